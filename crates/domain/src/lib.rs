@@ -1,0 +1,17 @@
+//! The nouns of Brisk: ids, lanes, shapes, routes, commands, events, and the port that models stand behind.
+//!
+//! No tokio, no I/O, no clock, no randomness: time comes in as [`Now`], ids from counters.
+
+mod cancel;
+mod command;
+mod event;
+mod ids;
+pub mod port;
+mod route;
+
+pub use brisk_patch as patch;
+pub use cancel::CancelReason;
+pub use command::{Command, HunkSelector, Prompt, Target};
+pub use event::{Event, HunkState, LineKind, Settled, StopReason};
+pub use ids::{EffectId, HunkId, ModelId, Now, SessionId, TurnId};
+pub use route::{Candidate, EditFormat, Intent, Lane, Reason, Route, TaskShape};

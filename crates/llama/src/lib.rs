@@ -1,0 +1,1 @@
+//! The embedded model: llama.cpp behind the model port.

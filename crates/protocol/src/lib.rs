@@ -1,0 +1,1 @@
+//! Everything serialised: client protocol, event envelope, wire subsets.

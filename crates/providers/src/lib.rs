@@ -1,0 +1,1 @@
+//! Remote models behind the model port.

@@ -1,0 +1,1 @@
+//! TaskShape and fleet state to a Route with reasons.

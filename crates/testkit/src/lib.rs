@@ -1,0 +1,1 @@
+//! Gated fake model, simulated host, fixture repositories.

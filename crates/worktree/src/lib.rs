@@ -1,0 +1,1 @@
+//! The person's repository: snapshots, atomic journalled writes, undo, confinement.
