@@ -1,1 +1,17 @@
-//! Everything serialised: client protocol, event envelope, wire subsets.
+//! Everything that crosses a process border: the client protocol is ACP v1 as JSON-RPC, one message a line, with
+//! Brisk's own needs as `_brisk/*` extension methods. Any ACP client works without the extensions.
+
+mod ext;
+mod rpc;
+
+pub use agent_client_protocol_schema::ProtocolVersion;
+pub use agent_client_protocol_schema::v1 as acp;
+pub use ext::{
+    BRISK_META, DaemonStatus, Decide, Decided, Envelope, HunkSet, LogEntry, LogReply, LogRequest, ModelState,
+    ModelsReply, NoParams, Place, PromptExtras, RepoRequest, RepoStatus, Resume, Resumed, SessionRef, Steer,
+    UndoReply, UndoRequest, UndoWhat, Warm, method,
+};
+pub use rpc::{
+    ErrorBody, ErrorCode, Incoming, MAX_LINE, Malformed, RequestId, error_line, notify_line, parse,
+    request_line, result_line,
+};

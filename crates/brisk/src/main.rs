@@ -1,0 +1,2 @@
+//! The `brisk` binary.
+fn main() {}

@@ -1,0 +1,315 @@
+//! Brisk's extensions of ACP: what a live edit needs and the protocol lacks. Method names are in [`method`].
+
+use brisk_domain::{Event, HunkId, Intent, ModelId, SessionId};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// Method names of the extensions.
+pub mod method {
+    /// Notification to clients: an [`super::Envelope`].
+    pub const EVENT: &str = "_brisk/event";
+    /// Request [`super::Decide`] -> [`super::Decided`]: write hunks to disk.
+    pub const KEEP: &str = "_brisk/keep";
+    /// Request [`super::Decide`] -> [`super::Decided`]: drop hunks.
+    pub const REJECT: &str = "_brisk/reject";
+    /// Request [`super::Steer`] -> null: a new prompt during a turn redirects it at once.
+    pub const STEER: &str = "_brisk/steer";
+    /// Request [`super::Steer`] -> null: a prompt for when the current turn has ended.
+    pub const QUEUE: &str = "_brisk/queue";
+    /// Request [`super::SessionRef`] -> null: let the turn grow beyond its budget.
+    pub const RAISE_BUDGET: &str = "_brisk/raise_budget";
+    /// Request [`super::Resume`] -> [`super::Resumed`], then the events from there on as notifications.
+    pub const RESUME: &str = "_brisk/resume";
+    /// Notification [`super::Warm`]: a file was opened; read it ahead.
+    pub const WARM: &str = "_brisk/warm";
+    /// Request [`super::UndoRequest`] -> [`super::UndoReply`].
+    pub const UNDO: &str = "_brisk/undo";
+    /// Request [`super::RepoRequest`] -> [`super::UndoReply`].
+    pub const REDO: &str = "_brisk/redo";
+    /// Request [`super::RepoRequest`] -> [`super::RepoStatus`].
+    pub const STATUS: &str = "_brisk/status";
+    /// Request [`super::LogRequest`] -> [`super::LogReply`].
+    pub const LOG: &str = "_brisk/log";
+    /// Request [`super::NoParams`] -> [`super::ModelsReply`].
+    pub const MODELS: &str = "_brisk/models";
+    /// Request [`super::NoParams`] -> [`super::DaemonStatus`].
+    pub const DAEMON: &str = "_brisk/daemon";
+    /// Request [`super::NoParams`] -> null: the daemon ends after it answered.
+    pub const SHUTDOWN: &str = "_brisk/shutdown";
+}
+
+/// Key below `_meta` of `session/prompt` that holds [`PromptExtras`].
+pub const BRISK_META: &str = "brisk";
+
+/// No parameters.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+pub struct NoParams {}
+
+/// One event of a session with its place in the log. Numbers of one session have no gap.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Envelope {
+    /// Which session.
+    pub session_id: SessionId,
+    /// From 1.
+    pub seq: u64,
+    /// Microseconds of CLOCK_MONOTONIC when the daemon made it.
+    pub at_us: u64,
+    /// What happened.
+    pub event: Event,
+}
+
+/// What `session/prompt` carries beyond its text, below `_meta.brisk`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PromptExtras {
+    /// `FILE`, `FILE:A-B` or `FILE:SYMBOL`, relative to the session's working directory. Empty: Brisk finds the place.
+    #[serde(default)]
+    pub targets: Vec<String>,
+    /// Edit or ask.
+    pub intent: Intent,
+    /// A model named by the person.
+    #[serde(default)]
+    pub model: Option<ModelId>,
+    /// Keep every hunk as soon as the turn ends well.
+    #[serde(default)]
+    pub auto_keep: bool,
+}
+
+/// A place in a file; lines are 1-based and inclusive.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Place {
+    /// Path below the repository root.
+    pub path: String,
+    /// First line.
+    pub first: usize,
+    /// Last line.
+    pub last: usize,
+}
+
+/// Names a session.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SessionRef {
+    /// Which.
+    pub session_id: SessionId,
+}
+
+/// Which hunks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HunkSet {
+    /// Every one that is still offered.
+    All,
+    /// These.
+    Ids(Vec<HunkId>),
+}
+
+/// Keep or reject.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Decide {
+    /// Which session.
+    pub session_id: SessionId,
+    /// Which hunks.
+    pub hunks: HunkSet,
+}
+
+/// What came of keep or reject.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Decided {
+    /// Written to disk.
+    pub kept: Vec<HunkId>,
+    /// Dropped.
+    pub rejected: Vec<HunkId>,
+    /// Not written: the file changed underneath; with the reason.
+    pub conflicted: Vec<(HunkId, String)>,
+}
+
+/// A prompt outside of `session/prompt`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Steer {
+    /// Which session.
+    pub session_id: SessionId,
+    /// The person's words.
+    pub text: String,
+    /// As with `session/prompt`.
+    pub extras: PromptExtras,
+}
+
+/// Join a session, from an event on.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Resume {
+    /// Which session.
+    pub session_id: SessionId,
+    /// First number wanted, from 1.
+    pub from: u64,
+}
+
+/// The answer to [`Resume`].
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Resumed {
+    /// Last number at this moment; everything up to it is sent before anything newer.
+    pub last: u64,
+}
+
+/// A file was opened.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Warm {
+    /// Which session.
+    pub session_id: SessionId,
+    /// Relative to the session's working directory.
+    pub path: String,
+}
+
+/// Names a repository by a folder inside it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RepoRequest {
+    /// Absolute.
+    pub cwd: PathBuf,
+}
+
+/// What to undo.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "snake_case")]
+pub enum UndoWhat {
+    /// The newest operation that is not undone.
+    Last,
+    /// One operation of `log`.
+    Op {
+        /// Its number.
+        op: u64,
+    },
+    /// One hunk of the newest operation that holds it.
+    Hunk {
+        /// The operation.
+        op: u64,
+        /// The hunk.
+        hunk: HunkId,
+    },
+}
+
+/// Undo in a repository.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct UndoRequest {
+    /// Absolute.
+    pub cwd: PathBuf,
+    /// What.
+    #[serde(flatten)]
+    pub what: UndoWhat,
+}
+
+/// What undo or redo did.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct UndoReply {
+    /// The operation that this made.
+    pub op: u64,
+    /// The operation that was undone or redone.
+    pub of: u64,
+    /// Its words.
+    pub note: String,
+    /// Files that changed.
+    pub files: Vec<String>,
+    /// What could not be undone, with the reason.
+    pub conflicts: Vec<String>,
+}
+
+/// State of a repository as Brisk sees it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RepoStatus {
+    /// Its root.
+    pub root: PathBuf,
+    /// Tree of the files as they are (git object id of the shadow snapshot).
+    pub tree: String,
+    /// The state of that tree. Until something verifies it, a tree is a draft.
+    pub state: String,
+    /// Operations that can be undone.
+    pub undoable: usize,
+    /// Operations that can be redone.
+    pub redoable: usize,
+    /// The newest operation's words.
+    pub last: Option<String>,
+    /// Something that recovery did when the repository was opened.
+    pub recovered: Option<String>,
+}
+
+/// Asks for the operations of a repository.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct LogRequest {
+    /// Absolute.
+    pub cwd: PathBuf,
+    /// Newest first, at most so many.
+    pub limit: usize,
+}
+
+/// One operation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LogEntry {
+    /// Its number.
+    pub op: u64,
+    /// `edit`, `undo` or `redo`.
+    pub kind: String,
+    /// The person's words.
+    pub note: String,
+    /// Files it changed.
+    pub files: Vec<String>,
+    /// Lines added and removed.
+    pub added: usize,
+    /// Lines removed.
+    pub removed: usize,
+    /// Seconds since 1970.
+    pub at: u64,
+    /// Whether it is undone at present.
+    pub undone: bool,
+    /// Its hunks.
+    pub hunks: Vec<HunkId>,
+}
+
+/// The answer to [`LogRequest`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LogReply {
+    /// Newest first.
+    pub entries: Vec<LogEntry>,
+}
+
+/// One model as the daemon knows it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelState {
+    /// Its name.
+    pub id: ModelId,
+    /// `embedded` or the base URL.
+    pub source: String,
+    /// Usable now.
+    pub ready: bool,
+    /// `loaded`, `on disk`, `not fetched`, a fault, ...
+    pub state: String,
+}
+
+/// The answer to `_brisk/models`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelsReply {
+    /// In the order in which the fast lane tries them.
+    pub models: Vec<ModelState>,
+}
+
+/// The daemon about itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DaemonStatus {
+    /// Version of the binary.
+    pub version: String,
+    /// Process id.
+    pub pid: u32,
+    /// Seconds since it began.
+    pub up_s: u64,
+    /// Open sessions.
+    pub sessions: usize,
+    /// Connected clients.
+    pub clients: usize,
+    /// Resident memory, bytes.
+    pub rss: u64,
+    /// Address of the WebSocket door.
+    pub websocket: Option<String>,
+}
