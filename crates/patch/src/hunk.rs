@@ -104,7 +104,9 @@ pub fn apply(text: &Text, hunks: &[Hunk]) -> Result<Text, ApplyError> {
             return Err(ApplyError::Overlap { line: h.at });
         }
         if h.old_end() > old.len() {
-            return Err(ApplyError::Mismatch { line: old.len().min(h.at) });
+            return Err(ApplyError::Mismatch {
+                line: old.len().min(h.at),
+            });
         }
         if let Some(i) = h.old.iter().zip(&old[h.at..]).position(|(a, b)| a != b) {
             return Err(ApplyError::Mismatch { line: h.at + i });
@@ -127,7 +129,11 @@ pub fn invert(hunks: &[Hunk]) -> Vec<Hunk> {
         .map(|h| {
             let at = h.at.saturating_add_signed(shift);
             shift += h.delta();
-            Hunk { at, old: h.new.clone(), new: h.old.clone() }
+            Hunk {
+                at,
+                old: h.new.clone(),
+                new: h.old.clone(),
+            }
         })
         .collect()
 }

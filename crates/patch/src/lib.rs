@@ -2,8 +2,17 @@
 //!
 //! No I/O, no clock, no knowledge of models: bytes and lines in, changes out.
 
+mod align;
 mod hunk;
+mod minimise;
+mod place;
+mod region;
+mod stream;
+mod table;
 mod text;
 
 pub use hunk::{ApplyError, Change, Hunk, apply, invert, map_line};
+pub use minimise::{minimise, without_noise};
+pub use region::RegionOutcome;
+pub use stream::{LineSide, PatchStream, Refusal, StreamEvent};
 pub use text::{Eol, MAX_BYTES, NotText, Text, bare, split_lines};

@@ -68,14 +68,21 @@ impl Text {
             Some(rest) => (true, rest),
             None => (false, bytes),
         };
-        let body = std::str::from_utf8(body)
-            .map_err(|e| NotText::NotUtf8 { at: e.valid_up_to() + if bom { 3 } else { 0 } })?;
-        Ok(Text { bom, lines: split_lines(body) })
+        let body = std::str::from_utf8(body).map_err(|e| NotText::NotUtf8 {
+            at: e.valid_up_to() + if bom { 3 } else { 0 },
+        })?;
+        Ok(Text {
+            bom,
+            lines: split_lines(body),
+        })
     }
 
     /// From text in memory, without a byte order mark.
     pub fn from_str_lossless(body: &str) -> Text {
-        Text { bom: false, lines: split_lines(body) }
+        Text {
+            bom: false,
+            lines: split_lines(body),
+        }
     }
 
     /// From lines that hold their terminators.
@@ -89,7 +96,9 @@ impl Text {
         if self.bom {
             out.extend_from_slice(b"\xef\xbb\xbf");
         }
-        self.lines.iter().for_each(|l| out.extend_from_slice(l.as_bytes()));
+        self.lines
+            .iter()
+            .for_each(|l| out.extend_from_slice(l.as_bytes()));
         out
     }
 
@@ -121,13 +130,22 @@ impl Text {
     /// The terminator that most lines use.
     pub fn eol(&self) -> Eol {
         let crlf = self.lines.iter().filter(|l| l.ends_with("\r\n")).count();
-        if crlf * 2 > self.lines.len() { Eol::CrLf } else { Eol::Lf }
+        if crlf * 2 > self.lines.len() {
+            Eol::CrLf
+        } else {
+            Eol::Lf
+        }
     }
 }
 
 impl fmt::Debug for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Text({} lines{})", self.lines.len(), if self.bom { ", bom" } else { "" })
+        write!(
+            f,
+            "Text({} lines{})",
+            self.lines.len(),
+            if self.bom { ", bom" } else { "" }
+        )
     }
 }
 

@@ -1,0 +1,227 @@
+//! Aligns the lines of a rewrite, as they come, with the lines that it rewrites.
+//!
+//! In step, a line costs one comparison. After a divergence every line that also occurs further on in the old lines
+//! starts a *run*: a guess that the rewrite is back in step there. A run that has enough weight closes the change;
+//! a run that breaks was part of the change all along. Lines of a live run are held back, so that a line that turns
+//! out unchanged is never shown as added.
+
+use crate::minimise::without_noise;
+use crate::table::LineTable;
+
+/// Runs followed at once; the cost of a line is bounded by it.
+const MAX_RUNS: usize = 8;
+
+/// What came of a line. Line numbers count from the first old line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// From old line `at` on the rewrite differs.
+    Opened { at: usize },
+    /// A line of the open change.
+    Added { text: String },
+    /// An old line that the open change takes away.
+    Removed { text: String },
+    /// Old lines `at..end` become `new`. Not minimal yet.
+    Closed { at: usize, end: usize, new: Vec<String> },
+}
+
+/// A guess: the new lines from `new_start` on are the old lines from `old_start` on.
+#[derive(Debug, Clone)]
+struct Run {
+    new_start: usize,
+    old_start: usize,
+    len: usize,
+    weight: u32,
+}
+
+#[derive(Debug, Clone)]
+struct Open {
+    at: usize,
+    new: Vec<String>,
+    shown: usize,
+    runs: Vec<Run>,
+}
+
+/// The state between two lines.
+#[derive(Debug, Clone)]
+pub(crate) struct Aligner {
+    old: Vec<String>,
+    /// Made at the first divergence: a rewrite that changes nothing needs none.
+    table: Option<LineTable>,
+    pos: usize,
+    open: Option<Open>,
+}
+
+impl Aligner {
+    /// `old` without terminators.
+    pub(crate) fn new(old: Vec<String>) -> Aligner {
+        Aligner {
+            old,
+            table: None,
+            pos: 0,
+            open: None,
+        }
+    }
+
+    pub(crate) fn old(&self) -> &[String] {
+        &self.old
+    }
+
+    /// The next whole line of the rewrite, without its terminator.
+    pub(crate) fn line(&mut self, line: &str, out: &mut Vec<Step>) {
+        let key = without_noise(line);
+        let open = match &mut self.open {
+            Some(open) => open,
+            None => {
+                if self.old.get(self.pos).is_some_and(|o| without_noise(o) == key) {
+                    self.pos += 1;
+                    return;
+                }
+                out.push(Step::Opened { at: self.pos });
+                self.open.insert(Open {
+                    at: self.pos,
+                    new: Vec::new(),
+                    shown: 0,
+                    runs: Vec::new(),
+                })
+            }
+        };
+        let table = self
+            .table
+            .get_or_insert_with(|| LineTable::new(self.old.iter().map(|l| without_noise(l))));
+        open.follow(table, key, line);
+        match open.confirmed() {
+            Some(best) => self.close(best, out),
+            None => open.show(open.runs.iter().map(|r| r.new_start).min(), out),
+        }
+    }
+
+    /// The rewrite is over: what is open closes, and old lines that it did not reach go.
+    pub(crate) fn finish(&mut self, out: &mut Vec<Step>) {
+        let end = self.old.len();
+        if self.open.is_none() {
+            if self.pos == end {
+                return;
+            }
+            out.push(Step::Opened { at: self.pos });
+            self.open = Some(Open {
+                at: self.pos,
+                new: Vec::new(),
+                shown: 0,
+                runs: Vec::new(),
+            });
+        }
+        let Some(open) = &self.open else { return };
+        let suffix = open
+            .runs
+            .iter()
+            .filter(|r| r.old_start + r.len == end)
+            .max_by_key(|r| r.len);
+        let last = suffix.cloned().unwrap_or(Run {
+            new_start: open.new.len(),
+            old_start: end,
+            len: 0,
+            weight: 0,
+        });
+        self.close(last, out);
+    }
+
+    /// Drops the open change, if there is one.
+    pub(crate) fn abandon(&mut self) -> bool {
+        self.open.take().is_some()
+    }
+
+    fn close(&mut self, back: Run, out: &mut Vec<Step>) {
+        let Some(mut open) = self.open.take() else { return };
+        open.show(Some(back.new_start), out);
+        for text in &self.old[open.at..back.old_start] {
+            out.push(Step::Removed { text: text.clone() });
+        }
+        open.new.truncate(back.new_start);
+        out.push(Step::Closed {
+            at: open.at,
+            end: back.old_start,
+            new: open.new,
+        });
+        self.pos = back.old_start + back.len;
+    }
+}
+
+impl Open {
+    /// Takes a line in: runs go on or break, new ones start.
+    fn follow(&mut self, table: &LineTable, key: &str, line: &str) {
+        let added = self.new.len();
+        self.new.push(line.to_owned());
+        let Some(id) = table.id(key) else {
+            self.runs.clear();
+            return;
+        };
+        let places = table.places(id);
+        let weight = weight(key, places.len());
+        self.runs.retain_mut(|r| {
+            let goes_on = table.at(r.old_start + r.len) == Some(id);
+            if goes_on {
+                r.len += 1;
+                r.weight += weight;
+            }
+            goes_on
+        });
+        let first = places.partition_point(|p| (*p as usize) < self.at);
+        let level = places.partition_point(|p| (*p as usize) < self.at + added);
+        let near = places[first..]
+            .iter()
+            .take(3)
+            .chain(places[level.max(first + 3).min(places.len())..].first());
+        for place in near {
+            let old_start = *place as usize;
+            let known = self.runs.iter().any(|r| r.old_start + r.len == old_start + 1);
+            if !known && self.runs.len() < MAX_RUNS {
+                self.runs.push(Run {
+                    new_start: added,
+                    old_start,
+                    len: 1,
+                    weight,
+                });
+            }
+        }
+    }
+
+    /// The run that is sure enough, if any.
+    fn confirmed(&self) -> Option<Run> {
+        let sure = self.runs.iter().filter(|r| r.weight >= self.needed(r));
+        sure.max_by_key(|r| (r.weight, std::cmp::Reverse(r.old_start)))
+            .cloned()
+    }
+
+    /// Weight that a run needs: the more old lines it skips, the less may chance explain it.
+    fn needed(&self, run: &Run) -> u32 {
+        let skipped = run.old_start - self.at;
+        match skipped {
+            0 => 1,
+            n if n == run.new_start => 2,
+            n if n <= 2 * run.new_start + 8 && run.len > 1 => 2,
+            _ => 3,
+        }
+    }
+
+    /// Tells the added lines before `until` (all if nothing is held back).
+    fn show(&mut self, until: Option<usize>, out: &mut Vec<Step>) {
+        let until = until.unwrap_or(self.new.len());
+        while self.shown < until {
+            out.push(Step::Added {
+                text: self.new[self.shown].clone(),
+            });
+            self.shown += 1;
+        }
+    }
+}
+
+/// How much an equal line says: nothing for blanks and lone brackets, most for a line that occurs once.
+fn weight(key: &str, occurrences: usize) -> u32 {
+    let letters = key.chars().filter(|c| c.is_alphanumeric()).take(4).count();
+    match (letters, occurrences) {
+        (0..2, _) => 0,
+        (_, 1) => 2,
+        (4.., _) => 1,
+        _ => 0,
+    }
+}

@@ -1,0 +1,88 @@
+//! The smallest change that has the same effect: common lines are cut out of a hunk.
+
+use crate::hunk::Hunk;
+use imara_diff::{Algorithm, Diff, InternedInput};
+use std::ops::Range;
+
+/// Splits a hunk on the lines that both sides share. Applying the result gives the same text as applying the hunk.
+/// An empty result means that the hunk changed nothing.
+pub fn minimise(hunk: &Hunk) -> Vec<Hunk> {
+    let old: Vec<&str> = hunk.old.iter().map(String::as_str).collect();
+    let new: Vec<&str> = hunk.new.iter().map(String::as_str).collect();
+    pieces(&old, &new)
+        .into_iter()
+        .map(|(o, n)| Hunk {
+            at: hunk.at + o.start,
+            old: hunk.old[o].to_vec(),
+            new: hunk.new[n].to_vec(),
+        })
+        .collect()
+}
+
+/// What a region rewrite may differ in without having changed a line: blanks and carriage returns at its end.
+/// Only for rewrites, where the model copies lines that it does not mean to touch.
+pub fn without_noise(line: &str) -> &str {
+    line.trim_end_matches([' ', '\t', '\r', '\n'])
+}
+
+/// Ranges (old, new) that differ, in order, with at least one common line between two of them.
+pub(crate) fn pieces(old: &[&str], new: &[&str]) -> Vec<(Range<usize>, Range<usize>)> {
+    let head = old.iter().zip(new).take_while(|(a, b)| a == b).count();
+    let (old_rest, new_rest) = (&old[head..], &new[head..]);
+    let tail = old_rest
+        .iter()
+        .rev()
+        .zip(new_rest.iter().rev())
+        .take_while(|(a, b)| a == b)
+        .count();
+    let (o, n) = (
+        &old_rest[..old_rest.len() - tail],
+        &new_rest[..new_rest.len() - tail],
+    );
+    if o.is_empty() && n.is_empty() {
+        return Vec::new();
+    }
+    if o.is_empty() || n.is_empty() {
+        return vec![(head..head + o.len(), head..head + n.len())];
+    }
+    let mut input: InternedInput<&str> = InternedInput::default();
+    input.reserve(o.len() as u32, n.len() as u32);
+    input.update_before(o.iter().copied());
+    input.update_after(n.iter().copied());
+    let diff = Diff::compute(Algorithm::Histogram, &input);
+    let shift = |r: Range<u32>| head + r.start as usize..head + r.end as usize;
+    diff.hunks().map(|h| (shift(h.before), shift(h.after))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hunk::apply;
+    use crate::text::{Text, split_lines};
+
+    fn check(old: &str, new: &str, want: &[(usize, usize, usize)]) {
+        let whole = Hunk {
+            at: 0,
+            old: split_lines(old),
+            new: split_lines(new),
+        };
+        let small = minimise(&whole);
+        let got: Vec<_> = small.iter().map(|h| (h.at, h.old.len(), h.new.len())).collect();
+        assert_eq!(got, want, "{old:?} -> {new:?}");
+        let text = Text::from_str_lossless(old);
+        assert_eq!(apply(&text, &small), apply(&text, &[whole]));
+    }
+
+    #[test]
+    fn cuts_common_lines() {
+        check("a\nb\nc\n", "a\nb\nc\n", &[]);
+        check("a\nb\nc\n", "a\nx\nc\n", &[(1, 1, 1)]);
+        check("a\nb\nc\n", "a\nc\n", &[(1, 1, 0)]);
+        check("a\nc\n", "a\nb\nc\n", &[(1, 0, 1)]);
+        check("a\nb\nc\nd\ne\n", "x\nb\nc\nd\ny\n", &[(0, 1, 1), (4, 1, 1)]);
+        check("", "a\n", &[(0, 0, 1)]);
+        check("a\n", "", &[(0, 1, 0)]);
+        check("a\nb", "a\nb\n", &[(1, 1, 1)]);
+        check("x\nkeep\ny\n", "keep\n", &[(0, 1, 0), (2, 1, 0)]);
+    }
+}

@@ -1,0 +1,263 @@
+//! Region rewrite: the answer is the new text of a few lines of one file.
+
+use crate::align::{Aligner, Step};
+use crate::hunk::{Hunk, apply};
+use crate::minimise::{pieces, without_noise};
+use crate::place::{hunk_for, modify};
+use crate::stream::{LineSide, Refusal, StreamEvent};
+use crate::text::{Text, bare};
+use std::ops::Range;
+
+/// What a finished rewrite amounts to, for the caller's judgement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegionOutcome {
+    /// The answer copied the region: no hunk came of it.
+    pub unchanged: bool,
+    /// Old lines at the region's end that went without replacement: the sign of an answer that stopped early.
+    pub dropped_tail: usize,
+    /// The region with all hunks applied.
+    pub new_region: String,
+}
+
+/// Where in the answer we are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Only blank lines so far.
+    Start,
+    /// Inside; `ticks` is the length of the fence that opened it, 0 without one, `nested` counts fences inside.
+    Body { ticks: usize, nested: usize },
+    /// Behind the closing fence.
+    After,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Region {
+    path: String,
+    text: Text,
+    span: Range<usize>,
+    /// The region without the blank lines at its ends, which a rewrite neither adds to nor takes from.
+    core: Range<usize>,
+    /// The text holds fences itself (Markdown), so that a bare fence need not be the end.
+    fences_inside: bool,
+    phase: Phase,
+    /// Blank lines of the answer that count only if something follows.
+    blanks: usize,
+    wrote: bool,
+    aligner: Aligner,
+    hunks: Vec<Hunk>,
+    dropped_tail: usize,
+}
+
+impl Region {
+    /// A span beyond the text is cut to it.
+    pub(crate) fn new(path: &str, text: &Text, span: Range<usize>) -> Region {
+        let end = span.end.min(text.len());
+        let span = span.start.min(end)..end;
+        let lines = &text.lines()[span.clone()];
+        let lead = lines.iter().take_while(|l| is_blank(l)).count();
+        let tail = lines[lead..].iter().rev().take_while(|l| is_blank(l)).count();
+        let core = span.start + lead..span.end - tail;
+        let old: Vec<String> = text.lines()[core.clone()]
+            .iter()
+            .map(|l| bare(l).to_owned())
+            .collect();
+        let markdown = [".md", ".mdx", ".markdown"].iter().any(|ext| path.ends_with(ext));
+        Region {
+            path: path.to_owned(),
+            text: text.clone(),
+            span,
+            core,
+            fences_inside: markdown || old.iter().any(|l| ticks(l) > 0),
+            phase: Phase::Start,
+            blanks: 0,
+            wrote: false,
+            aligner: Aligner::new(old),
+            hunks: Vec::new(),
+            dropped_tail: 0,
+        }
+    }
+
+    pub(crate) fn line(&mut self, line: &str, out: &mut Vec<StreamEvent>) {
+        match self.phase {
+            Phase::Start if is_blank(line) => self.blanks += 1,
+            Phase::Start => {
+                let line = line.trim_start_matches('\u{feff}');
+                let fence = ticks(line);
+                let own = self.aligner.old().first().is_some_and(|o| ticks(o) > 0);
+                let opens = fence > 0 && !own;
+                self.phase = Phase::Body {
+                    ticks: if opens { fence } else { 0 },
+                    nested: 0,
+                };
+                if opens {
+                    self.blanks = 0;
+                } else {
+                    self.body(line, out);
+                }
+            }
+            Phase::Body {
+                ticks: opened,
+                nested,
+            } => {
+                let fence = ticks(line);
+                let bare_fence = fence > 0 && without_noise(line).len() == fence;
+                match (fence, bare_fence, nested) {
+                    (0, ..) => {}
+                    (_, true, 0) if self.ends_at(opened, fence) => {
+                        self.phase = Phase::After;
+                        self.settle(true, out);
+                        return;
+                    }
+                    (_, true, n) => {
+                        self.phase = Phase::Body {
+                            ticks: opened,
+                            nested: n.saturating_sub(1),
+                        }
+                    }
+                    (_, false, n) => {
+                        self.phase = Phase::Body {
+                            ticks: opened,
+                            nested: n + 1,
+                        }
+                    }
+                }
+                self.body(line, out);
+            }
+            Phase::After => out.push(StreamEvent::Prose {
+                text: format!("{line}\n"),
+            }),
+        }
+    }
+
+    pub(crate) fn finish(&mut self, out: &mut Vec<StreamEvent>) {
+        if self.phase != Phase::After {
+            self.phase = Phase::After;
+            self.settle(false, out);
+        }
+    }
+
+    /// Whether a change was open.
+    pub(crate) fn abandon(&mut self) -> bool {
+        self.phase = Phase::After;
+        self.aligner.abandon()
+    }
+
+    pub(crate) fn outcome(&self) -> RegionOutcome {
+        let old = self.text.lines();
+        // Hunks of one stream are disjoint and were made from this very text.
+        let new = apply(&self.text, &self.hunks).unwrap_or_else(|_| self.text.clone());
+        let behind = old.len() - self.span.end;
+        let new_region = new.lines()[self.span.start.min(new.len())..new.len() - behind].concat();
+        RegionOutcome {
+            unchanged: self.hunks.is_empty(),
+            dropped_tail: self.dropped_tail,
+            new_region,
+        }
+    }
+
+    fn ends_at(&self, opened: usize, fence: usize) -> bool {
+        if opened > 0 {
+            fence >= opened
+        } else {
+            !self.fences_inside
+        }
+    }
+
+    fn body(&mut self, line: &str, out: &mut Vec<StreamEvent>) {
+        if is_blank(line) {
+            self.blanks += 1;
+            return;
+        }
+        let keep_blanks = self.wrote || self.keeps_blanks(self.core.start.checked_sub(1));
+        self.wrote = true;
+        self.feed_blanks(keep_blanks, out);
+        self.feed(line, out);
+    }
+
+    /// For an insertion point, blank lines at the answer's ends count unless there is one already; a rewrite keeps
+    /// the ones that the region has.
+    fn keeps_blanks(&self, neighbour: Option<usize>) -> bool {
+        let beside = neighbour.and_then(|i| self.text.lines().get(i));
+        self.core.is_empty() && beside.is_some_and(|l| !is_blank(l))
+    }
+
+    fn feed_blanks(&mut self, keep: bool, out: &mut Vec<StreamEvent>) {
+        for _ in 0..std::mem::take(&mut self.blanks) {
+            if keep {
+                self.feed("", out);
+            }
+        }
+    }
+
+    fn feed(&mut self, line: &str, out: &mut Vec<StreamEvent>) {
+        let mut steps = Vec::new();
+        self.aligner.line(line, &mut steps);
+        self.take(steps, out);
+    }
+
+    /// The body is over. `said_so`: by its own fence, so that an empty body means deletion; silence does not.
+    fn settle(&mut self, said_so: bool, out: &mut Vec<StreamEvent>) {
+        if !self.wrote && !said_so {
+            out.push(StreamEvent::Refused {
+                refusal: Refusal::Empty {
+                    path: self.path.clone(),
+                },
+            });
+            return;
+        }
+        let keep = self.wrote && self.keeps_blanks(Some(self.core.end));
+        self.feed_blanks(keep, out);
+        let mut steps = Vec::new();
+        self.aligner.finish(&mut steps);
+        self.take(steps, out);
+    }
+
+    fn take(&mut self, steps: Vec<Step>, out: &mut Vec<StreamEvent>) {
+        for step in steps {
+            out.push(match step {
+                Step::Opened { at } => StreamEvent::Opened {
+                    path: self.path.clone(),
+                    at: self.core.start + at,
+                },
+                Step::Added { text } => StreamEvent::Line {
+                    side: LineSide::Added,
+                    text,
+                },
+                Step::Removed { text } => StreamEvent::Line {
+                    side: LineSide::Removed,
+                    text,
+                },
+                Step::Closed { at, end, new } => self.closed(at, end, &new),
+            });
+        }
+    }
+
+    fn closed(&mut self, at: usize, end: usize, new: &[String]) -> StreamEvent {
+        let old: Vec<&str> = self.aligner.old()[at..end]
+            .iter()
+            .map(|l| without_noise(l))
+            .collect();
+        let keys: Vec<&str> = new.iter().map(|l| without_noise(l)).collect();
+        let mut changes = Vec::new();
+        for (o, n) in pieces(&old, &keys) {
+            if at + o.end == self.aligner.old().len() {
+                self.dropped_tail = o.len().saturating_sub(n.len());
+            }
+            let start = self.core.start + at;
+            let hunk = hunk_for(&self.text, start + o.start, start + o.end, &new[n]);
+            self.hunks.push(hunk.clone());
+            changes.push(modify(&self.path, hunk));
+        }
+        StreamEvent::Closed { changes }
+    }
+}
+
+fn is_blank(line: &str) -> bool {
+    without_noise(line).is_empty()
+}
+
+/// Length of the backtick fence that a line begins with, 0 if it is none.
+pub(crate) fn ticks(line: &str) -> usize {
+    let n = line.bytes().take_while(|b| *b == b'`').count();
+    if n >= 3 { n } else { 0 }
+}
