@@ -1,1 +1,39 @@
 //! The embedded model: llama.cpp behind the model port.
+//!
+//! One [`Engine`] is one loaded GGUF file: a thread that owns model and context, a queue in front of it, and the
+//! port of [`brisk_domain::port`]. What makes it fast for edits: the prompt's known prefix stays in the key/value
+//! cache (one sequence per open file), and the text being edited drafts its own continuation, which the model
+//! checks many tokens at a time. The answer is the same as without.
+
+#[cfg(any(feature = "embedded", test))]
+mod cache;
+#[cfg(feature = "embedded")]
+mod cores;
+#[cfg(any(feature = "embedded", test))]
+mod draft;
+#[cfg(feature = "embedded")]
+mod engine;
+#[cfg(feature = "embedded")]
+mod ffi;
+#[cfg(feature = "embedded")]
+mod generation;
+pub mod gguf;
+mod options;
+#[cfg(any(feature = "embedded", test))]
+mod output;
+#[cfg(feature = "embedded")]
+mod pace;
+#[cfg(any(feature = "embedded", test))]
+mod prompt;
+#[cfg(feature = "embedded")]
+mod queue;
+#[cfg(feature = "embedded")]
+mod vocabulary;
+
+#[cfg(feature = "embedded")]
+pub use engine::Engine;
+pub use options::{EngineInfo, EngineOptions, FlashAttention, LoadError, MemoryBound};
+
+/// A token's number in the model's vocabulary.
+#[cfg(any(feature = "embedded", test))]
+type Token = i32;

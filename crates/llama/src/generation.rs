@@ -1,0 +1,325 @@
+//! One request at work: prefix from the cache, prefill, then steps that check drafts against the model's own choice.
+
+use crate::Token;
+use crate::cache::Cache;
+use crate::draft::Drafter;
+use crate::ffi::{Interrupt, Machine, STEP_ROWS, STEP_TOKENS, StepError};
+use crate::output::{Output, repeats_itself};
+use crate::pace::Pace;
+use crate::vocabulary;
+use brisk_domain::port::{Fault, FaultSource, Finish, GenerateRequest, ModelEvent, Retry, Sink, Usage};
+use std::time::Instant;
+
+/// How far a generation came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// Over; the sink has been told.
+    Ended,
+    /// Interrupted between two steps or within one; it can be continued or forgotten.
+    Interrupted,
+}
+
+/// What the steps work on.
+pub(crate) struct Desk<'a> {
+    pub(crate) machine: &'a mut Machine,
+    pub(crate) cache: &'a mut Cache,
+    pub(crate) pace: &'a mut Pace,
+}
+
+/// A generation, able to stop after any step and go on later, even when its sequence was taken in between.
+pub(crate) struct Generation {
+    request: GenerateRequest,
+    sink: Sink,
+    /// The prompt, then the answer.
+    tokens: Vec<Token>,
+    usage: Usage,
+    started: bool,
+    output: Output,
+    drafter: Option<Drafter>,
+    checked_for_loops: usize,
+}
+
+impl Generation {
+    /// Takes a request; tells the sink that it was taken.
+    ///
+    /// # Errors
+    /// The sink has been told when the prompt does not fit.
+    pub(crate) fn new(request: GenerateRequest, sink: Sink, machine: &Machine) -> Option<Self> {
+        sink(ModelEvent::Sent);
+        let tokens = vocabulary::prompt(machine.model(), &request);
+        if tokens.len() >= machine.window() {
+            let message = format!(
+                "the prompt has {} tokens and this model's window holds {}: \
+                 name fewer files or a smaller region, or choose a model with a larger window",
+                tokens.len(),
+                machine.window()
+            );
+            sink(ModelEvent::Failed {
+                fault: Fault {
+                    source: FaultSource::Request,
+                    retry: Retry::Elsewhere,
+                    message,
+                },
+            });
+            return None;
+        }
+        let usage = Usage {
+            input: tokens.len(),
+            ..Usage::default()
+        };
+        let output = Output::new(&request.stop);
+        let ending = request.stop.first().map_or("", String::as_str);
+        let drafter = request
+            .prediction
+            .as_deref()
+            .map(|text| Drafter::new(text, ending));
+        Some(Self {
+            request,
+            sink,
+            tokens,
+            usage,
+            started: false,
+            output,
+            drafter,
+            checked_for_loops: 0,
+        })
+    }
+
+    /// Works until the answer ends or the interrupt fires.
+    pub(crate) fn run(&mut self, desk: &mut Desk<'_>, interrupt: Interrupt<'_>) -> Progress {
+        let (slot, mut known) = settle(desk, self.request.cache_key, &self.tokens);
+        if !self.started {
+            self.usage.cached = known;
+            self.started = true;
+        }
+        if self.usage.output >= self.request.max_tokens {
+            return self.done(Finish::Length);
+        }
+        loop {
+            if interrupt() {
+                return Progress::Interrupted;
+            }
+            let waiting = self.tokens.len() - known;
+            if waiting > STEP_TOKENS - STEP_ROWS {
+                let end = known + STEP_TOKENS.min(waiting - 1);
+                match read_ahead(desk, slot, &self.tokens[known..end], known, interrupt) {
+                    Ok(()) => known = end,
+                    Err(StepError::Interrupted) => return Progress::Interrupted,
+                    Err(StepError::Failed(code)) => return self.broken(code),
+                }
+                continue;
+            }
+            let draft = self.draft(desk, waiting);
+            let batch: Vec<Token> = self.tokens[known..].iter().chain(&draft).copied().collect();
+            let start = Instant::now();
+            if let Err(error) = desk.machine.step(slot, known, &batch, draft.len() + 1, interrupt) {
+                desk.machine.truncate(slot, known);
+                return match error {
+                    StepError::Interrupted => Progress::Interrupted,
+                    StepError::Failed(code) => self.broken(code),
+                };
+            }
+            if waiting == 1 {
+                desk.pace.took(batch.len(), start.elapsed());
+            }
+            let Some(chosen) = choose(desk.machine, &draft, waiting - 1) else {
+                return self.broken(-1);
+            };
+            let accepted = chosen.len() - 1;
+            if !draft.is_empty() {
+                desk.pace.judged(draft.len(), accepted);
+            }
+            desk.cache.extend(slot, &batch[..waiting + accepted]);
+            known += waiting + accepted;
+            desk.machine.truncate(slot, known);
+            self.usage.accepted += accepted;
+            if let Some(finish) = self.take(desk, &chosen) {
+                return finish;
+            }
+        }
+    }
+
+    /// The draft of the next step, given the tokens that have to be evaluated anyway.
+    fn draft(&self, desk: &Desk<'_>, waiting: usize) -> Vec<Token> {
+        let Some(drafter) = &self.drafter else {
+            return Vec::new();
+        };
+        let room = desk
+            .machine
+            .window()
+            .saturating_sub(self.tokens.len() + 1)
+            .min(self.request.max_tokens.saturating_sub(self.usage.output + 1))
+            .min(STEP_ROWS - 1)
+            .min(STEP_TOKENS - waiting);
+        let wanted = desk.pace.draft_tokens().min(room);
+        // A token of code is rarely longer than this many bytes; a longer guess costs only its tokenisation.
+        let Some(guess) = drafter.guess(wanted * 8) else {
+            return Vec::new();
+        };
+        let mut draft = vocabulary::plain(desk.machine.model(), &guess.text);
+        draft.truncate(wanted);
+        draft
+    }
+
+    /// Takes chosen tokens into the answer; gives the end when it is reached.
+    fn take(&mut self, desk: &Desk<'_>, chosen: &[Token]) -> Option<Progress> {
+        let vocab = desk.machine.model().vocab();
+        let mut text = String::new();
+        let mut finish = None;
+        for &token in chosen {
+            let piece = vocabulary::piece(&vocab, token);
+            if piece.ends {
+                text.push_str(&self.output.finish());
+                finish = Some(Finish::Stop);
+                break;
+            }
+            self.tokens.push(token);
+            self.usage.output += 1;
+            if let Some(drafter) = &mut self.drafter {
+                drafter.push(&piece.bytes);
+            }
+            let emitted = self.output.push(&piece.bytes);
+            text.push_str(&emitted.text);
+            if emitted.stopped {
+                finish = Some(Finish::Stop);
+                break;
+            }
+            if self.usage.output >= self.request.max_tokens || self.tokens.len() >= desk.machine.window() {
+                text.push_str(&self.output.finish());
+                finish = Some(Finish::Length);
+                break;
+            }
+        }
+        if !text.is_empty() {
+            (self.sink)(ModelEvent::Text { text });
+        }
+        finish.map(|finish| self.done(finish))
+    }
+
+    fn done(&mut self, finish: Finish) -> Progress {
+        (self.sink)(ModelEvent::Done {
+            finish,
+            usage: self.usage,
+        });
+        Progress::Ended
+    }
+
+    fn broken(&mut self, code: i32) -> Progress {
+        let message =
+            format!("the embedded model broke off (llama.cpp code {code}); try again or another model");
+        (self.sink)(ModelEvent::Failed {
+            fault: Fault {
+                source: FaultSource::Upstream,
+                retry: Retry::Elsewhere,
+                message,
+            },
+        });
+        Progress::Ended
+    }
+}
+
+/// Reads a prompt ahead for a later request.
+pub(crate) fn warm(request: &GenerateRequest, desk: &mut Desk<'_>, interrupt: Interrupt<'_>) {
+    let mut tokens = vocabulary::open_prompt(desk.machine.model(), request);
+    tokens.truncate(desk.machine.window());
+    let (slot, mut known) = settle(desk, request.cache_key, &tokens);
+    while known < tokens.len() && !interrupt() {
+        let end = tokens.len().min(known + STEP_TOKENS);
+        if read_ahead(desk, slot, &tokens[known..end], known, interrupt).is_err() {
+            return;
+        }
+        known = end;
+    }
+}
+
+/// Chooses a sequence for a prompt and brings it to the longest known prefix; gives the sequence and its length.
+fn settle(desk: &mut Desk<'_>, key: u64, tokens: &[Token]) -> (usize, usize) {
+    let plan = desk.cache.take(key, tokens);
+    if let Some(from) = plan.copy_from {
+        desk.machine.truncate(plan.slot, 0);
+        desk.machine.copy(from, plan.slot);
+    }
+    if desk.machine.truncate(plan.slot, plan.keep) {
+        (plan.slot, plan.keep)
+    } else {
+        // A cache that cannot be cut there starts again.
+        desk.machine.truncate(plan.slot, 0);
+        desk.cache.truncate(plan.slot, 0);
+        (plan.slot, 0)
+    }
+}
+
+/// Evaluates prompt tokens without asking for logits.
+fn read_ahead(
+    desk: &mut Desk<'_>,
+    slot: usize,
+    tokens: &[Token],
+    known: usize,
+    interrupt: Interrupt<'_>,
+) -> Result<(), StepError> {
+    match desk.machine.step(slot, known, tokens, 0, interrupt) {
+        Ok(()) => {
+            desk.cache.extend(slot, tokens);
+            Ok(())
+        }
+        Err(error) => {
+            desk.machine.truncate(slot, known);
+            Err(error)
+        }
+    }
+}
+
+/// The model's own choice after each position, as far as the draft agrees: the accepted tokens and one more.
+/// `first` is the row of the last token that was no draft.
+fn choose(machine: &mut Machine, draft: &[Token], first: usize) -> Option<Vec<Token>> {
+    let mut chosen = Vec::with_capacity(draft.len() + 1);
+    for index in 0..=draft.len() {
+        let best = greatest(machine.logits(first + index)?);
+        chosen.push(best);
+        if draft.get(index) != Some(&best) {
+            break;
+        }
+    }
+    Some(chosen)
+}
+
+/// Index of the greatest value, the first of equals. In lanes, so that it takes microseconds over a vocabulary.
+pub(crate) fn greatest(values: &[f32]) -> Token {
+    const LANES: usize = 16;
+    let top = values
+        .chunks(LANES)
+        .fold([f32::NEG_INFINITY; LANES], |mut top, chunk| {
+            for (best, &value) in top.iter_mut().zip(chunk) {
+                if value > *best {
+                    *best = value;
+                }
+            }
+            top
+        })
+        .into_iter()
+        .fold(f32::NEG_INFINITY, f32::max);
+    let at = values.iter().position(|&value| value == top).unwrap_or(0);
+    Token::try_from(at).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::greatest;
+
+    #[test]
+    fn the_first_of_the_greatest() {
+        let mut long = vec![0.0; 1000];
+        long[700] = 2.0;
+        long[701] = 2.0;
+        let cases: [(&[f32], i32); 5] = [
+            (&[1.0, 3.0, 2.0], 1),
+            (&[-5.0, -4.0, -4.0], 1),
+            (&[f32::NAN, 1.0], 1),
+            (&long, 700),
+            (&[], 0),
+        ];
+        for (values, expected) in cases {
+            assert_eq!(greatest(values), expected);
+        }
+    }
+}
