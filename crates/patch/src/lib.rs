@@ -7,12 +7,18 @@ mod hunk;
 mod minimise;
 mod place;
 mod region;
+mod repair;
 mod stream;
+mod symbols;
+mod syntax;
 mod table;
 mod text;
 
 pub use hunk::{ApplyError, Change, Hunk, apply, invert, map_line};
 pub use minimise::{minimise, without_noise};
 pub use region::RegionOutcome;
+pub use repair::repair_tail;
 pub use stream::{LineSide, PatchStream, Refusal, StreamEvent};
+pub use symbols::{Symbol, SymbolKind, enclosing, find, outline, vanished};
+pub use syntax::{Language, errors, parses_as_well};
 pub use text::{Eol, MAX_BYTES, NotText, Text, bare, split_lines};

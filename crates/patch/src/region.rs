@@ -5,6 +5,8 @@ use crate::hunk::{Hunk, apply};
 use crate::minimise::{pieces, without_noise};
 use crate::place::{hunk_for, modify};
 use crate::stream::{LineSide, Refusal, StreamEvent};
+use crate::symbols::{outline, vanished};
+use crate::syntax::Language;
 use crate::text::{Text, bare};
 use std::ops::Range;
 
@@ -17,6 +19,8 @@ pub struct RegionOutcome {
     pub dropped_tail: usize,
     /// The region with all hunks applied.
     pub new_region: String,
+    /// Symbols (qualified) that the file defined before and does not any more; empty for unknown languages.
+    pub vanished: Vec<String>,
 }
 
 /// Where in the answer we are.
@@ -148,10 +152,18 @@ impl Region {
         let new = apply(&self.text, &self.hunks).unwrap_or_else(|_| self.text.clone());
         let behind = old.len() - self.span.end;
         let new_region = new.lines()[self.span.start.min(new.len())..new.len() - behind].concat();
+        let vanished = match Language::of_path(&self.path) {
+            Some(lang) if !self.hunks.is_empty() => {
+                vanished(&outline(lang, &self.text.joined()), &outline(lang, &new.joined()))
+            }
+            _ => Vec::new(),
+        };
+        let unchanged = self.hunks.is_empty();
         RegionOutcome {
-            unchanged: self.hunks.is_empty(),
+            unchanged,
             dropped_tail: self.dropped_tail,
             new_region,
+            vanished,
         }
     }
 

@@ -1,0 +1,180 @@
+//! Whether a file still parses as well as it did: tree-sitter, by file name.
+
+use tree_sitter::{Parser, Tree};
+
+/// A language that Brisk can parse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Language {
+    /// C, headers included.
+    C,
+    /// Go.
+    Go,
+    /// Java.
+    Java,
+    /// JavaScript, JSX included.
+    JavaScript,
+    /// Python.
+    Python,
+    /// Rust.
+    Rust,
+    /// TypeScript without JSX.
+    TypeScript,
+    /// TypeScript with JSX.
+    Tsx,
+}
+
+impl Language {
+    /// All of them.
+    pub const ALL: [Language; 8] = [
+        Language::C,
+        Language::Go,
+        Language::Java,
+        Language::JavaScript,
+        Language::Python,
+        Language::Rust,
+        Language::TypeScript,
+        Language::Tsx,
+    ];
+
+    /// By the extension of a path; `None` for what Brisk cannot parse.
+    pub fn of_path(path: &str) -> Option<Language> {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        let (stem, ext) = name.rsplit_once('.')?;
+        if stem.is_empty() {
+            return None;
+        }
+        Some(match ext {
+            "c" | "h" => Language::C,
+            "go" => Language::Go,
+            "java" => Language::Java,
+            "js" | "jsx" | "mjs" | "cjs" => Language::JavaScript,
+            "py" | "pyi" => Language::Python,
+            "rs" => Language::Rust,
+            "ts" | "mts" | "cts" => Language::TypeScript,
+            "tsx" => Language::Tsx,
+            _ => return None,
+        })
+    }
+
+    fn grammar(self) -> tree_sitter::Language {
+        match self {
+            Language::C => tree_sitter_c::LANGUAGE,
+            Language::Go => tree_sitter_go::LANGUAGE,
+            Language::Java => tree_sitter_java::LANGUAGE,
+            Language::JavaScript => tree_sitter_javascript::LANGUAGE,
+            Language::Python => tree_sitter_python::LANGUAGE,
+            Language::Rust => tree_sitter_rust::LANGUAGE,
+            Language::TypeScript => tree_sitter_typescript::LANGUAGE_TYPESCRIPT,
+            Language::Tsx => tree_sitter_typescript::LANGUAGE_TSX,
+        }
+        .into()
+    }
+
+    /// The separator that people write between a type and its method.
+    pub(crate) fn separator(self) -> &'static str {
+        if self == Language::Rust { "::" } else { "." }
+    }
+}
+
+/// The syntax tree; `None` only if the grammar does not load, which a test excludes.
+pub(crate) fn parse(lang: Language, text: &str) -> Option<Tree> {
+    let mut parser = Parser::new();
+    parser.set_language(&lang.grammar()).ok()?;
+    parser.parse(text, None)
+}
+
+/// Places where the text does not parse: error nodes plus missing tokens.
+pub fn errors(lang: Language, text: &str) -> usize {
+    let Some(tree) = parse(lang, text) else { return 0 };
+    let mut cursor = tree.walk();
+    let mut found = 0;
+    loop {
+        let node = cursor.node();
+        found += usize::from(node.is_error() || node.is_missing());
+        if node.has_error() && cursor.goto_first_child() {
+            continue;
+        }
+        while !cursor.goto_next_sibling() {
+            if !cursor.goto_parent() {
+                return found;
+            }
+        }
+    }
+}
+
+/// Whether an edit broke nothing that parsed before: no more errors after than before.
+pub fn parses_as_well(lang: Language, before: &str, after: &str) -> bool {
+    match errors(lang, after) {
+        0 => true,
+        n => n <= errors(lang, before),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_grammar_loads_and_counts() {
+        let cases = [
+            (
+                Language::C,
+                "int f(void) { return 1; }\n",
+                "int f(void) { return 1; \n",
+            ),
+            (
+                Language::Go,
+                "package a\n\nfunc f() int { return 1 }\n",
+                "package a\n\nfunc f( int { return 1 }\n",
+            ),
+            (
+                Language::Java,
+                "class A { int f() { return 1; } }\n",
+                "class A { int f() { return 1; }\n",
+            ),
+            (
+                Language::JavaScript,
+                "const f = () => <b>1</b>;\n",
+                "const f = () => <b>1;\n",
+            ),
+            (
+                Language::Python,
+                "def f():\n    return 1\n",
+                "def f(:\n    return 1\n",
+            ),
+            (Language::Rust, "fn f() -> u8 { 1 }\n", "fn f() -> u8 { 1 \n"),
+            (
+                Language::TypeScript,
+                "function f(a: number): number { return a }\n",
+                "function f(a: number { return a }\n",
+            ),
+            (
+                Language::Tsx,
+                "const f = (a: number) => <b>{a}</b>;\n",
+                "const f = (a: number) => <b>{a</b>;\n",
+            ),
+        ];
+        assert_eq!(cases.map(|c| c.0), Language::ALL);
+        for (lang, good, bad) in cases {
+            assert_eq!(errors(lang, good), 0, "{lang:?}");
+            assert!(errors(lang, bad) > 0, "{lang:?}");
+            assert!(
+                parses_as_well(lang, bad, good) && parses_as_well(lang, bad, bad),
+                "{lang:?}"
+            );
+            assert!(!parses_as_well(lang, good, bad), "{lang:?}");
+        }
+    }
+
+    #[test]
+    fn languages_go_by_extension() {
+        let check = |path, want| assert_eq!(Language::of_path(path), want, "{path}");
+        check("a/b.rs", Some(Language::Rust));
+        check("x.test.ts", Some(Language::TypeScript));
+        check("x.tsx", Some(Language::Tsx));
+        check("x.jsx", Some(Language::JavaScript));
+        check("a.d/b", None);
+        check(".c", None);
+        check("README.md", None);
+    }
+}
