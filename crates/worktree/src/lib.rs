@@ -1,1 +1,32 @@
 //! The person's repository: snapshots, atomic journalled writes, undo, confinement.
+//!
+//! The only crate that writes below the person's root. It is synchronous and spawns nothing; the daemon calls it from
+//! blocking threads. Brisk's own data (operation log, contents, shadow git folder) lies in a state folder outside of
+//! the repository; nothing here touches the person's index, HEAD, refs, hooks or configuration, and no lock file is
+//! ever left in the repository.
+
+mod blobs;
+mod commit;
+mod error;
+mod history;
+mod ids;
+mod journal;
+mod path;
+mod plan;
+mod probe;
+mod recover;
+mod repo;
+mod root;
+mod snapshot;
+mod statcache;
+mod undo;
+mod walk;
+
+pub use error::WorktreeError;
+pub use history::Which;
+pub use ids::{Digest, OpId, TreeId};
+pub use probe::{Probe, Step};
+pub use recover::Recovery;
+pub use repo::{Applied, File, OpKind, OpSummary, Operation, Repo, Stamp};
+pub use snapshot::{Delta, Difference};
+pub use undo::{Touched, Undone};

@@ -1,0 +1,250 @@
+//! The content of the whole worktree as a git tree in a folder of our own.
+//!
+//! A bare repository in the state folder takes the objects, so that git itself can read them. The person's `.git` is
+//! only read (ignore rules and the list of tracked paths). Content goes in as it is on disk: no filter, no line end
+//! conversion, no attribute is applied.
+
+use crate::error::{WorktreeError, io_at};
+use crate::ids::TreeId;
+use crate::statcache::{Print, StatCache};
+use crate::walk;
+use gix_hash::{Kind as Hash, ObjectId};
+use gix_object::tree::{Entry, EntryKind};
+use gix_object::{Kind, Tree, TreeRef, Write as _, WriteTo as _};
+use gix_odb::loose;
+use std::collections::{BTreeMap, HashSet};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// Files above this many bytes are not copied; size and time of change stand for their content.
+const MAX_COPIED: u64 = 64 * 1024 * 1024;
+
+/// How a path differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Delta {
+    /// It was not there.
+    Added,
+    /// Its content, kind or executable bit changed.
+    Modified,
+    /// It is gone.
+    Deleted,
+}
+
+/// One path that differs between a snapshot and the worktree.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Difference {
+    /// Path below the root; bytes that are not UTF-8 are replaced.
+    pub path: String,
+    /// How.
+    pub delta: Delta,
+}
+
+/// The shadow git folder of one repository.
+pub(crate) struct Snapshots {
+    dir: PathBuf,
+    objects: loose::Store,
+    cache: StatCache,
+    /// Objects that this process has written or seen.
+    known: HashSet<ObjectId>,
+}
+
+/// A folder on its way to becoming a tree.
+#[derive(Default)]
+struct Folder {
+    files: Vec<Entry>,
+    folders: BTreeMap<Vec<u8>, Folder>,
+}
+
+type Listing = BTreeMap<Vec<u8>, (EntryKind, ObjectId)>;
+
+impl Snapshots {
+    pub(crate) fn open(state: &Path) -> Result<Snapshots, WorktreeError> {
+        let dir = state.join("shadow.git");
+        let make = || {
+            std::fs::create_dir_all(dir.join("objects"))?;
+            std::fs::create_dir_all(dir.join("refs"))?;
+            std::fs::write(dir.join("HEAD"), "ref: refs/heads/brisk\n")?;
+            std::fs::write(
+                dir.join("config"),
+                "[core]\n\trepositoryformatversion = 0\n\tbare = true\n",
+            )
+        };
+        make().map_err(io_at("make", &dir))?;
+        let objects = loose::Store::at(dir.join("objects"), Hash::Sha1);
+        Ok(Snapshots {
+            cache: StatCache::open(&state.join("stat")),
+            dir,
+            objects,
+            known: HashSet::new(),
+        })
+    }
+
+    pub(crate) fn take(&mut self, root: &Path) -> Result<TreeId, WorktreeError> {
+        let mut top = Folder::default();
+        for (path, (kind, oid)) in self.list(root)? {
+            let mut parts: Vec<&[u8]> = path.split(|b| *b == b'/').collect();
+            let name = parts.pop().unwrap_or_default();
+            let folder = parts
+                .into_iter()
+                .fold(&mut top, |f, p| f.folders.entry(p.to_vec()).or_default());
+            folder.files.push(Entry {
+                mode: kind.into(),
+                filename: name.into(),
+                oid,
+            });
+        }
+        let id = self.write_folder(top)?;
+        Ok(TreeId(id.to_string()))
+    }
+
+    pub(crate) fn diff_since(
+        &mut self,
+        root: &Path,
+        tree: &TreeId,
+    ) -> Result<Vec<Difference>, WorktreeError> {
+        let unknown = || WorktreeError::UnknownTree { tree: tree.0.clone() };
+        let id = ObjectId::from_hex(tree.0.as_bytes()).map_err(|_| unknown())?;
+        let mut then = Listing::new();
+        self.read_folder(&id, &mut Vec::new(), &mut then)
+            .ok_or_else(unknown)?;
+        let now = self.list(root)?;
+        let gone = then
+            .keys()
+            .filter(|p| !now.contains_key(*p))
+            .map(|p| (p, Delta::Deleted));
+        let here = now.iter().filter_map(|(p, e)| match then.get(p) {
+            None => Some((p, Delta::Added)),
+            Some(old) => (old != e).then_some((p, Delta::Modified)),
+        });
+        let mut out: Vec<Difference> = gone
+            .chain(here)
+            .map(|(p, delta)| Difference {
+                path: String::from_utf8_lossy(p).into_owned(),
+                delta,
+            })
+            .collect();
+        out.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(out)
+    }
+
+    /// Every path with its content, stored.
+    fn list(&mut self, root: &Path) -> Result<Listing, WorktreeError> {
+        let paths = walk::paths(root);
+        let mut out = Listing::new();
+        for path in &paths {
+            let full = root.join(path);
+            match self.content(&full, path) {
+                Ok(Some(found)) => {
+                    out.insert(path.as_os_str().as_bytes().to_vec(), found);
+                }
+                Ok(None) => {}
+                // Gone since the walk.
+                Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
+                Err(e) => return Err(io_at("take a snapshot of", full)(e)),
+            }
+        }
+        self.cache.save(&paths).map_err(io_at("write in", &self.dir))?;
+        Ok(out)
+    }
+
+    fn content(&mut self, full: &Path, path: &Path) -> io::Result<Option<(EntryKind, ObjectId)>> {
+        let meta = full.symlink_metadata()?;
+        let kind = match meta.file_type() {
+            t if t.is_symlink() => EntryKind::Link,
+            t if t.is_file() && meta.permissions().mode() & 0o100 != 0 => EntryKind::BlobExecutable,
+            t if t.is_file() => EntryKind::Blob,
+            _ => return Ok(None),
+        };
+        let print = Print::of(&meta);
+        if let Some(id) = self.cache.get(path, &print) {
+            return Ok(Some((kind, id)));
+        }
+        let now = SystemTime::now();
+        let id = if kind == EntryKind::Link {
+            self.store(Kind::Blob, std::fs::read_link(full)?.as_os_str().as_bytes())?
+        } else if meta.len() > MAX_COPIED {
+            self.store(Kind::Blob, format!("not copied: {print:?}\n").as_bytes())?
+        } else {
+            self.store(Kind::Blob, &read_plain(full)?)?
+        };
+        self.cache.put(path.to_owned(), print, id, now);
+        Ok(Some((kind, id)))
+    }
+
+    fn write_folder(&mut self, folder: Folder) -> Result<ObjectId, WorktreeError> {
+        let mut entries = folder.files;
+        for (name, sub) in folder.folders {
+            let oid = self.write_folder(sub)?;
+            entries.push(Entry {
+                mode: EntryKind::Tree.into(),
+                filename: name.into(),
+                oid,
+            });
+        }
+        entries.sort();
+        let mut bytes = Vec::new();
+        let written = Tree { entries }
+            .write_to(&mut bytes)
+            .and_then(|()| self.store(Kind::Tree, &bytes));
+        written.map_err(io_at("write in", &self.dir))
+    }
+
+    fn store(&mut self, kind: Kind, bytes: &[u8]) -> io::Result<ObjectId> {
+        let id = gix_object::compute_hash(Hash::Sha1, kind, bytes).map_err(git)?;
+        if self.known.contains(&id) {
+            return Ok(id);
+        }
+        // Objects are not synced: a power cut may leave an empty one under a right name, which is written again.
+        let there = std::fs::metadata(self.objects.object_path(&id)).is_ok_and(|m| m.len() > 0);
+        if !there {
+            self.objects
+                .write_buf_with_known_id(kind, bytes, id)
+                .map_err(git)?;
+        }
+        self.known.insert(id);
+        Ok(id)
+    }
+
+    fn read_folder(&self, id: &ObjectId, above: &mut Vec<u8>, out: &mut Listing) -> Option<()> {
+        let mut buffer = Vec::new();
+        let data = self.objects.try_find(id, &mut buffer).ok()??;
+        let tree = TreeRef::from_bytes(data.data, Hash::Sha1).ok()?;
+        for e in &tree.entries {
+            let len = above.len();
+            above.extend_from_slice(e.filename);
+            if e.mode.is_tree() {
+                above.push(b'/');
+                self.read_folder(&e.oid.to_owned(), above, out)?;
+            } else {
+                out.insert(above.clone(), (e.mode.kind(), e.oid.to_owned()));
+            }
+            above.truncate(len);
+        }
+        Some(())
+    }
+}
+
+/// Reads a file that was plain a moment ago, without following a link or waiting on a pipe that took its place.
+fn read_plain(path: &Path) -> io::Result<Vec<u8>> {
+    use rustix::fs::{Mode, OFlags};
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = std::fs::File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    let mut bytes = Vec::new();
+    io::Read::read_to_end(&mut io::Read::take(file, MAX_COPIED + 1), &mut bytes)?;
+    Ok(bytes)
+}
+
+/// The system's error inside one of gitoxide's, so that a full disk keeps its name.
+fn git(e: impl std::error::Error + Send + Sync + 'static) -> io::Error {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&e);
+    while let Some(c) = cause {
+        if let Some(io) = c.downcast_ref::<io::Error>() {
+            return io::Error::new(io.kind(), e.to_string());
+        }
+        cause = c.source();
+    }
+    io::Error::other(e.to_string())
+}
