@@ -1,1 +1,14 @@
-//! The session as a pure reducer.
+//! The session as a pure reducer. No tokio, no I/O, no clock, no randomness: inputs and moments in, effects out.
+
+mod attempt;
+mod check;
+mod io;
+mod limits;
+pub mod place;
+mod prompt;
+mod session;
+
+pub use io::{Effect, Gathered, Hint, Input, Wrote};
+pub use limits::Limits;
+pub use prompt::open_file_request;
+pub use session::Session;

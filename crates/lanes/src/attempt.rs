@@ -1,0 +1,445 @@
+//! One answer of one model to one turn: its stream, and the hunks that it has produced so far.
+
+use crate::check::{self, Flaw};
+use crate::place::{Kind, Place, indent_of};
+use crate::prompt::Rung;
+use brisk_domain::port::ModelEvent;
+use brisk_domain::{Candidate, EditFormat, EffectId, Event, HunkId, LineKind, Now, Route, TurnId};
+use brisk_patch::{Budget, Change, Hunk, LineSide, PatchStream, Spent, StreamEvent, Text, bare, repair_tail};
+use std::collections::BTreeMap;
+
+/// What a turn works on: fixed once the files are read.
+#[derive(Debug, Clone)]
+pub(crate) struct Work {
+    /// The file to change.
+    pub(crate) path: String,
+    /// Every text that the model is shown, as it was read.
+    pub(crate) files: BTreeMap<String, Text>,
+    /// Where in `path`.
+    pub(crate) place: Place,
+    /// The person's words.
+    pub(crate) request: String,
+}
+
+impl Work {
+    pub(crate) fn text(&self) -> Text {
+        self.files.get(&self.path).cloned().unwrap_or_default()
+    }
+}
+
+enum Reader {
+    Words,
+    Patch(Box<PatchStream>),
+}
+
+/// Hunks that a piece of answer brought, and what clients are told.
+#[derive(Default)]
+pub(crate) struct Brought {
+    pub(crate) events: Vec<Event>,
+    pub(crate) ready: Vec<(HunkId, Change)>,
+    /// Set when the budget is used up: lines so far.
+    pub(crate) over: Option<usize>,
+}
+
+pub(crate) struct Attempt {
+    pub(crate) effect: EffectId,
+    pub(crate) turn: TurnId,
+    pub(crate) route: Route,
+    /// 0 is the route's choice, n its n-th fallback.
+    pub(crate) candidate: usize,
+    pub(crate) rung: Rung,
+    pub(crate) work: Work,
+    pub(crate) partial: String,
+    pub(crate) spoke: bool,
+    pub(crate) heard: Now,
+    /// Reports that came while the turn waits for a word about its budget.
+    pub(crate) held: Option<Vec<ModelEvent>>,
+    pub(crate) refusals: Vec<String>,
+    reader: Reader,
+    open: Option<HunkId>,
+    offered: Vec<(HunkId, Change)>,
+    pending: Vec<(HunkId, Change)>,
+    budget: Option<Budget>,
+    spent: Spent,
+}
+
+pub(crate) struct Begin {
+    pub(crate) effect: EffectId,
+    pub(crate) turn: TurnId,
+    pub(crate) route: Route,
+    pub(crate) candidate: usize,
+    pub(crate) rung: Rung,
+    pub(crate) work: Work,
+    pub(crate) words: bool,
+    pub(crate) budget: Budget,
+    pub(crate) now: Now,
+}
+
+/// The candidate of a route by position: its choice, then its fallbacks.
+pub(crate) fn candidate(route: &Route, n: usize) -> Option<&Candidate> {
+    if n == 0 {
+        Some(&route.choice)
+    } else {
+        route.fallbacks.get(n - 1)
+    }
+}
+
+impl Attempt {
+    pub(crate) fn new(b: Begin) -> Attempt {
+        let format = candidate(&b.route, b.candidate).map_or(EditFormat::Region, |c| c.format);
+        let text = b.work.text();
+        let span = if b.rung == Rung::WholeFile {
+            0..text.len()
+        } else {
+            b.work.place.span.clone()
+        };
+        let reader = match format {
+            _ if b.words => Reader::Words,
+            EditFormat::Region => Reader::Patch(Box::new(PatchStream::region(&b.work.path, &text, span))),
+            EditFormat::SearchReplace => {
+                Reader::Patch(Box::new(PatchStream::search_replace(b.work.files.clone())))
+            }
+            EditFormat::ApplyPatch => Reader::Patch(Box::new(PatchStream::apply_patch(b.work.files.clone()))),
+        };
+        Attempt {
+            effect: b.effect,
+            turn: b.turn,
+            route: b.route,
+            candidate: b.candidate,
+            rung: b.rung,
+            work: b.work,
+            partial: String::new(),
+            spoke: false,
+            heard: b.now,
+            held: None,
+            refusals: Vec::new(),
+            reader,
+            open: None,
+            offered: Vec::new(),
+            pending: Vec::new(),
+            budget: Some(b.budget),
+            spent: Spent::default(),
+        }
+    }
+
+    /// Whether the answer replaces lines of one known place, as opposed to placing its own changes.
+    pub(crate) fn is_rewrite(&self) -> bool {
+        candidate(&self.route, self.candidate).is_some_and(|c| c.format == EditFormat::Region)
+    }
+
+    pub(crate) fn is_words(&self) -> bool {
+        matches!(self.reader, Reader::Words)
+    }
+
+    /// Every change of this attempt that is or may yet be offered.
+    pub(crate) fn changes(&self) -> Vec<Change> {
+        self.offered
+            .iter()
+            .chain(&self.pending)
+            .map(|(_, c)| c.clone())
+            .collect()
+    }
+
+    /// The person lets the patch grow.
+    pub(crate) fn lift_budget(&mut self) {
+        self.budget = None;
+    }
+
+    pub(crate) fn push(&mut self, text: &str, hunks: &mut HunkId) -> Brought {
+        self.partial.push_str(text);
+        match &mut self.reader {
+            Reader::Words => {
+                let events = vec![Event::Prose {
+                    turn: self.turn,
+                    text: text.to_owned(),
+                }];
+                Brought {
+                    events,
+                    ..Brought::default()
+                }
+            }
+            Reader::Patch(stream) => {
+                let mut out = Vec::new();
+                stream.push(text, &mut out);
+                self.absorb(out, hunks)
+            }
+        }
+    }
+
+    /// The answer is whole: closes what is open.
+    pub(crate) fn finish(&mut self, hunks: &mut HunkId) -> Brought {
+        match &mut self.reader {
+            Reader::Words => Brought::default(),
+            Reader::Patch(stream) => {
+                let mut out = Vec::new();
+                stream.finish(&mut out);
+                self.absorb(out, hunks)
+            }
+        }
+    }
+
+    /// The answer is cut: the open hunk and those that do not parse alone are gone.
+    pub(crate) fn abandon(&mut self) -> Vec<Event> {
+        if let Reader::Patch(stream) = &mut self.reader {
+            stream.abandon(&mut Vec::new());
+        }
+        let turn = self.turn;
+        let gone = self
+            .open
+            .take()
+            .into_iter()
+            .chain(self.pending.drain(..).map(|(id, _)| id));
+        gone.map(|hunk| Event::HunkDropped { turn, hunk }).collect()
+    }
+
+    /// Judges a finished rewrite or patch as a whole.
+    pub(crate) fn judge(&self) -> Result<(), Flaw> {
+        let changes = self.changes();
+        if changes.is_empty() {
+            return Err(Flaw::Unchanged);
+        }
+        for (path, text) in &self.work.files {
+            let of_path: Vec<Change> = changes.iter().filter(|c| c.path() == path).cloned().collect();
+            if !of_path.is_empty() {
+                check::judge(path, text, &of_path, &self.work.request)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A finished rewrite that lost its tail, mended: the changes of the answer merged with the rest of the region.
+    pub(crate) fn repaired(&self) -> Option<Vec<Change>> {
+        if self.is_words()
+            || !self.is_rewrite()
+            || self.rung != Rung::Region
+            || self.work.place.kind != Kind::Rewrite
+        {
+            return None;
+        }
+        let text = self.work.text();
+        let region = text.lines()[self.work.place.span.clone()].concat();
+        let merged = repair_tail(&region, unfenced(&self.partial))?;
+        let mut again = PatchStream::region(&self.work.path, &text, self.work.place.span.clone());
+        let mut out = Vec::new();
+        again.push(&merged, &mut out);
+        again.finish(&mut out);
+        let changes: Vec<Change> = out
+            .into_iter()
+            .filter_map(|e| match e {
+                StreamEvent::Closed { changes } => Some(changes),
+                StreamEvent::Opened { .. }
+                | StreamEvent::Line { .. }
+                | StreamEvent::Refused { .. }
+                | StreamEvent::Prose { .. } => None,
+            })
+            .flatten()
+            .collect();
+        check::judge(&self.work.path, &text, &changes, &self.work.request)
+            .ok()
+            .map(|()| changes)
+    }
+
+    /// Takes `changes` in place of everything that was offered; gives the hunks that are withdrawn and those that
+    /// are new.
+    pub(crate) fn replace(&mut self, changes: Vec<Change>, hunks: &mut HunkId) -> (Vec<HunkId>, Brought) {
+        let mut events: Vec<Event> = self.abandon();
+        let mut keep = Vec::new();
+        let mut fresh = Vec::new();
+        for change in changes {
+            match self.offered.iter().position(|(_, c)| *c == change) {
+                Some(i) => keep.push(self.offered.swap_remove(i)),
+                None => fresh.push((hunks.take(), change)),
+            }
+        }
+        let withdrawn = self.offered.drain(..).map(|(id, _)| id).collect();
+        events.extend(fresh.iter().map(|(id, c)| ready_event(self.turn, *id, c)));
+        self.offered = keep.into_iter().chain(fresh.iter().cloned()).collect();
+        (
+            withdrawn,
+            Brought {
+                events,
+                ready: fresh,
+                over: None,
+            },
+        )
+    }
+
+    /// Everything pending is offered: the answer as a whole passed its check.
+    pub(crate) fn settle(&mut self) -> Brought {
+        let ready: Vec<_> = self.pending.drain(..).collect();
+        let events = ready
+            .iter()
+            .map(|(id, c)| ready_event(self.turn, *id, c))
+            .collect();
+        self.offered.extend(ready.iter().cloned());
+        Brought {
+            events,
+            ready,
+            over: None,
+        }
+    }
+
+    fn absorb(&mut self, stream: Vec<StreamEvent>, hunks: &mut HunkId) -> Brought {
+        let mut out = Brought::default();
+        let turn = self.turn;
+        for event in stream {
+            match event {
+                StreamEvent::Opened { path, at } => {
+                    let hunk = hunks.take();
+                    self.open = Some(hunk);
+                    out.events.push(Event::HunkOpened { turn, hunk, path, at });
+                }
+                StreamEvent::Line { side, text } => {
+                    if let Some(hunk) = self.open {
+                        let kind = match side {
+                            LineSide::Removed => LineKind::Removed,
+                            LineSide::Added => LineKind::Added,
+                        };
+                        out.events.push(Event::HunkLine {
+                            turn,
+                            hunk,
+                            kind,
+                            text,
+                        });
+                    }
+                }
+                StreamEvent::Closed { changes } => self.closed(changes, hunks, &mut out),
+                StreamEvent::Refused { refusal } => {
+                    let text = refusal.to_string();
+                    out.events
+                        .extend(self.open.take().map(|hunk| Event::HunkDropped { turn, hunk }));
+                    out.events.push(Event::Notice {
+                        turn,
+                        text: text.clone(),
+                    });
+                    self.refusals.push(text);
+                }
+                StreamEvent::Prose { text } => out.events.push(Event::Prose { turn, text }),
+            }
+        }
+        out
+    }
+
+    fn closed(&mut self, changes: Vec<Change>, hunks: &mut HunkId, out: &mut Brought) {
+        let mut open = self.open.take();
+        for change in changes {
+            let Some(change) = self.in_scope(change) else {
+                self.refusals
+                    .push("a change outside of the place was left out".into());
+                continue;
+            };
+            let id = open.take().unwrap_or_else(|| hunks.take());
+            let charged = self.budget.as_ref().map(|b| self.spent.charge(b, &change));
+            self.pending.push((id, change));
+            if let Some(Err(_)) = charged {
+                // The hunk that broke the budget waits unoffered until the person has said a word.
+                out.over = Some(self.spent.lines());
+            } else if self.pending_parses() {
+                let settled = self.settle();
+                out.events.extend(settled.events);
+                out.ready.extend(settled.ready);
+            }
+        }
+        let turn = self.turn;
+        out.events
+            .extend(open.map(|hunk| Event::HunkDropped { turn, hunk }));
+    }
+
+    fn pending_parses(&self) -> bool {
+        let all = || self.offered.iter().chain(&self.pending).map(|(_, c)| c);
+        self.work
+            .files
+            .iter()
+            .all(|(path, text)| check::parses(path, text, all()).is_ok())
+    }
+
+    /// A whole-file answer may change only the place that the turn is about; an insertion gets its blank lines.
+    fn in_scope(&self, change: Change) -> Option<Change> {
+        let Change::Modify { path, mut hunk } = change else {
+            return Some(change);
+        };
+        if !self.is_rewrite() {
+            return Some(Change::Modify { path, hunk });
+        }
+        match self.work.place.kind {
+            Kind::Rewrite => {
+                let span = &self.work.place.span;
+                let inside = hunk.at >= span.start && hunk.old_end() <= span.end;
+                (self.rung == Rung::Region || inside).then_some(Change::Modify { path, hunk })
+            }
+            Kind::Insert { indent } => {
+                place_new_code(&mut hunk, &self.work.text(), indent);
+                Some(Change::Modify { path, hunk })
+            }
+        }
+    }
+}
+
+/// The answer without the fence that a server may have repeated.
+fn unfenced(answer: &str) -> &str {
+    let body = match answer.split_once('\n') {
+        Some((first, rest)) if first.starts_with("```") => rest,
+        Some(_) | None => answer,
+    };
+    body.trim_end().strip_suffix("```").unwrap_or(body)
+}
+
+/// Gives inserted code its neighbours' indentation and blank lines around it.
+fn place_new_code(hunk: &mut Hunk, text: &Text, indent: usize) {
+    let eol = text.eol().as_str();
+    let lines = text.lines();
+    let blank = |l: &String| bare(l).trim().is_empty();
+    let found = hunk
+        .new
+        .iter()
+        .filter(|l| !blank(l))
+        .map(|l| indent_of(l))
+        .min()
+        .unwrap_or(0);
+    if found < indent {
+        let pad: String = lines
+            .iter()
+            .find(|l| !blank(l) && indent_of(l) >= indent)
+            .map_or_else(|| " ".repeat(indent), |l| l.chars().take(indent).collect());
+        let pad: String = pad.chars().skip(found).collect();
+        hunk.new
+            .iter_mut()
+            .filter(|l| !blank(l))
+            .for_each(|l| l.insert_str(0, &pad));
+    }
+    let one_line = hunk.new.len() == 1;
+    let before = hunk.at.checked_sub(1).and_then(|i| lines.get(i));
+    if let Some(line) = before {
+        if !line.ends_with('\n') {
+            hunk.new.insert(0, eol.to_owned());
+        }
+        if !one_line && !blank(line) {
+            hunk.new.insert(0, eol.to_owned());
+        }
+    }
+    if let Some(after) = lines.get(hunk.at)
+        && !one_line
+        && !blank(after)
+        && hunk.new.last().is_some_and(|l| !blank(l))
+    {
+        hunk.new.push(eol.to_owned());
+    }
+}
+
+/// The event that offers a change.
+pub(crate) fn ready_event(turn: TurnId, hunk: HunkId, change: &Change) -> Event {
+    let strip = |lines: &[String]| lines.iter().map(|l| bare(l).to_owned()).collect::<Vec<_>>();
+    let (at, removed, added) = match change {
+        Change::Modify { hunk, .. } => (hunk.at, strip(&hunk.old), strip(&hunk.new)),
+        Change::Create { text, .. } => (0, Vec::new(), strip(text.lines())),
+        Change::Delete { old, .. } => (0, strip(old.lines()), Vec::new()),
+    };
+    Event::HunkReady {
+        turn,
+        hunk,
+        path: change.path().to_owned(),
+        at,
+        removed,
+        added,
+    }
+}

@@ -1,0 +1,93 @@
+//! The cheap check of a finished answer, before the person is told that it is done: does the file still parse, did
+//! anything change, did a symbol get lost. What fails goes one rung up the ladder.
+
+use brisk_patch::{Change, Language, Text, apply, outline, parses_as_well, vanished};
+
+/// Why an answer is not offered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Flaw {
+    /// The model copied the text.
+    Unchanged,
+    /// The file parsed before and would not any more.
+    Syntax,
+    /// Symbols that were there are gone.
+    Dropped(Vec<String>),
+    /// The changes do not fit on each other.
+    Torn(String),
+}
+
+impl Flaw {
+    /// For the person.
+    pub(crate) fn sentence(&self) -> String {
+        match self {
+            Flaw::Unchanged => "the answer changes nothing".into(),
+            Flaw::Syntax => "the answer would break the file's syntax".into(),
+            Flaw::Dropped(names) => format!("the answer drops {}", names.join(", ")),
+            Flaw::Torn(why) => format!("the answer does not fit together: {why}"),
+        }
+    }
+}
+
+/// Files larger than this are not parsed on the live path.
+const MAX_PARSED: usize = 512 * 1024;
+
+/// The hunks of one path among `changes`, applied.
+fn after<'a>(path: &str, base: &Text, changes: impl Iterator<Item = &'a Change>) -> Result<Text, Flaw> {
+    let hunks: Vec<_> = changes
+        .filter_map(|c| match c {
+            Change::Modify { path: p, hunk } if p == path => Some(hunk.clone()),
+            Change::Modify { .. } | Change::Create { .. } | Change::Delete { .. } => None,
+        })
+        .collect();
+    apply(base, &hunks).map_err(|e| Flaw::Torn(e.to_string()))
+}
+
+/// Whether the file parses as well with these changes as before.
+pub(crate) fn parses<'a>(
+    path: &str,
+    base: &Text,
+    changes: impl Iterator<Item = &'a Change>,
+) -> Result<(), Flaw> {
+    let after = after(path, base, changes)?;
+    let Some(language) = Language::of_path(path) else {
+        return Ok(());
+    };
+    let (before, after) = (base.joined(), after.joined());
+    if before.len() > MAX_PARSED || parses_as_well(language, &before, &after) {
+        Ok(())
+    } else {
+        Err(Flaw::Syntax)
+    }
+}
+
+/// Judges all changes of one file together. `request` excuses a symbol whose loss it names ("remove parse").
+pub(crate) fn judge(path: &str, base: &Text, changes: &[Change], request: &str) -> Result<(), Flaw> {
+    if changes.is_empty() {
+        return Err(Flaw::Unchanged);
+    }
+    parses(path, base, changes.iter())?;
+    let Some(language) = Language::of_path(path) else {
+        return Ok(());
+    };
+    let result = after(path, base, changes.iter())?;
+    if base.joined().len() > MAX_PARSED {
+        return Ok(());
+    }
+    let (before, now) = (
+        outline(language, &base.joined()),
+        outline(language, &result.joined()),
+    );
+    let lower = request.to_lowercase();
+    let excused = [
+        "remove", "delete", "rename", "replace", "inline", "merge", "move", "call it", "drop",
+    ]
+    .iter()
+    .any(|w| lower.contains(w));
+    let gone = vanished(&before, &now);
+    // A renamed symbol takes the place of one that went: only a shrinking count is a loss.
+    if gone.is_empty() || excused || now.len() >= before.len() {
+        Ok(())
+    } else {
+        Err(Flaw::Dropped(gone))
+    }
+}
