@@ -1,0 +1,229 @@
+//! Chat Completions over server-sent events: one request, one task, nothing retried in secret.
+//!
+//! One request may be written twice by the connection pool: when a kept connection turns out to be closed before
+//! any of it was sent. That is not a retry; no server has seen the first one.
+
+use crate::answer::StopTexts;
+use crate::base_url::BaseUrl;
+use crate::connect::{Client, client, drain};
+use crate::fault::{Upstream, setup};
+use crate::secret::Secret;
+use crate::stream::{Timeouts, follow};
+use crate::wire;
+use brisk_domain::ModelId;
+use brisk_domain::port::{Fault, GenerateRequest, Model, ModelEvent, Running, Sink};
+use bytes::Bytes;
+use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use std::sync::Arc;
+use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
+
+/// Whether a server goes on where a trailing assistant message ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Prefill {
+    /// It does not; the model is asked to write the answer's opening itself, and that is taken off again.
+    #[default]
+    Unsupported,
+    /// It does, by itself (llama-server, Ollama, DeepSeek).
+    TrailingMessage,
+    /// It does when told with `continue_final_message` (vLLM, SGLang).
+    ContinueFinalMessage,
+}
+
+/// One server and one model on it.
+#[derive(Debug, Clone)]
+pub struct ChatConfig {
+    /// The model's name here.
+    pub id: ModelId,
+    /// The server; see [`BaseUrl::parse`] for the forms that are taken.
+    pub base_url: String,
+    /// Plain HTTP to another machine is allowed.
+    pub allow_insecure: bool,
+    /// The model's name on the wire.
+    pub model: String,
+    /// Sent as a bearer token.
+    pub api_key: Option<Secret>,
+    /// The variable or configuration key that holds the key, for messages: `the variable GROQ_API_KEY`.
+    pub key_name: String,
+    /// Further headers. Values count as secrets.
+    pub headers: Vec<(String, Secret)>,
+    /// Whether the server continues the answer's opening.
+    pub prefill: Prefill,
+    /// The server knows `prediction`.
+    pub prediction: bool,
+    /// When to give up.
+    pub timeouts: Timeouts,
+}
+
+impl ChatConfig {
+    /// No key, no headers, nothing special supported, usual timeouts.
+    pub fn new(id: ModelId, base_url: impl Into<String>, model: impl Into<String>) -> ChatConfig {
+        ChatConfig {
+            id,
+            base_url: base_url.into(),
+            allow_insecure: false,
+            model: model.into(),
+            api_key: None,
+            key_name: "api_key".to_owned(),
+            headers: Vec::new(),
+            prefill: Prefill::default(),
+            prediction: false,
+            timeouts: Timeouts::default(),
+        }
+    }
+}
+
+/// A model behind a Chat Completions server. Connections are kept between generations.
+pub struct ChatModel {
+    shared: Arc<Shared>,
+    handle: Handle,
+}
+
+struct Shared {
+    config: ChatConfig,
+    upstream: Upstream,
+    headers: HeaderMap,
+    client: Client,
+}
+
+impl ChatModel {
+    /// Checks the configuration and prepares a connection pool; connects to nothing yet. Generations run on the
+    /// runtime of `handle`, which needs I/O and time.
+    ///
+    /// # Errors
+    /// A `Setup` fault: a wrong address, a key or header that cannot be sent, no trusted certificates (https only).
+    pub fn new(config: ChatConfig, handle: Handle) -> Result<ChatModel, Fault> {
+        let base =
+            BaseUrl::parse(&config.base_url, config.allow_insecure).map_err(|bad| setup(bad.to_string()))?;
+        let headers = headers(&config)?;
+        let client = client(base.tls(), config.timeouts.connect)
+            .map_err(|error| setup(format!("no trusted certificates for {base}: {error}")))?;
+        let upstream = Upstream::new(&config, base);
+        Ok(ChatModel {
+            shared: Arc::new(Shared {
+                config,
+                upstream,
+                headers,
+                client,
+            }),
+            handle,
+        })
+    }
+
+    /// The model's name as configuration knows it.
+    pub fn id(&self) -> &ModelId {
+        &self.shared.config.id
+    }
+}
+
+fn headers(config: &ChatConfig) -> Result<HeaderMap, Fault> {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
+    let confidential = |value: &str| {
+        let mut value = HeaderValue::from_str(value).ok()?;
+        value.set_sensitive(true);
+        Some(value)
+    };
+    if let Some(key) = &config.api_key {
+        let value = confidential(&format!("Bearer {}", key.reveal())).ok_or_else(|| {
+            setup(format!(
+                "the key in {} holds characters that cannot be sent",
+                config.key_name
+            ))
+        })?;
+        headers.insert(AUTHORIZATION, value);
+    }
+    for (name, value) in &config.headers {
+        let bad = || {
+            setup(format!(
+                "the header `{}` for {} cannot be sent",
+                name.escape_debug(),
+                config.id
+            ))
+        };
+        let parsed = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad())?;
+        headers.insert(parsed, confidential(value.reveal()).ok_or_else(bad)?);
+    }
+    Ok(headers)
+}
+
+/// Aborts the task, and with it closes the connection (HTTP/2: resets the stream).
+struct Generation(AbortHandle);
+
+impl Running for Generation {}
+
+impl Drop for Generation {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Model for ChatModel {
+    fn generate(&self, request: GenerateRequest, sink: Sink) -> Box<dyn Running> {
+        let shared = Arc::clone(&self.shared);
+        let task = self.handle.spawn(async move {
+            let last = shared.generate(&request, &sink).await;
+            sink(last.unwrap_or_else(|fault| ModelEvent::Failed { fault }));
+        });
+        Box::new(Generation(task.abort_handle()))
+    }
+
+    /// Chat Completions has no way to read a prompt ahead that costs nothing, so this opens the connection: name,
+    /// handshake and TLS are done when the person presses return.
+    fn warm(&self, _request: GenerateRequest) {
+        let shared = Arc::clone(&self.shared);
+        self.handle.spawn(async move {
+            let wait = shared.config.timeouts.stall;
+            let request = shared.request(
+                hyper::Method::GET,
+                shared.upstream.base.models(),
+                Bytes::new(),
+                None,
+            );
+            if let Ok(Ok(response)) = tokio::time::timeout(wait, shared.client.request(request)).await {
+                drain(response.into_body(), wait).await;
+            }
+        });
+    }
+}
+
+impl Shared {
+    fn request(
+        &self,
+        method: hyper::Method,
+        uri: &hyper::Uri,
+        body: Bytes,
+        sent: Option<Sink>,
+    ) -> hyper::Request<crate::connect::Outgoing> {
+        let mut request = hyper::Request::new(crate::connect::Outgoing::new(body, sent));
+        *request.method_mut() = method;
+        *request.uri_mut() = uri.clone();
+        *request.headers_mut() = self.headers.clone();
+        request
+    }
+
+    /// Gives the last event.
+    async fn generate(&self, request: &GenerateRequest, sink: &Sink) -> Result<ModelEvent, Fault> {
+        let opening = match self.config.prefill {
+            Prefill::Unsupported => request.answer_prefix.as_str(),
+            Prefill::TrailingMessage | Prefill::ContinueFinalMessage => "",
+        };
+        let stops = StopTexts::new(&request.stop, opening);
+        let body = serde_json::to_vec(&wire::body(&self.config, request, &stops.on_wire))
+            .map_err(|error| setup(format!("the request cannot be written as JSON: {error}")))?;
+        let post = self.request(
+            hyper::Method::POST,
+            self.upstream.base.chat(),
+            body.into(),
+            Some(Arc::clone(sink)),
+        );
+        let wait = self.config.timeouts.first_byte;
+        let response = tokio::time::timeout(wait, self.client.request(post))
+            .await
+            .map_err(|_| self.upstream.stalled(wait))?
+            .map_err(|error| self.upstream.unreachable(&error))?;
+        let answer = crate::answer::Answer::new(stops, opening, request.max_tokens);
+        follow(&self.upstream, self.config.timeouts, response, answer, sink).await
+    }
+}

@@ -1,0 +1,381 @@
+//! What went wrong, as source and retry, in words for the person: what, where, what to do next; never a key.
+
+use crate::base_url::BaseUrl;
+use crate::chat::ChatConfig;
+use crate::reset::reset_ms;
+use crate::secret::Secret;
+use crate::wire::WireError;
+use brisk_domain::port::{Fault, FaultSource, Retry};
+use hyper::HeaderMap;
+use jiff::Timestamp;
+use std::error::Error;
+use std::io;
+use std::time::Duration;
+
+/// How long to leave a server alone that says that it is overloaded and not for how long.
+const OVERLOAD_PAUSE_MS: u64 = 1000;
+
+/// How much of a server's words is repeated, characters.
+const WORDS_MAX: usize = 300;
+
+/// What messages need to know of an upstream.
+#[derive(Debug, Clone)]
+pub(crate) struct Upstream {
+    pub(crate) base: BaseUrl,
+    model: String,
+    key_name: String,
+    key_sent: bool,
+    secrets: Vec<Secret>,
+}
+
+/// A configuration that cannot work.
+pub(crate) fn setup(message: impl Into<String>) -> Fault {
+    Fault {
+        source: FaultSource::Setup,
+        retry: Retry::Elsewhere,
+        message: message.into(),
+    }
+}
+
+impl Upstream {
+    pub(crate) fn new(config: &ChatConfig, base: BaseUrl) -> Upstream {
+        let key = config.api_key.iter();
+        Upstream {
+            base,
+            model: config.model.clone(),
+            key_name: config.key_name.clone(),
+            key_sent: config.api_key.is_some(),
+            secrets: key
+                .chain(config.headers.iter().map(|(_, value)| value))
+                .cloned()
+                .collect(),
+        }
+    }
+
+    /// A server's own words: no secret, no control characters, not too many.
+    fn quote(&self, words: &str) -> String {
+        let clean: String = words
+            .chars()
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .collect();
+        let scrubbed = self
+            .secrets
+            .iter()
+            .fold(clean, |text, secret| secret.scrub(&text));
+        let mut short: String = scrubbed.trim().chars().take(WORDS_MAX).collect();
+        if short.len() < scrubbed.trim().len() {
+            short.push_str("...");
+        }
+        if short.is_empty() {
+            String::new()
+        } else {
+            format!(": {short}")
+        }
+    }
+
+    /// An answer whose status is not 200.
+    pub(crate) fn refused(&self, status: u16, headers: &HeaderMap, body: &str, now: Timestamp) -> Fault {
+        self.classify(
+            status,
+            &WireError::read(body),
+            reset_ms(headers, body, now),
+            location(headers),
+        )
+    }
+
+    /// An error inside a stream that began well.
+    pub(crate) fn broke(&self, error: &serde_json::Value) -> Fault {
+        let wire = WireError::from_value(error);
+        let status = wire.status.unwrap_or(500);
+        let reset = reset_ms(&HeaderMap::new(), &error.to_string(), Timestamp::now());
+        self.classify(status, &wire, reset, None)
+    }
+
+    fn classify(&self, status: u16, error: &WireError, reset: Option<u64>, to: Option<&str>) -> Fault {
+        let base = &self.base;
+        let model = &self.model;
+        let words = self.quote(&error.message);
+        let fault = |source, retry, message| Fault {
+            source,
+            retry,
+            message,
+        };
+        // A status may be general where code or words are precise.
+        if out_of_credit(error) {
+            let message =
+                format!("the quota at {base} is used up ({status}){words}; add credit, or use another model");
+            return fault(FaultSource::Quota, Retry::Elsewhere, message);
+        }
+        if unknown_model(error) && status < 500 {
+            return setup(self.no_model(status, &words));
+        }
+        match status {
+            401 | 403 => setup(format!(
+                "{base} refused access ({status}){}; {}",
+                self.unless_401(status, &words),
+                self.key_step()
+            )),
+            402 | 429 => {
+                let retry = reset.map_or(Retry::Elsewhere, |ms| Retry::After { ms });
+                let when = reset.map_or_else(String::new, |ms| format!(", again in {}", span(ms)));
+                fault(
+                    FaultSource::Quota,
+                    retry,
+                    format!("the quota at {base} is used up for now ({status}){when}{words}"),
+                )
+            }
+            404 => setup(self.no_model(status, &words)),
+            405 => setup(format!(
+                "{base} takes no chat completions ({status}); check base_url"
+            )),
+            300..=399 => {
+                let to = to.map_or_else(String::new, |to| {
+                    format!(" to {}", self.quote(to).trim_start_matches(": "))
+                });
+                setup(format!(
+                    "{base} sends elsewhere{to} ({status}); set base_url to where it really is"
+                ))
+            }
+            408 => fault(
+                FaultSource::Upstream,
+                Retry::After { ms: 0 },
+                format!("{base} timed out ({status}){words}"),
+            ),
+            413 => self.too_long(status, &words),
+            400 | 422 if too_long(error) => self.too_long(status, &words),
+            400..=499 => {
+                let message = format!("{base} did not take the request for {model} ({status}){words}");
+                fault(FaultSource::Request, Retry::Elsewhere, message)
+            }
+            500 if too_long(error) => self.too_long(status, &words),
+            503 | 529 => {
+                let ms = reset.unwrap_or(OVERLOAD_PAUSE_MS);
+                fault(
+                    FaultSource::Upstream,
+                    Retry::After { ms },
+                    format!("{base} is overloaded ({status}){words}"),
+                )
+            }
+            500 | 502 | 504 | 520..=524 => {
+                let retry = Retry::After {
+                    ms: reset.unwrap_or(0),
+                };
+                fault(
+                    FaultSource::Upstream,
+                    retry,
+                    format!("{base} broke ({status}){words}"),
+                )
+            }
+            _ => fault(
+                FaultSource::Upstream,
+                Retry::Elsewhere,
+                format!("{base} answered {status}{words}"),
+            ),
+        }
+    }
+
+    /// A 401 is about the key and its words often repeat it.
+    fn unless_401<'a>(&self, status: u16, words: &'a str) -> &'a str {
+        if status == 401 { "" } else { words }
+    }
+
+    fn key_step(&self) -> String {
+        let name = &self.key_name;
+        match self.key_sent {
+            true => format!("check the key in {name}"),
+            false => format!("no key was sent: put one into {name}"),
+        }
+    }
+
+    fn no_model(&self, status: u16, words: &str) -> String {
+        let Upstream { base, model, .. } = self;
+        format!(
+            "{base} does not know the model `{model}` ({status}){words}; {base}/models lists those it has (Ollama: `ollama pull {model}`)"
+        )
+    }
+
+    fn too_long(&self, status: u16, words: &str) -> Fault {
+        let message = format!(
+            "the request is too long for {} ({status}){words}; name fewer lines or files, or use a model with a larger context",
+            self.model
+        );
+        Fault {
+            source: FaultSource::Request,
+            retry: Retry::Elsewhere,
+            message,
+        }
+    }
+
+    /// The server sent something other than a stream of events with status 200.
+    pub(crate) fn no_stream(&self, kind: &str, body: &str) -> Fault {
+        let error = WireError::read(body);
+        let base = &self.base;
+        match error.message.is_empty() || !body.contains("error") {
+            true => setup(format!(
+                "{base} answered with {} instead of a stream; check base_url",
+                self.quote(kind).trim_start_matches(": ")
+            )),
+            false => self.classify(error.status.unwrap_or(500), &error, None, None),
+        }
+    }
+
+    fn network(&self, retry: Retry, message: String) -> Fault {
+        Fault {
+            source: FaultSource::Network,
+            retry,
+            message,
+        }
+    }
+
+    /// The stream ended without its end.
+    pub(crate) fn cut(&self) -> Fault {
+        let message = format!("{} closed the stream before the answer's end", self.base);
+        self.network(Retry::After { ms: 0 }, message)
+    }
+
+    /// No byte for too long.
+    pub(crate) fn stalled(&self, after: Duration) -> Fault {
+        let message = format!(
+            "{} sent nothing for {}",
+            self.base,
+            span(u64::try_from(after.as_millis()).unwrap_or(u64::MAX))
+        );
+        self.network(Retry::Elsewhere, message)
+    }
+
+    /// An event that is no chunk, or one beyond the bound.
+    pub(crate) fn malformed(&self, what: &str, excerpt: &str) -> Fault {
+        let excerpt: String = excerpt.chars().take(80).collect();
+        let message = format!(
+            "{} sent a malformed stream: {what}{}",
+            self.base,
+            self.quote(&excerpt)
+        );
+        Fault {
+            source: FaultSource::Upstream,
+            retry: Retry::Elsewhere,
+            message,
+        }
+    }
+
+    /// The request could not be made or got no answer.
+    pub(crate) fn unreachable(&self, error: &hyper_util::client::legacy::Error) -> Fault {
+        let base = &self.base;
+        if let Some(tls) = in_chain::<rustls::Error>(error) {
+            return setup(format!("no TLS with {base}: {tls}; {}", tls_step(tls)));
+        }
+        let kind = in_chain::<io::Error>(error).map(io::Error::kind);
+        if !error.is_connect() {
+            if in_chain::<hyper::Error>(error).is_some_and(hyper::Error::is_parse) {
+                return setup(format!(
+                    "{base} does not speak HTTP here; check base_url (https:// for http://, the port)"
+                ));
+            }
+            let message = format!("{base} closed the connection before it answered");
+            return self.network(Retry::After { ms: 0 }, message);
+        }
+        let message = match kind {
+            Some(io::ErrorKind::ConnectionRefused) => {
+                format!(
+                    "nothing listens at {base}; start the server ({}) or correct base_url",
+                    base.start_hint()
+                )
+            }
+            Some(io::ErrorKind::TimedOut) => {
+                format!("{base} cannot be reached in time; check the network and base_url")
+            }
+            _ if chain_says(error, "dns error") => {
+                format!("the host of {base} is not known; check the network and base_url")
+            }
+            _ => format!(
+                "{base} cannot be reached{}; check the network and base_url",
+                self.quote(&innermost(error))
+            ),
+        };
+        self.network(Retry::Elsewhere, message)
+    }
+}
+
+fn location(headers: &HeaderMap) -> Option<&str> {
+    headers.get("location").and_then(|value| value.to_str().ok())
+}
+
+fn tls_step(error: &rustls::Error) -> &'static str {
+    #[allow(
+        clippy::wildcard_enum_match_arm,
+        reason = "the enum is open; all that is left gets the general step"
+    )]
+    match error {
+        rustls::Error::InvalidCertificate(_) => {
+            "its certificate is not trusted here; SSL_CERT_FILE names a file with further authorities"
+        }
+        rustls::Error::InvalidMessage(_) => "it may speak plain HTTP; check scheme and port of base_url",
+        _ => "check base_url",
+    }
+}
+
+fn out_of_credit(error: &WireError) -> bool {
+    matches!(
+        error.code.as_str(),
+        "insufficient_quota" | "billing_hard_limit_reached" | "insufficient_credits"
+    )
+}
+
+fn unknown_model(error: &WireError) -> bool {
+    let words = error.message.to_ascii_lowercase();
+    error.code == "model_not_found"
+        || (words.contains("model") && (words.contains("not found") || words.contains("does not exist")))
+}
+
+fn too_long(error: &WireError) -> bool {
+    const WORDS: [&str; 7] = [
+        "context length",
+        "context_length",
+        "context size",
+        "context window",
+        "maximum context",
+        "too many tokens",
+        "too long",
+    ];
+    let words = error.message.to_ascii_lowercase();
+    matches!(
+        error.code.as_str(),
+        "context_length_exceeded" | "exceed_context_size_error"
+    ) || WORDS.iter().any(|hint| words.contains(hint))
+}
+
+/// The first error of this type behind an error, also inside I/O errors (which hide theirs).
+fn in_chain<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref::<E>() {
+            return Some(found);
+        }
+        next = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
+    }
+    None
+}
+
+fn chain_says(error: &(dyn Error + 'static), words: &str) -> bool {
+    std::iter::successors(Some(error), |&error| error.source()).any(|error| error.to_string().contains(words))
+}
+
+fn innermost(error: &(dyn Error + 'static)) -> String {
+    std::iter::successors(Some(error), |&error| error.source())
+        .last()
+        .map(ToString::to_string)
+        .unwrap_or_default()
+}
+
+/// A time for people: `800 ms`, `12 s`, `5 min`, `3 h`.
+fn span(ms: u64) -> String {
+    match ms {
+        0..1000 => format!("{ms} ms"),
+        1000..120_000 => format!("{} s", ms.div_ceil(1000)),
+        120_000..7_200_000 => format!("{} min", ms.div_ceil(60_000)),
+        _ => format!("{} h", ms.div_ceil(3_600_000)),
+    }
+}

@@ -1,0 +1,217 @@
+//! From a response's head to the last event of a generation.
+
+use crate::answer::Answer;
+use crate::connect::drain;
+use crate::fault::Upstream;
+use crate::sse::{SseEvent, SseParser};
+use crate::wire::Chunk;
+use brisk_domain::port::{Fault, FaultSource, Finish, ModelEvent, Retry, Sink, Usage};
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper::{Response, StatusCode};
+use jiff::Timestamp;
+use std::time::Duration;
+
+/// The bound of one event of the stream, bytes. A token takes some 200.
+pub const EVENT_MAX: usize = 8 << 20;
+
+/// The bound of a refusal's body that is read, bytes.
+const REFUSAL_MAX: usize = 64 << 10;
+
+/// When a generation is given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// For the connection alone.
+    pub connect: Duration,
+    /// From the start to the first byte of the answer's body: connecting, queueing at the server, reading the prompt.
+    pub first_byte: Duration,
+    /// Between two bytes after the first, and for what is not waited for by a person (a warm-up, a refusal's body).
+    pub stall: Duration,
+}
+
+impl Default for Timeouts {
+    /// 3 s, 120 s (a local server may read a long prompt), 15 s.
+    fn default() -> Timeouts {
+        Timeouts {
+            connect: Duration::from_secs(3),
+            first_byte: Duration::from_secs(120),
+            stall: Duration::from_secs(15),
+        }
+    }
+}
+
+/// Hands out text until the answer is over; gives the last event.
+pub(crate) async fn follow(
+    upstream: &Upstream,
+    timeouts: Timeouts,
+    response: Response<Incoming>,
+    answer: Answer,
+    sink: &Sink,
+) -> Result<ModelEvent, Fault> {
+    let (head, mut body) = response.into_parts();
+    if head.status != StatusCode::OK {
+        let text = short_body(body, timeouts.stall).await;
+        return Err(upstream.refused(head.status.as_u16(), &head.headers, &text, Timestamp::now()));
+    }
+    let kind = head
+        .headers
+        .get("content-type")
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("");
+    // Some servers name their streams oddly; these two are never streams.
+    if kind.starts_with("text/html") || kind.starts_with("application/json") {
+        let text = short_body(body, timeouts.stall).await;
+        return Err(upstream.no_stream(kind, &text));
+    }
+    let mut parser = SseParser::new(EVENT_MAX);
+    let mut state = State {
+        upstream,
+        answer,
+        usage: Usage::default(),
+        finish: None,
+    };
+    let mut wait = timeouts.first_byte;
+    let end = loop {
+        let mut text = String::new();
+        let mut over = None;
+        let bytes = match tokio::time::timeout(wait, body.frame()).await {
+            Ok(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
+            Ok(Some(Err(_))) => break state.ended_early(sink),
+            Ok(None) => {
+                if let Some(event) = parser.finish() {
+                    over = state.take(&event, &mut text);
+                    deliver(text, sink);
+                }
+                break over.unwrap_or_else(|| state.ended_early(sink));
+            }
+            // The reason of the end has come, the counts have not and need not.
+            Err(_) if state.finish.is_some() => break state.ended_early(sink),
+            Err(_) => {
+                state.give_up_held(sink);
+                break Err(upstream.stalled(wait));
+            }
+        };
+        wait = timeouts.stall;
+        let fed = parser.feed(&bytes, |event| {
+            if over.is_none() {
+                over = state.take(&event, &mut text);
+            }
+        });
+        if let (Err(error), None) = (fed, &over) {
+            over = Some(Err(upstream.malformed(&error.to_string(), "")));
+        }
+        if matches!(over, Some(Err(_))) {
+            state.answer.flush(&mut text);
+        }
+        deliver(text, sink);
+        if let Some(over) = over {
+            if state.finish.is_some() {
+                // The handle is dropped as soon as the end is told; the connection is to outlive that.
+                tokio::spawn(drain(body, timeouts.stall));
+            }
+            break over;
+        }
+    };
+    let (finish, usage) = end?;
+    Ok(ModelEvent::Done { finish, usage })
+}
+
+fn deliver(text: String, sink: &Sink) {
+    if !text.is_empty() {
+        sink(ModelEvent::Text { text });
+    }
+}
+
+/// The beginning of a body, as text; empty if it does not come.
+async fn short_body(mut body: Incoming, wait: Duration) -> String {
+    let mut seen: Vec<u8> = Vec::new();
+    let read = async {
+        while let Some(Ok(frame)) = body.frame().await {
+            let piece = frame.into_data().unwrap_or_else(|_| Bytes::new());
+            let room = REFUSAL_MAX - seen.len();
+            seen.extend_from_slice(&piece[..piece.len().min(room)]);
+            if seen.len() == REFUSAL_MAX {
+                return;
+            }
+        }
+    };
+    // What came in time is enough for a message.
+    drop(tokio::time::timeout(wait, read).await);
+    String::from_utf8_lossy(&seen).into_owned()
+}
+
+type End = Result<(Finish, Usage), Fault>;
+
+struct State<'a> {
+    upstream: &'a Upstream,
+    answer: Answer,
+    usage: Usage,
+    /// Set when the server has said why the answer ended.
+    finish: Option<Finish>,
+}
+
+impl State<'_> {
+    /// Takes one event; gives the end if it is one.
+    fn take(&mut self, event: &SseEvent, text: &mut String) -> Option<End> {
+        if event.data.trim() == "[DONE]" {
+            self.answer.flush(text);
+            let finish = *self.finish.get_or_insert(Finish::Stop);
+            return Some(Ok((finish, self.usage)));
+        }
+        let chunk: Chunk = match serde_json::from_str(&event.data) {
+            Ok(chunk) => chunk,
+            // After the reason of the end nothing can spoil the answer any more.
+            Err(_) if self.finish.is_some() => return None,
+            Err(_) if event.event == "error" => {
+                return Some(Err(self.upstream.broke(&event.data.clone().into())));
+            }
+            Err(_) => {
+                return Some(Err(self
+                    .upstream
+                    .malformed("an event is not a chunk", &event.data)));
+            }
+        };
+        if let Some(error) = &chunk.error {
+            return Some(Err(self.upstream.broke(error)));
+        }
+        if self.finish.is_none() {
+            if let Some(finish) = self.answer.push(chunk.text(), text) {
+                // The server goes on; dropping the body stops it. `finish` stays unset, so nothing is drained.
+                return Some(Ok((finish, self.usage)));
+            }
+            match chunk.finish_reason() {
+                None => {}
+                Some("length" | "max_tokens") => self.finish = Some(Finish::Length),
+                Some("content_filter") => {
+                    let message = format!("{} withheld the answer (content filter)", self.upstream.base);
+                    let (source, retry) = (FaultSource::Upstream, Retry::Elsewhere);
+                    return Some(Err(Fault {
+                        source,
+                        retry,
+                        message,
+                    }));
+                }
+                Some(_) => self.finish = Some(Finish::Stop),
+            }
+        }
+        if let Some(usage) = chunk.usage {
+            self.usage = usage.into();
+        }
+        None
+    }
+
+    /// The connection is over: fine if the server had said why the answer ended.
+    fn ended_early(&mut self, sink: &Sink) -> End {
+        self.give_up_held(sink);
+        self.finish
+            .map(|finish| (finish, self.usage))
+            .ok_or_else(|| self.upstream.cut())
+    }
+
+    fn give_up_held(&mut self, sink: &Sink) {
+        let mut text = String::new();
+        self.answer.flush(&mut text);
+        deliver(text, sink);
+    }
+}
