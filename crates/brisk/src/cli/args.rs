@@ -1,0 +1,170 @@
+//! The command line, as `clap` reads it.
+
+use crate::cli::style::ColourChoice;
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+/// Fast live edits: say what to change, see the patch while it is generated, keep it with Enter.
+#[derive(Debug, Parser)]
+#[command(
+    name = "brisk",
+    version,
+    disable_help_subcommand = true,
+    max_term_width = 100,
+    after_help = "Exit codes: `brisk help exit-codes`. Folders: BRISK_HOME, else the XDG ones (`brisk doctor` shows them)."
+)]
+pub(crate) struct Cli {
+    /// Machine-readable output: one JSON object a line
+    #[arg(long, global = true)]
+    pub json: bool,
+
+    /// When to colour
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: ColourChoice,
+
+    /// What to do; nothing: a short help
+    #[command(subcommand)]
+    pub command: Option<Cmd>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Cmd {
+    /// Change text: the patch is shown while it is generated, Enter keeps it, Esc stops it
+    ///
+    /// Without a target Brisk finds the place itself and says where. Keys: while it writes, Esc or Ctrl-C stops;
+    /// then Enter keeps, n rejects, 1-9 leave single hunks out, s asks one by one. Nothing is written before Enter
+    /// (or --yes), and `brisk undo` takes it back. Without a terminal and without --yes the hunks are shown and not
+    /// kept (exit code 11).
+    Edit(EditArgs),
+    /// Ask about code; nothing is changed
+    Ask(AskArgs),
+    /// Take an edit back; undo is an edit too, and can be undone
+    Undo(UndoArgs),
+    /// Bring back what was undone last
+    Redo,
+    /// What can be undone and redone in this repository
+    Status,
+    /// What Brisk wrote in this repository, newest first
+    Log {
+        /// At most so many
+        #[arg(short = 'n', long, default_value_t = 20)]
+        limit: usize,
+    },
+    /// The process that keeps models warm; it starts by itself and goes when idle
+    #[command(subcommand)]
+    Daemon(DaemonCmd),
+    /// Shell completions, to standard output
+    Completions {
+        /// For which shell
+        shell: Shell,
+    },
+    /// The manual page (roff), to standard output
+    Man,
+    /// Help on a command, or on `exit-codes`
+    Help {
+        /// A command, or `exit-codes`
+        topic: Vec<String>,
+    },
+}
+
+/// `edit`.
+#[derive(Debug, Args)]
+pub(crate) struct EditArgs {
+    /// What to change, in your words
+    pub text: String,
+    /// Where: FILE, FILE:A-B or FILE:SYMBOL
+    pub target: Vec<String>,
+    /// Keep every hunk without a question
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Use this model (`brisk model list`)
+    #[arg(long, value_name = "ID")]
+    pub model: Option<String>,
+}
+
+/// `ask`.
+#[derive(Debug, Args)]
+pub(crate) struct AskArgs {
+    /// The question
+    pub text: String,
+    /// What it is about: FILE, FILE:A-B or FILE:SYMBOL
+    pub target: Vec<String>,
+    /// Use this model (`brisk model list`)
+    #[arg(long, value_name = "ID")]
+    pub model: Option<String>,
+}
+
+/// `undo`.
+#[derive(Debug, Args)]
+pub(crate) struct UndoArgs {
+    /// Number of an operation in `brisk log`; without it the newest one that is not undone
+    #[arg(conflicts_with_all = ["turn", "hunk"])]
+    pub(crate) op: Option<u64>,
+    /// Everything that one turn wrote; both numbers are in the output of `edit --json`
+    #[arg(long, value_name = "SESSION:TURN", value_parser = pair, conflicts_with = "hunk")]
+    pub(crate) turn: Option<(u64, u64)>,
+    /// One hunk; both numbers are in the output of `edit --json`
+    #[arg(long, value_name = "SESSION:HUNK", value_parser = pair)]
+    pub(crate) hunk: Option<(u64, u64)>,
+}
+
+/// Two numbers; the letters that ids are shown with (`s12:h3`) may stay.
+fn pair(text: &str) -> Result<(u64, u64), String> {
+    let number = |part: &str| part.trim_start_matches(['s', 't', 'h']).parse().ok();
+    text.split_once(':')
+        .and_then(|(a, b)| Some((number(a)?, number(b)?)))
+        .ok_or_else(|| "two numbers are needed, for example 12:3".to_owned())
+}
+
+/// `daemon`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub(crate) enum DaemonCmd {
+    /// Start it, if it does not run
+    Start,
+    /// Ask it to end
+    Stop,
+    /// Whether it runs, and how it is
+    Status,
+    /// Be the daemon, in the foreground
+    Run,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn lines_that_people_type() {
+        let good = [
+            "brisk",
+            "brisk edit rename src/x.rs:10-20",
+            "brisk edit rename a.py b.py:f --yes --json",
+            "brisk --json --color never ask why",
+            "brisk undo",
+            "brisk undo --hunk s12:h3",
+            "brisk undo --turn 12:1",
+            "brisk daemon run",
+            "brisk help exit-codes",
+            "brisk completions zsh",
+        ];
+        for line in good {
+            assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
+        }
+        for line in [
+            "brisk edit",
+            "brisk undo x",
+            "brisk undo --hunk 2",
+            "brisk undo 1 --hunk 2:1",
+            "brisk nope",
+        ] {
+            assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
+        }
+    }
+}

@@ -1,0 +1,319 @@
+//! From nothing to a greeted daemon: connects, starts one where there is none, and replaces an idle one of another
+//! version. A stale socket or a crashed daemon never blocks a command.
+
+use crate::cli::link::Link;
+use crate::exit::{CliError, Exit};
+use crate::home::Home;
+use brisk_protocol::acp::{
+    Implementation, InitializeRequest, InitializeResponse, NewSessionRequest, NewSessionResponse,
+};
+use brisk_protocol::{DaemonStatus, NoParams, ProtocolVersion, method};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{FlockOperation, flock, inotify};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::ffi::OsString;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// A daemon that is not there after this long will not come.
+const START_LIMIT: Duration = Duration::from_secs(5);
+
+/// Between two tries while the socket is there and nobody listens yet.
+const RETRY: Duration = Duration::from_millis(20);
+
+/// The version that both sides must have.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// ACP's names of the methods that Brisk's client uses.
+pub(crate) mod acp_method {
+    /// First request on a connection.
+    pub(crate) const INITIALIZE: &str = "initialize";
+    /// Makes a session.
+    pub(crate) const SESSION_NEW: &str = "session/new";
+    /// Starts a turn.
+    pub(crate) const SESSION_PROMPT: &str = "session/prompt";
+    /// Notification: stop.
+    pub(crate) const SESSION_CANCEL: &str = "session/cancel";
+}
+
+/// A connection with a session in `cwd`. Greeting and session go out in one write.
+pub(crate) fn session(home: &Home, cwd: PathBuf) -> Result<(Link, NewSessionResponse), CliError> {
+    let request = NewSessionRequest::new(cwd);
+    let (mut link, id) = greeted(home, |link| link.request_line(acp_method::SESSION_NEW, &request))?;
+    let session = link.answer(id)?;
+    Ok((link, session))
+}
+
+/// The answer to one request that changes nothing, sent together with the greeting.
+pub(crate) fn ask<R: DeserializeOwned>(
+    home: &Home,
+    method: &str,
+    params: &impl Serialize,
+) -> Result<R, CliError> {
+    let (mut link, id) = greeted(home, |link| link.request_line(method, params))?;
+    link.answer(id)
+}
+
+/// A greeted connection. For requests that change something: they wait until the version is known.
+pub(crate) fn open(home: &Home) -> Result<Link, CliError> {
+    greeted(home, |_| (0, String::new())).map(|(link, _)| link)
+}
+
+/// A connection to a running daemon of any version; `None` when there is none. Nothing is started.
+pub(crate) fn running(home: &Home) -> Result<Option<Link>, CliError> {
+    match try_connect(&home.socket()) {
+        Ok(stream) => Ok(Some(Link::new(stream)?)),
+        Err(e) if absent(&e) => Ok(None),
+        Err(e) => Err(unreachable(home, &e)),
+    }
+}
+
+/// Greets a daemon and tells its version.
+pub(crate) fn greet(link: &mut Link) -> Result<String, CliError> {
+    let (id, line) = hello_line(link);
+    link.send(&line)?;
+    link.answer(id).map(version)
+}
+
+/// Asks a daemon to end and waits until it has closed the connection.
+pub(crate) fn stop(mut link: Link) -> Result<(), CliError> {
+    let id = link.request(method::SHUTDOWN, &NoParams {})?;
+    link.answer::<Option<NoParams>>(id)?;
+    while link.fill()? {}
+    Ok(())
+}
+
+fn hello_line(link: &mut Link) -> (i64, String) {
+    let greeting =
+        InitializeRequest::new(ProtocolVersion::V1).client_info(Implementation::new("brisk", VERSION));
+    link.request_line(acp_method::INITIALIZE, &greeting)
+}
+
+fn version(hello: InitializeResponse) -> String {
+    hello.agent_info.map(|a| a.version).unwrap_or_default()
+}
+
+/// Connects and greets, with one more request (made by `more`) in the same write. A daemon that was just going takes
+/// the connection with it: that is tried once more, and so is a daemon of another version after its end.
+fn greeted(home: &Home, more: impl Fn(&mut Link) -> (i64, String)) -> Result<(Link, i64), CliError> {
+    let mut tries = 0;
+    loop {
+        let mut link = reach(home)?;
+        let (hello, mut lines) = hello_line(&mut link);
+        let (id, line) = more(&mut link);
+        lines.push_str(&line);
+        let found = link.send(&lines).and_then(|()| link.answer(hello)).map(version);
+        tries += 1;
+        match found {
+            Ok(v) if v == VERSION => return Ok((link, id)),
+            Ok(v) if tries < 3 => replace(link, &v)?,
+            Ok(v) => {
+                let message = format!("the daemon has version {v:?}, this is {VERSION}");
+                return Err(CliError::new(Exit::Daemon, message).hint("`brisk daemon stop`, then again"));
+            }
+            Err(e) if tries < 2 && e.exit == Exit::Daemon => {}
+            Err(e) => return Err(e),
+        }
+    }
+}
+
+/// Ends a daemon of another version, unless somebody else is using it.
+fn replace(mut link: Link, found: &str) -> Result<(), CliError> {
+    let status: DaemonStatus = link.call(method::DAEMON, &NoParams {})?;
+    if status.clients > 1 {
+        let others = status.clients - 1;
+        let message = format!(
+            "the daemon has version {found:?}, this is {VERSION}, and {others} more client(s) are using it"
+        );
+        return Err(CliError::new(Exit::Daemon, message)
+            .hint("end those, or `brisk daemon stop`, then run the command again"));
+    }
+    stop(link)
+}
+
+/// Connects, and starts a daemon where there is none.
+fn reach(home: &Home) -> Result<Link, CliError> {
+    match try_connect(&home.socket()) {
+        Ok(stream) => Link::new(stream),
+        Err(e) if absent(&e) => start(home),
+        Err(e) => Err(unreachable(home, &e)),
+    }
+}
+
+fn try_connect(socket: &Path) -> io::Result<UnixStream> {
+    UnixStream::connect(socket)
+}
+
+/// No daemon: no socket, or one that a dead daemon left.
+fn absent(e: &io::Error) -> bool {
+    matches!(
+        e.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
+    )
+}
+
+fn unreachable(home: &Home, e: &io::Error) -> CliError {
+    CliError::new(Exit::Daemon, format!("{}: {e}", home.socket().display()))
+        .hint("`brisk doctor` checks the folders")
+}
+
+/// Starts a daemon, or waits for the one that another command is starting.
+fn start(home: &Home) -> Result<Link, CliError> {
+    home.prepare()?;
+    let lock_path = home.start_lock();
+    let disk = |path: &Path, e: io::Error| CliError::new(Exit::Disk, format!("{}: {e}", path.display()));
+    let lock = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(&lock_path)
+        .map_err(|e| disk(&lock_path, e))?;
+    // Held for START_LIMIT at most by another command, which then has a daemon for us too.
+    flock(&lock, FlockOperation::LockExclusive).map_err(|e| disk(&lock_path, e.into()))?;
+    let socket = home.socket();
+    match try_connect(&socket) {
+        Ok(stream) => return Link::new(stream),
+        Err(e) if e.kind() == io::ErrorKind::ConnectionRefused => {
+            std::fs::remove_file(&socket).map_err(|e| disk(&socket, e))?;
+        }
+        Err(e) if absent(&e) => {}
+        Err(e) => return Err(unreachable(home, &e)),
+    }
+    // One that is going has given up its socket but not its lock yet: ours could not start beside it.
+    if let Some(link) = vacant(home)? {
+        return Ok(link);
+    }
+    // Watched before the daemon exists: its socket cannot be missed.
+    let watch = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK)
+        .map_err(|e| disk(home.run_dir(), e.into()))?;
+    inotify::add_watch(
+        &watch,
+        home.run_dir(),
+        inotify::WatchFlags::CREATE | inotify::WatchFlags::MOVED_TO,
+    )
+    .map_err(|e| disk(home.run_dir(), e.into()))?;
+    let exe = std::env::current_exe().map_err(|e| disk(Path::new("/proc/self/exe"), e))?;
+    let log = home.daemon_log();
+    let before = log.metadata().map_or(0, |m| m.len());
+    let argv: Vec<OsString> = vec![exe.into(), "daemon".into(), "run".into()];
+    let pid = brisk_sandbox::spawn_detached(&argv, &log)
+        .map_err(|e| CliError::new(Exit::Daemon, format!("the daemon could not be started: {e}")))?;
+    ready(home, &watch, pid, before)
+}
+
+/// Waits until no daemon holds the lock of daemons; or finds one that listens after all.
+fn vacant(home: &Home) -> Result<Option<Link>, CliError> {
+    let path = home.daemon_lock();
+    let disk = |e: io::Error| CliError::new(Exit::Disk, format!("{}: {e}", path.display()));
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(&path)
+        .map_err(disk)?;
+    let began = Instant::now();
+    loop {
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(None),
+            Err(rustix::io::Errno::WOULDBLOCK) => {}
+            Err(e) => return Err(disk(e.into())),
+        }
+        if let Ok(stream) = try_connect(&home.socket()) {
+            return Link::new(stream).map(Some);
+        }
+        if began.elapsed() >= START_LIMIT {
+            return Err(
+                CliError::new(Exit::Daemon, "a daemon runs and does not listen").hint(format!(
+                    "end it (`fuser {}` shows its process), then again",
+                    path.display()
+                )),
+            );
+        }
+        let _ = poll(&mut [], Some(&timespec(RETRY)));
+    }
+}
+
+/// Waits until the new daemon listens, has died, or has used up its time.
+fn ready(home: &Home, watch: &OwnedFd, pid: Pid, log_from: u64) -> Result<Link, CliError> {
+    let began = Instant::now();
+    let child = pidfd_open(pid, PidfdFlags::empty()).ok();
+    loop {
+        match try_connect(&home.socket()) {
+            Ok(stream) => return Link::new(stream),
+            Err(e) if absent(&e) => {}
+            Err(e) => return Err(unreachable(home, &e)),
+        }
+        let left = START_LIMIT.saturating_sub(began.elapsed());
+        if left.is_zero() {
+            return Err(failed(home, "did not answer within 5 s", log_from));
+        }
+        let mut fds = vec![PollFd::from_borrowed_fd(watch.as_fd(), PollFlags::IN)];
+        if let Some(child) = &child {
+            fds.push(PollFd::from_borrowed_fd(child.as_fd(), PollFlags::IN));
+        }
+        let _ = poll(&mut fds, Some(&timespec(left.min(RETRY))));
+        let died = fds.get(1).is_some_and(|fd| !fd.revents().is_empty());
+        if died {
+            // It may have found another daemon that took the lock first: that one is as good.
+            return match try_connect(&home.socket()) {
+                Ok(stream) => Link::new(stream),
+                Err(_) => Err(failed(home, "ended at once", log_from)),
+            };
+        }
+        let mut events = [0; 1024];
+        let _ = rustix::io::read(watch, &mut events);
+    }
+}
+
+/// A duration as the system takes it.
+pub(crate) fn timespec(d: Duration) -> Timespec {
+    Timespec {
+        tv_sec: i64::try_from(d.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: i64::from(d.subsec_nanos()),
+    }
+}
+
+fn failed(home: &Home, how: &str, log_from: u64) -> CliError {
+    let log = home.daemon_log();
+    let said = last_words(&log, log_from).map_or(String::new(), |w| format!(": {w}"));
+    CliError::new(Exit::Daemon, format!("the daemon {how}{said}"))
+        .hint(format!("its log: {}; `brisk doctor` checks more", log.display()))
+}
+
+/// The last line that was written to the log after `from`.
+fn last_words(log: &Path, from: u64) -> Option<String> {
+    let mut file = File::open(log).ok()?;
+    let end = file.metadata().ok()?.len();
+    file.seek(SeekFrom::Start(from.max(end.saturating_sub(4096))))
+        .ok()?;
+    let mut text = Vec::new();
+    file.read_to_end(&mut text).ok()?;
+    let text = String::from_utf8_lossy(&text);
+    let last = text.lines().rev().find(|l| !l.trim().is_empty())?;
+    Some(last.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn last_words_are_those_of_this_start() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("log");
+        assert_eq!(last_words(&log, 0), None);
+        std::fs::write(&log, "old\nnew one\n\n").unwrap();
+        assert_eq!(last_words(&log, 0), Some("new one".into()));
+        assert_eq!(last_words(&log, 4), Some("new one".into()));
+        assert_eq!(last_words(&log, 12), None);
+    }
+}

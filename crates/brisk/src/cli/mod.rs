@@ -1,0 +1,130 @@
+//! The command line client: an ACP client of the daemon like any other. It has no runtime of its own; one thread
+//! polls socket, keys and signals.
+
+mod args;
+mod book;
+mod connect;
+mod context;
+mod daemon;
+mod edit;
+mod face;
+mod help;
+mod json;
+mod keys;
+mod link;
+mod paint;
+mod repo;
+mod sanitize;
+mod say;
+mod screen;
+mod style;
+mod term;
+mod turn;
+mod words;
+
+use crate::exit::{CliError, Exit};
+use crate::home::Home;
+use args::{Cli, Cmd, DaemonCmd};
+use brisk_domain::Intent;
+use clap::Parser;
+use clap::error::ErrorKind;
+pub use context::Began;
+use context::Context;
+use edit::Wish;
+use std::path::PathBuf;
+use term::Streams;
+
+/// What is left to do for `main`.
+#[derive(Debug)]
+pub enum Next {
+    /// End with this.
+    Exit(Exit),
+    /// `brisk daemon run`: be the daemon.
+    Daemon(Home),
+}
+
+/// Runs the command line of this process. `began`: taken at the start of `main`.
+pub fn run(began: Began) -> Next {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => {
+            // Help and version come this way too; those are no failures.
+            let asked = matches!(e.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            let exit = if asked { Exit::Done } else { Exit::Usage };
+            let _ = e.print();
+            return Next::Exit(exit);
+        }
+    };
+    let json = cli.json;
+    let home = match Home::from_env() {
+        Ok(home) => home,
+        Err(e) => {
+            say::failure(&e.into(), json.then_some(0));
+            return Next::Exit(Exit::Usage);
+        }
+    };
+    if matches!(cli.command, Some(Cmd::Daemon(DaemonCmd::Run))) {
+        return Next::Daemon(home);
+    }
+    let context = Context {
+        home,
+        began,
+        json,
+        colour: cli.color,
+        streams: Streams::of_process(),
+    };
+    Next::Exit(match dispatch(&context, cli.command) {
+        Ok(exit) => exit,
+        Err(error) => {
+            say::failure(&error, json.then(|| context.t_us()));
+            error.exit
+        }
+    })
+}
+
+fn dispatch(context: &Context, command: Option<Cmd>) -> Result<Exit, CliError> {
+    match command {
+        None => help::short(),
+        Some(Cmd::Edit(a)) => edit::run(
+            context,
+            Wish {
+                text: a.text,
+                targets: a.target,
+                intent: Intent::Edit,
+                yes: a.yes,
+                model: a.model,
+            },
+        ),
+        Some(Cmd::Ask(a)) => edit::run(
+            context,
+            Wish {
+                text: a.text,
+                targets: a.target,
+                intent: Intent::Ask,
+                yes: false,
+                model: a.model,
+            },
+        ),
+        Some(Cmd::Undo(args)) => repo::undo(context, &args),
+        Some(Cmd::Redo) => repo::redo(context),
+        Some(Cmd::Status) => repo::status(context),
+        Some(Cmd::Log { limit }) => repo::log(context, limit),
+        Some(Cmd::Daemon(DaemonCmd::Start | DaemonCmd::Run)) => daemon::start(context),
+        Some(Cmd::Daemon(DaemonCmd::Stop)) => daemon::stop(context),
+        Some(Cmd::Daemon(DaemonCmd::Status)) => daemon::status(context),
+        Some(Cmd::Completions { shell }) => help::completions(shell),
+        Some(Cmd::Man) => help::man(),
+        Some(Cmd::Help { topic }) => help::help(&topic),
+    }
+}
+
+/// The folder that the command runs in.
+fn cwd() -> Result<PathBuf, CliError> {
+    std::env::current_dir()
+        .map_err(|e| CliError::new(Exit::Target, format!("the working folder cannot be read: {e}")))
+}
+
+/// Tells on standard error why the daemon does not run; that is its log when it was started by a command.
+pub fn complain(error: &dyn std::error::Error) {
+    say::failure(&CliError::new(Exit::Daemon, error.to_string()), None);
+}

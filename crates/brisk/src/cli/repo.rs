@@ -1,0 +1,180 @@
+//! `undo`, `redo`, `status`, `log`: one question to the daemon, one answer on the screen.
+
+use crate::cli::args::UndoArgs;
+use crate::cli::context::Context;
+use crate::cli::say;
+use crate::cli::style::{Tone, count};
+use crate::cli::{connect, cwd};
+use crate::exit::{CliError, Exit};
+use brisk_domain::{HunkId, SessionId, TurnId};
+use brisk_protocol::{
+    LogEntry, LogReply, LogRequest, RepoRequest, RepoStatus, UndoReply, UndoRequest, UndoWhat, method,
+};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// `undo [OP] [--turn S:T] [--hunk S:H]`; the definition of the command line lets only one of them through.
+pub(crate) fn undo(context: &Context, args: &UndoArgs) -> Result<Exit, CliError> {
+    let what = match (args.op, args.turn, args.hunk) {
+        (Some(op), _, _) => UndoWhat::Op { op },
+        (None, Some((session, turn)), _) => UndoWhat::Turn {
+            session: SessionId(session),
+            turn: TurnId(turn),
+        },
+        (None, None, Some((session, hunk))) => UndoWhat::Hunk {
+            session: SessionId(session),
+            hunk: HunkId(hunk),
+        },
+        (None, None, None) => UndoWhat::Last,
+    };
+    let reply: UndoReply =
+        connect::open(&context.home)?.call(method::UNDO, &UndoRequest { cwd: cwd()?, what })?;
+    undone(context, "undo", "undone", &reply)
+}
+
+/// `redo`.
+pub(crate) fn redo(context: &Context) -> Result<Exit, CliError> {
+    let reply: UndoReply = connect::open(&context.home)?.call(method::REDO, &RepoRequest { cwd: cwd()? })?;
+    undone(context, "redo", "redone", &reply)
+}
+
+fn undone(context: &Context, kind: &str, verb: &str, reply: &UndoReply) -> Result<Exit, CliError> {
+    if context.json {
+        say::object(context, kind, reply)?;
+    } else {
+        say::lines(context, &undo_lines(verb, reply))?;
+    }
+    Ok(if reply.conflicts.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Conflict
+    })
+}
+
+fn undo_lines(verb: &str, reply: &UndoReply) -> Vec<(Tone, String)> {
+    let mut lines = Vec::new();
+    if reply.op.is_some() {
+        let notes = reply.notes.join("; ");
+        let files = reply.files.join(", ");
+        lines.push((Tone::Good, format!("{verb}: {notes} ({files})")));
+    }
+    for conflict in &reply.conflicts {
+        lines.push((Tone::Bad, format!("not {verb}: {conflict}")));
+    }
+    lines
+}
+
+/// `status`.
+pub(crate) fn status(context: &Context) -> Result<Exit, CliError> {
+    let status: RepoStatus = connect::ask(&context.home, method::STATUS, &RepoRequest { cwd: cwd()? })?;
+    if context.json {
+        say::object(context, "status", &status)?;
+    } else {
+        say::lines(context, &status_lines(&status))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn status_lines(status: &RepoStatus) -> Vec<(Tone, String)> {
+    let short = status.tree.get(..12).unwrap_or(&status.tree);
+    let mut lines = vec![
+        (
+            Tone::Plain,
+            format!("{}: tree {short}, {}", status.root.display(), status.state),
+        ),
+        (Tone::Plain, format!("{} to undo", count(status.undoable, "edit"))),
+    ];
+    if let Some(last) = &status.last {
+        lines.push((Tone::Dim, format!("newest: {last}")));
+    }
+    if let Some(recovered) = &status.recovered {
+        lines.push((Tone::Warn, format!("recovered: {recovered}")));
+    }
+    lines
+}
+
+/// `log`.
+pub(crate) fn log(context: &Context, limit: usize) -> Result<Exit, CliError> {
+    let request = LogRequest { cwd: cwd()?, limit };
+    let reply: LogReply = connect::ask(&context.home, method::LOG, &request)?;
+    if context.json {
+        for entry in &reply.entries {
+            say::object(context, "log", entry)?;
+        }
+        return Ok(Exit::Done);
+    }
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |d| d.as_secs());
+    let mut lines: Vec<_> = reply.entries.iter().map(|e| log_line(e, now)).collect();
+    if lines.is_empty() {
+        lines.push((Tone::Dim, "nothing written here yet".into()));
+    }
+    say::lines(context, &lines)?;
+    Ok(Exit::Done)
+}
+
+fn log_line(entry: &LogEntry, now: u64) -> (Tone, String) {
+    let undone = if entry.undone { " (undone)" } else { "" };
+    let tone = if entry.undone { Tone::Dim } else { Tone::Plain };
+    let text = format!(
+        "{:>4} {:>10} {:<4} {}: {}{undone}",
+        entry.op,
+        ago(now.saturating_sub(entry.at)),
+        entry.kind,
+        entry.files.join(", "),
+        entry.note,
+    );
+    (tone, text)
+}
+
+/// `5 s ago`, `3 h ago`.
+fn ago(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("{seconds} s ago"),
+        60..3_600 => format!("{} min ago", seconds / 60),
+        3_600..86_400 => format!("{} h ago", seconds / 3_600),
+        _ => format!("{} d ago", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_read_like_sentences() {
+        let reply = |op, files: &[&str], conflicts: &[&str]| UndoReply {
+            op,
+            notes: vec!["rename x".into()],
+            files: files.iter().map(|s| s.to_string()).collect(),
+            conflicts: conflicts.iter().map(|s| s.to_string()).collect(),
+        };
+        let text = |r| {
+            undo_lines("undone", &r)
+                .into_iter()
+                .map(|(_, l)| l)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            text(reply(Some(4), &["a", "b"], &["c h1: changed"])),
+            ["undone: rename x (a, b)", "not undone: c h1: changed"]
+        );
+        assert_eq!(
+            text(reply(None, &[], &["a: changed"])),
+            ["not undone: a: changed"]
+        );
+
+        let entry = LogEntry {
+            op: 3,
+            kind: "edit".into(),
+            note: "rename x".into(),
+            files: vec!["a".into()],
+            at: 1_000,
+            undone: true,
+        };
+        assert_eq!(
+            log_line(&entry, 1_120),
+            (Tone::Dim, "   3  2 min ago edit a: rename x (undone)".into())
+        );
+    }
+}

@@ -1,0 +1,630 @@
+//! One turn as a client lives it: what the person may do when, what is asked of the daemon, how it ends. Pure:
+//! inputs in, acts out; the shell around it owns socket, terminal and clock.
+
+use crate::cli::book::{Book, State};
+use crate::cli::keys::Key;
+use crate::cli::{style, words};
+use crate::exit::{CliError, Exit};
+use brisk_domain::{CancelReason, Event, HunkId, HunkState, Intent, LineKind, Settled, StopReason};
+use brisk_protocol::{Decided, HunkSet};
+
+/// What the turn is told.
+#[derive(Debug)]
+pub(crate) enum Input<'a> {
+    /// The daemon says that something happened.
+    Event(&'a Event),
+    /// The prompt was answered: the turn is over for the daemon.
+    Answered(Result<(), CliError>),
+    /// Keep or reject was answered.
+    Decided(Result<Decided, CliError>),
+    /// The person pressed a key.
+    Key(Key),
+    /// SIGINT: Ctrl-C.
+    Interrupt,
+    /// The connection is gone.
+    Gone,
+}
+
+/// What the daemon is asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Call {
+    /// Stop generating.
+    Cancel,
+    /// Write hunks.
+    Keep(HunkSet),
+    /// Drop hunks.
+    Reject(HunkSet),
+    /// Go on beyond the budget.
+    RaiseBudget,
+}
+
+/// What the shell has to do.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Act {
+    /// Send this.
+    Send(Call),
+    /// The turn is over for the client.
+    End(Outcome),
+}
+
+/// What the person is asked, as the faces show it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Question {
+    /// Nothing yet: the model reads (`false`) or writes (`true`).
+    Streaming(bool),
+    /// Stop was asked for, and is not confirmed.
+    Stopping,
+    /// The budget is reached.
+    Budget,
+    /// Which hunks to keep: number and whether it is chosen.
+    Review(Vec<(usize, bool)>),
+    /// One hunk after the other: this one?
+    Step(usize),
+    /// A decision is being written.
+    Writing,
+}
+
+/// How the command ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    /// The process ends with this.
+    pub exit: Exit,
+    /// What happened, where it is not a success.
+    pub message: Option<String>,
+    /// What to do next.
+    pub hint: Option<String>,
+    /// Hunks written.
+    pub kept: usize,
+    /// Lines added by these.
+    pub added: usize,
+    /// Lines removed by these.
+    pub removed: usize,
+    /// Hunks not written, with the reason.
+    pub conflicts: Vec<(HunkId, String)>,
+    /// Microseconds from the start of the command to the first line of a hunk.
+    pub first_us: Option<u64>,
+    /// Microseconds from the start of the command to the end of the turn (not counting the person's own time).
+    pub turn_us: Option<u64>,
+}
+
+/// What kind of turn this is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Setting {
+    /// Edit or ask.
+    pub intent: Intent,
+    /// Somebody can press keys.
+    pub interactive: bool,
+    /// The daemon keeps hunks by itself when the turn ends well.
+    pub auto_keep: bool,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Streaming,
+    Stopping,
+    Budget,
+    /// Ended badly and without hunks; the answer to the prompt tells the exit.
+    Ended,
+    /// Ended well with `auto_keep`: the daemon writes.
+    Settling,
+    Review(Vec<(HunkId, bool)>),
+    Step {
+        yes: Vec<HunkId>,
+        no: Vec<HunkId>,
+        left: Vec<HunkId>,
+    },
+    Deciding {
+        answers: usize,
+        /// What the daemon said meanwhile: why it could not write.
+        trouble: Option<String>,
+    },
+    Over,
+}
+
+/// The turn.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    setting: Setting,
+    book: Book,
+    phase: Phase,
+    settled: Option<Settled>,
+    answer: Option<Result<(), CliError>>,
+    rejected: bool,
+    spoke: bool,
+    over_budget: bool,
+    first_us: Option<u64>,
+    turn_us: Option<u64>,
+}
+
+impl Turn {
+    /// A turn whose prompt is about to be sent.
+    pub(crate) fn new(setting: Setting) -> Turn {
+        Turn {
+            setting,
+            book: Book::default(),
+            phase: Phase::Streaming,
+            settled: None,
+            answer: None,
+            rejected: false,
+            spoke: false,
+            over_budget: false,
+            first_us: None,
+            turn_us: None,
+        }
+    }
+
+    /// The hunks.
+    pub(crate) fn book(&self) -> &Book {
+        &self.book
+    }
+
+    /// What to ask the person now.
+    pub(crate) fn question(&self) -> Option<Question> {
+        match &self.phase {
+            Phase::Streaming => Some(Question::Streaming(self.spoke)),
+            Phase::Stopping => Some(Question::Stopping),
+            Phase::Budget => Some(Question::Budget),
+            Phase::Ended | Phase::Over => None,
+            Phase::Settling | Phase::Deciding { .. } => Some(Question::Writing),
+            Phase::Review(chosen) => Some(Question::Review(
+                chosen.iter().map(|(id, yes)| (self.number(*id), *yes)).collect(),
+            )),
+            Phase::Step { left, .. } => left.last().map(|id| Question::Step(self.number(*id))),
+        }
+    }
+
+    /// Takes an input. `t_us`: microseconds since the command began.
+    pub(crate) fn on(&mut self, input: Input<'_>, t_us: u64) -> Vec<Act> {
+        if matches!(self.phase, Phase::Over) {
+            return Vec::new();
+        }
+        match input {
+            Input::Event(event) => self.event(event, t_us),
+            Input::Answered(answer) => self.answered(answer),
+            Input::Decided(answer) => self.decided(answer),
+            Input::Key(Key::CtrlC) | Input::Interrupt => self.interrupt(),
+            Input::Key(key) => self.key(key),
+            Input::Gone => self.gone(),
+        }
+    }
+
+    fn number(&self, id: HunkId) -> usize {
+        self.book.find(id).map_or(0, |e| e.number)
+    }
+
+    fn event(&mut self, event: &Event, t_us: u64) -> Vec<Act> {
+        self.book.on(event);
+        match event {
+            Event::HunkLine { .. } | Event::HunkReady { .. } => {
+                self.first_us.get_or_insert(t_us);
+                self.spoke = true;
+                Vec::new()
+            }
+            Event::FirstToken { .. } => {
+                self.spoke = true;
+                Vec::new()
+            }
+            Event::BudgetReached { .. } if matches!(self.phase, Phase::Streaming) => {
+                if self.setting.interactive {
+                    self.phase = Phase::Budget;
+                    Vec::new()
+                } else {
+                    // Nobody is there to allow more; a part of a patch is not kept unasked.
+                    self.over_budget = true;
+                    self.phase = Phase::Stopping;
+                    vec![Act::Send(Call::Cancel)]
+                }
+            }
+            Event::TurnEnded { settled, .. } => {
+                self.turn_us.get_or_insert(t_us);
+                self.settled = Some(settled.clone());
+                self.after_turn()
+            }
+            Event::HunkChanged { .. } => match self.phase {
+                Phase::Settling => self.settle(),
+                Phase::Review(_) | Phase::Step { .. } => self.drop_decided(),
+                Phase::Streaming
+                | Phase::Stopping
+                | Phase::Budget
+                | Phase::Ended
+                | Phase::Deciding { .. }
+                | Phase::Over => Vec::new(),
+            },
+            Event::Notice { text, .. } => {
+                if let Phase::Deciding { trouble, .. } = &mut self.phase {
+                    *trouble = Some(text.clone());
+                }
+                Vec::new()
+            }
+            Event::BudgetReached { .. }
+            | Event::TurnStarted { .. }
+            | Event::PlaceFound { .. }
+            | Event::Routed { .. }
+            | Event::HunkOpened { .. }
+            | Event::HunkDropped { .. }
+            | Event::Prose { .. }
+            | Event::Queued { .. } => Vec::new(),
+        }
+    }
+
+    /// The turn is over for the daemon: whose word is next?
+    fn after_turn(&mut self) -> Vec<Act> {
+        if matches!(self.phase, Phase::Deciding { .. }) {
+            return Vec::new();
+        }
+        let well = self
+            .settled
+            .as_ref()
+            .is_some_and(|s| s.stop == StopReason::EndTurn);
+        if self.setting.auto_keep && well {
+            self.phase = Phase::Settling;
+            return self.settle();
+        }
+        let ready: Vec<(HunkId, bool)> = self.book.ready().map(|e| (e.id, true)).collect();
+        if !ready.is_empty() && self.setting.interactive {
+            self.phase = Phase::Review(ready);
+            return Vec::new();
+        }
+        self.phase = Phase::Ended;
+        let failed = matches!(
+            self.settled.as_ref().map(|s| &s.stop),
+            Some(StopReason::Failed { .. })
+        );
+        if failed && self.answer.is_none() {
+            return Vec::new();
+        }
+        self.end()
+    }
+
+    fn answered(&mut self, answer: Result<(), CliError>) -> Vec<Act> {
+        let refused = answer.is_err();
+        self.answer = Some(answer);
+        match self.phase {
+            Phase::Ended => self.end(),
+            // A prompt that was refused has no turn that could end.
+            Phase::Streaming | Phase::Stopping | Phase::Budget if refused && self.settled.is_none() => {
+                self.end()
+            }
+            Phase::Streaming
+            | Phase::Stopping
+            | Phase::Budget
+            | Phase::Settling
+            | Phase::Review(_)
+            | Phase::Step { .. }
+            | Phase::Deciding { .. }
+            | Phase::Over => Vec::new(),
+        }
+    }
+
+    fn settle(&mut self) -> Vec<Act> {
+        if self.book.ready().next().is_some() {
+            Vec::new()
+        } else {
+            self.end()
+        }
+    }
+
+    /// Another client decided, or a hunk was taken back: it is no longer asked about.
+    fn drop_decided(&mut self) -> Vec<Act> {
+        let ready: Vec<HunkId> = self.book.ready().map(|e| e.id).collect();
+        match &mut self.phase {
+            Phase::Review(chosen) => {
+                chosen.retain(|(id, _)| ready.contains(id));
+                if chosen.is_empty() {
+                    return self.end();
+                }
+            }
+            Phase::Step { yes, no, left } => {
+                for list in [yes, no, left] {
+                    list.retain(|id| ready.contains(id));
+                }
+                return self.step_on();
+            }
+            Phase::Streaming
+            | Phase::Stopping
+            | Phase::Budget
+            | Phase::Ended
+            | Phase::Settling
+            | Phase::Deciding { .. }
+            | Phase::Over => {}
+        }
+        Vec::new()
+    }
+
+    fn key(&mut self, key: Key) -> Vec<Act> {
+        match &mut self.phase {
+            Phase::Streaming => match key {
+                Key::Esc => self.interrupt(),
+                Key::Enter | Key::CtrlC | Key::CtrlD | Key::Char(_) => Vec::new(),
+            },
+            Phase::Budget => match key {
+                Key::Char('g') => {
+                    self.phase = Phase::Streaming;
+                    vec![Act::Send(Call::RaiseBudget)]
+                }
+                Key::Enter => self.decide(vec![Call::Keep(HunkSet::All)]),
+                Key::Char('n') => self.decide(vec![Call::Reject(HunkSet::All)]),
+                Key::Esc => self.interrupt(),
+                Key::CtrlC | Key::CtrlD | Key::Char(_) => Vec::new(),
+            },
+            Phase::Review(chosen) => match key {
+                Key::Enter => {
+                    let (yes, no): (Vec<_>, Vec<_>) = chosen.iter().partition(|(_, yes)| *yes);
+                    let ids = |list: Vec<(HunkId, bool)>| list.into_iter().map(|(id, _)| id).collect();
+                    self.conclude(ids(yes), ids(no))
+                }
+                Key::Char('n') => {
+                    let no = chosen.iter().map(|(id, _)| *id).collect();
+                    self.conclude(Vec::new(), no)
+                }
+                Key::Char('s') => {
+                    let left = chosen.iter().rev().map(|(id, _)| *id).collect();
+                    self.phase = Phase::Step {
+                        yes: Vec::new(),
+                        no: Vec::new(),
+                        left,
+                    };
+                    Vec::new()
+                }
+                Key::Char(digit @ '1'..='9') => {
+                    let book = &self.book;
+                    let wanted = digit.to_digit(10).map(|d| d as usize);
+                    for (id, yes) in chosen.iter_mut() {
+                        if book.find(*id).map(|e| e.number) == wanted {
+                            *yes = !*yes;
+                        }
+                    }
+                    Vec::new()
+                }
+                Key::Esc | Key::CtrlD => self.leave(),
+                Key::CtrlC | Key::Char(_) => Vec::new(),
+            },
+            Phase::Step { yes, no, left } => {
+                match key {
+                    Key::Char('y') | Key::Enter => yes.extend(left.pop()),
+                    Key::Char('n') => no.extend(left.pop()),
+                    Key::Char('a') => yes.extend(left.drain(..).rev()),
+                    Key::Esc | Key::CtrlD => return self.leave(),
+                    Key::CtrlC | Key::Char(_) => {}
+                }
+                self.step_on()
+            }
+            Phase::Stopping | Phase::Ended | Phase::Settling | Phase::Deciding { .. } | Phase::Over => {
+                Vec::new()
+            }
+        }
+    }
+
+    fn step_on(&mut self) -> Vec<Act> {
+        match &mut self.phase {
+            Phase::Step { yes, no, left } if left.is_empty() => {
+                let (yes, no) = (std::mem::take(yes), std::mem::take(no));
+                if yes.is_empty() && no.is_empty() {
+                    return self.end();
+                }
+                self.conclude(yes, no)
+            }
+            Phase::Step { .. }
+            | Phase::Streaming
+            | Phase::Stopping
+            | Phase::Budget
+            | Phase::Ended
+            | Phase::Settling
+            | Phase::Review(_)
+            | Phase::Deciding { .. }
+            | Phase::Over => Vec::new(),
+        }
+    }
+
+    fn conclude(&mut self, yes: Vec<HunkId>, no: Vec<HunkId>) -> Vec<Act> {
+        let calls = match (yes.is_empty(), no.is_empty()) {
+            (false, true) => vec![Call::Keep(HunkSet::All)],
+            (true, _) => vec![Call::Reject(HunkSet::All)],
+            (false, false) => vec![Call::Keep(HunkSet::Ids(yes)), Call::Reject(HunkSet::Ids(no))],
+        };
+        self.decide(calls)
+    }
+
+    fn decide(&mut self, calls: Vec<Call>) -> Vec<Act> {
+        self.phase = Phase::Deciding {
+            answers: calls.len(),
+            trouble: None,
+        };
+        calls.into_iter().map(Act::Send).collect()
+    }
+
+    fn decided(&mut self, answer: Result<Decided, CliError>) -> Vec<Act> {
+        match answer {
+            Ok(decided) => {
+                self.rejected |= !decided.rejected.is_empty();
+                for id in decided.kept {
+                    self.book.set(id, HunkState::Kept);
+                }
+                for id in decided.rejected {
+                    self.book.set(id, HunkState::Rejected);
+                }
+                for (id, why) in decided.conflicted {
+                    self.book.set(id, HunkState::Conflicted { why });
+                }
+            }
+            Err(error) => {
+                self.phase = Phase::Over;
+                return vec![Act::End(self.outcome(
+                    error.exit,
+                    Some(error.message),
+                    error.hint,
+                ))];
+            }
+        }
+        match &mut self.phase {
+            Phase::Deciding { answers, trouble } => {
+                *answers = answers.saturating_sub(1);
+                if *answers > 0 {
+                    return Vec::new();
+                }
+                // Neither kept nor in conflict: the disk refused, and the hunks are offered as before.
+                let trouble = trouble.take().filter(|_| self.book.ready().next().is_some());
+                let Some(why) = trouble else {
+                    return self.end();
+                };
+                self.phase = Phase::Over;
+                let hint = "nothing was lost on disk; make room or allow writing, then run the edit again";
+                vec![Act::End(self.outcome(
+                    Exit::Disk,
+                    Some(format!("not written: {why}")),
+                    Some(hint.into()),
+                ))]
+            }
+            Phase::Streaming
+            | Phase::Stopping
+            | Phase::Budget
+            | Phase::Ended
+            | Phase::Settling
+            | Phase::Review(_)
+            | Phase::Step { .. }
+            | Phase::Over => Vec::new(),
+        }
+    }
+
+    fn interrupt(&mut self) -> Vec<Act> {
+        match self.phase {
+            Phase::Streaming | Phase::Budget => {
+                self.phase = Phase::Stopping;
+                vec![Act::Send(Call::Cancel)]
+            }
+            Phase::Review(_) | Phase::Step { .. } => self.leave(),
+            Phase::Stopping | Phase::Ended | Phase::Settling | Phase::Deciding { .. } | Phase::Over => {
+                self.phase = Phase::Over;
+                let hint = "`brisk log` shows what was written".to_owned();
+                vec![Act::End(self.outcome(
+                    Exit::Killed,
+                    Some("stopped hard".into()),
+                    Some(hint),
+                ))]
+            }
+        }
+    }
+
+    /// The person goes without a decision: nothing is written.
+    fn leave(&mut self) -> Vec<Act> {
+        self.phase = Phase::Over;
+        vec![Act::End(self.outcome(
+            Exit::Interrupted,
+            Some("left without keeping anything".into()),
+            None,
+        ))]
+    }
+
+    fn gone(&mut self) -> Vec<Act> {
+        self.phase = Phase::Over;
+        let message = "the daemon went away in the middle of the turn; what was shown and not kept is lost";
+        let hint = "`brisk log` shows what was written; run the command again to start a new daemon";
+        vec![Act::End(self.outcome(
+            Exit::Daemon,
+            Some(message.into()),
+            Some(hint.into()),
+        ))]
+    }
+
+    fn end(&mut self) -> Vec<Act> {
+        self.phase = Phase::Over;
+        let outcome = self.verdict();
+        vec![Act::End(outcome)]
+    }
+
+    /// The exit of a turn that ran its course.
+    fn verdict(&self) -> Outcome {
+        let kept = self.book.entries().iter().any(|e| e.is_kept());
+        let conflicts = self.conflicts();
+        if !conflicts.is_empty() {
+            let message = format!(
+                "{} not written: the file changed underneath",
+                style::count(conflicts.len(), "hunk")
+            );
+            let hint = "run the edit again on the file as it is now";
+            return self.outcome(Exit::Conflict, Some(message), Some(hint.into()));
+        }
+        if kept {
+            return self.outcome(Exit::Done, None, None);
+        }
+        if self.rejected {
+            return self.outcome(Exit::Rejected, Some("rejected; nothing was written".into()), None);
+        }
+        if let Some(Err(error)) = &self.answer {
+            return self.outcome(error.exit, Some(error.message.clone()), error.hint.clone());
+        }
+        let stop = self.settled.as_ref().map(|s| &s.stop);
+        let offered = self.book.ready().next().is_some();
+        match stop {
+            Some(StopReason::EndTurn) | None if self.setting.intent == Intent::Ask => {
+                self.outcome(Exit::Done, None, None)
+            }
+            Some(StopReason::EndTurn) | None if offered => self.outcome(
+                Exit::Undecided,
+                Some("not kept: there is no terminal to press Enter on".into()),
+                Some("add --yes to keep every hunk".into()),
+            ),
+            Some(StopReason::EndTurn) | None => self.outcome(
+                Exit::Nothing,
+                Some("the model proposed no change".into()),
+                Some("say it in other words, or name the lines: FILE:A-B".into()),
+            ),
+            Some(StopReason::Failed { message }) => self.outcome(Exit::Nothing, Some(message.clone()), None),
+            Some(StopReason::Cancelled { cause }) => {
+                let cause = if self.over_budget {
+                    CancelReason::OverBudget
+                } else {
+                    *cause
+                };
+                let (exit, hint) = match cause {
+                    CancelReason::Superseded | CancelReason::Steered | CancelReason::Interrupted => {
+                        (Exit::Interrupted, None)
+                    }
+                    CancelReason::OverBudget => (
+                        Exit::OverBudget,
+                        Some("ask for less at once, or run it in a terminal and allow more".into()),
+                    ),
+                    CancelReason::Stalled => (
+                        Exit::Upstream,
+                        Some("try again, or another model: --model".into()),
+                    ),
+                    CancelReason::ClientGone | CancelReason::Shutdown => {
+                        (Exit::Daemon, Some("run the command again".into()))
+                    }
+                };
+                self.outcome(exit, Some(words::cancelled(cause).into()), hint)
+            }
+        }
+    }
+
+    fn conflicts(&self) -> Vec<(HunkId, String)> {
+        self.book
+            .entries()
+            .iter()
+            .filter_map(|e| match &e.state {
+                State::Known(HunkState::Conflicted { why }) => Some((e.id, why.clone())),
+                State::Open
+                | State::Dropped
+                | State::Known(
+                    HunkState::Ready | HunkState::Kept | HunkState::Rejected | HunkState::Withdrawn { .. },
+                ) => None,
+            })
+            .collect()
+    }
+
+    fn outcome(&self, exit: Exit, message: Option<String>, hint: Option<String>) -> Outcome {
+        let kept: Vec<_> = self.book.entries().iter().filter(|e| e.is_kept()).collect();
+        let sum = |kind: LineKind| kept.iter().map(|e| e.count(kind)).sum();
+        Outcome {
+            exit,
+            message,
+            hint,
+            kept: kept.len(),
+            added: sum(LineKind::Added),
+            removed: sum(LineKind::Removed),
+            conflicts: self.conflicts(),
+            first_us: self.first_us,
+            turn_us: self.turn_us,
+        }
+    }
+}

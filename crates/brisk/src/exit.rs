@@ -1,0 +1,155 @@
+//! Exit codes and the error that carries one. The numbers are part of the interface: scripts rely on them.
+
+use brisk_protocol::ErrorBody;
+use std::fmt;
+
+macro_rules! exits {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, $meaning:literal;)*) => {
+        /// Every way in which a `brisk` command ends. `brisk help exit-codes` prints this table.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[repr(u8)]
+        pub enum Exit {
+            $(#[doc = $meaning] $(#[$doc])* $name = $code,)*
+        }
+
+        impl Exit {
+            /// All of them, ascending.
+            pub const ALL: &'static [Exit] = &[$(Exit::$name,)*];
+
+            /// One line for the person.
+            pub fn meaning(self) -> &'static str {
+                match self {
+                    $(Exit::$name => $meaning,)*
+                }
+            }
+        }
+    };
+}
+
+exits! {
+    Done = 0, "done; for `edit`: every offered hunk that you chose was written";
+    Nothing = 1, "the model answered, but nothing usable came of it; no file was touched";
+    Usage = 2, "the command line was not understood";
+    Interrupted = 3, "interrupted, nothing was kept";
+    Target = 4, "no repository here, or the file, lines or symbol that you named cannot be edited";
+    NoModel = 5, "no usable model: not fetched, damaged, or of a kind that Brisk does not run";
+    Conflict = 6, "some hunks were not written, because the files changed underneath";
+    Upstream = 7, "the model failed, stalled or could not be reached";
+    Daemon = 8, "the daemon could not be reached or started, or went away";
+    Disk = 9, "disk full, read-only file or missing permission; what was there is untouched";
+    Rejected = 10, "you rejected every hunk";
+    Undecided = 11, "hunks were shown but not kept: nobody could press Enter and --yes was not given";
+    OverBudget = 12, "the patch grew beyond its budget and was not kept";
+    Check = 13, "`doctor` found something that fails";
+    Killed = 130, "stopped hard by a second Ctrl-C or a signal";
+}
+
+impl Exit {
+    /// The number that the process ends with.
+    pub fn code(self) -> u8 {
+        self as u8
+    }
+
+    /// The exit with this number, if there is one.
+    pub fn from_code(code: i64) -> Option<Exit> {
+        Exit::ALL.iter().copied().find(|e| i64::from(e.code()) == code)
+    }
+
+    /// The table of `brisk help exit-codes`.
+    pub fn table() -> String {
+        Exit::ALL
+            .iter()
+            .map(|e| format!("{:>4}  {}\n", e.code(), e.meaning()))
+            .collect()
+    }
+}
+
+impl From<Exit> for std::process::ExitCode {
+    fn from(exit: Exit) -> Self {
+        std::process::ExitCode::from(exit.code())
+    }
+}
+
+/// A failure of a command, in words for the person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CliError {
+    /// What the process ends with.
+    pub exit: Exit,
+    /// What happened and where, one line.
+    pub message: String,
+    /// What to do next, one line.
+    pub hint: Option<String>,
+}
+
+impl CliError {
+    /// A failure without a next step of its own.
+    pub fn new(exit: Exit, message: impl Into<String>) -> CliError {
+        CliError {
+            exit,
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    /// The same failure with a next step.
+    pub fn hint(mut self, hint: impl Into<String>) -> CliError {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl fmt::Display for CliError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for CliError {}
+
+/// A refusal of the daemon. It names its exit in `data.exit`; without one it is a fault of the daemon.
+impl From<ErrorBody> for CliError {
+    fn from(body: ErrorBody) -> CliError {
+        let exit = body
+            .data
+            .as_ref()
+            .and_then(|d| d.get("exit"))
+            .and_then(serde_json::Value::as_i64)
+            .and_then(Exit::from_code)
+            .unwrap_or(Exit::Daemon);
+        CliError::new(exit, body.message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_unique_ascending_and_come_back() {
+        assert!(Exit::ALL.windows(2).all(|w| w[0].code() < w[1].code()));
+        for e in Exit::ALL {
+            assert_eq!(Exit::from_code(i64::from(e.code())), Some(*e));
+            assert!(Exit::table().contains(e.meaning()));
+        }
+        assert_eq!(Exit::from_code(77), None);
+        assert_eq!(Exit::from_code(-1), None);
+    }
+
+    #[test]
+    fn refusals_carry_their_exit() {
+        let body = |data| ErrorBody {
+            code: -32000,
+            message: "m".into(),
+            data,
+        };
+        let cases = [
+            (Some(serde_json::json!({"exit": 4})), Exit::Target),
+            (Some(serde_json::json!({"exit": 99})), Exit::Daemon),
+            (Some(serde_json::json!({"exit": "4"})), Exit::Daemon),
+            (None, Exit::Daemon),
+        ];
+        for (data, want) in cases {
+            assert_eq!(CliError::from(body(data.clone())).exit, want, "{data:?}");
+        }
+    }
+}
