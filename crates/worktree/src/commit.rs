@@ -29,7 +29,7 @@ pub(crate) struct Plan {
     pub(crate) kind: Kind,
     pub(crate) note: String,
     pub(crate) files: Vec<PlannedFile>,
-    /// Folders to remove afterwards if they are empty then: an undone write had made them.
+    /// Folders to remove at the end if they are empty then.
     pub(crate) prune: Vec<String>,
 }
 
@@ -93,6 +93,7 @@ impl Store {
             note: plan.note,
             files: plan.files.iter().map(PlannedFile::record).collect(),
             folders,
+            prune: plan.prune,
         };
 
         let contents = plan.files.iter().flat_map(|f| {
@@ -135,6 +136,7 @@ impl Store {
         };
 
         let finished = self.place(&op, &plan.files, &dirs).and_then(|left| {
+            self.prune(&op);
             let done = Entry::Done {
                 op: id,
                 left: left.clone(),
@@ -143,9 +145,6 @@ impl Store {
             told.map_err(|source| unfinished(&op, journal.path())(source))?;
             Ok(left)
         });
-        for folder in plan.prune.iter().rev() {
-            self.remove_folder(folder);
-        }
         match finished {
             Ok(left) => Ok(Outcome::Done { op, left }),
             Err(error) => Err(Failed {
@@ -321,6 +320,14 @@ impl Store {
         for folder in op.folders.iter().rev() {
             self.remove_folder(folder);
         }
+    }
+
+    /// Removes the folders that an undone write had made, as far as they are empty.
+    pub(crate) fn prune(&self, op: &Op) {
+        op.prune
+            .iter()
+            .rev()
+            .for_each(|folder| self.remove_folder(folder));
     }
 
     /// Removes a folder if it is empty.

@@ -172,6 +172,7 @@ mod tests {
             note: String::new(),
             files,
             folders: vec![],
+            prune: vec![],
         }
     }
 

@@ -25,6 +25,7 @@ mod walk;
 pub use error::WorktreeError;
 pub use history::Which;
 pub use ids::{Digest, OpId, TreeId};
+pub use path::find_root;
 pub use probe::{Probe, Step};
 pub use recover::Recovery;
 pub use repo::{Applied, File, OpKind, OpSummary, Operation, Repo, Stamp};

@@ -54,7 +54,7 @@ pub(crate) fn is_git_dir(part: &str) -> bool {
 }
 
 /// The nearest folder at or above `start` that holds a `.git` folder or file; `start` must be canonical.
-pub(crate) fn find_root(start: &Path) -> Option<PathBuf> {
+pub fn find_root(start: &Path) -> Option<PathBuf> {
     start
         .ancestors()
         .find(|dir| dir.join(".git").exists())

@@ -2,7 +2,7 @@
 
 use crate::journal::{Piece, Span, What};
 use brisk_domain::HunkId;
-use brisk_patch::{Change, Hunk, Text, apply};
+use brisk_patch::{Change, Hunk, Text, apply, minimise};
 
 /// What became of the changes of one path.
 #[derive(Debug, Default)]
@@ -150,22 +150,23 @@ pub(crate) fn rebase(hunk: &Hunk, base: &Text, now: &Text) -> Result<Hunk, Strin
     if base == now {
         return Ok(hunk.clone());
     }
-    let (b, n) = (base.lines(), now.lines());
-    let head = b.iter().zip(n).take_while(|(x, y)| x == y).count();
-    let rest = (b.len() - head).min(n.len() - head);
-    let tail = b
+    let edits = minimise(&Hunk {
+        at: 0,
+        old: base.lines().to_vec(),
+        new: now.lines().to_vec(),
+    });
+    let mut shift = 0;
+    for edit in edits
         .iter()
-        .rev()
-        .zip(n.iter().rev())
-        .take(rest)
-        .take_while(|(x, y)| x == y)
-        .count();
-    if hunk.old_end() <= head {
-        Ok(hunk.clone())
-    } else if hunk.at >= b.len() - tail {
-        let at = hunk.at + n.len() - b.len();
-        Ok(Hunk { at, ..hunk.clone() })
-    } else {
-        Err(format!("line {} was edited meanwhile", hunk.at + 1))
+        .take_while(|e| e.at < hunk.old_end() || e.old_end() <= hunk.at)
+    {
+        if edit.old_end() > hunk.at {
+            return Err(format!("line {} was edited meanwhile", edit.at.max(hunk.at) + 1));
+        }
+        shift += edit.delta();
     }
+    Ok(Hunk {
+        at: hunk.at.saturating_add_signed(shift),
+        ..hunk.clone()
+    })
 }

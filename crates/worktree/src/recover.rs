@@ -82,6 +82,7 @@ impl Store {
                     left.push(f.path.clone());
                 }
             }
+            self.prune(&pending.op);
             (
                 Entry::Done {
                     op: id,
