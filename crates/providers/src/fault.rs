@@ -264,7 +264,6 @@ impl Upstream {
         if let Some(tls) = in_chain::<rustls::Error>(error) {
             return setup(format!("no TLS with {base}: {tls}; {}", tls_step(tls)));
         }
-        let kind = in_chain::<io::Error>(error).map(io::Error::kind);
         if !error.is_connect() {
             if in_chain::<hyper::Error>(error).is_some_and(hyper::Error::is_parse) {
                 return setup(format!(
@@ -274,23 +273,26 @@ impl Upstream {
             let message = format!("{base} closed the connection before it answered");
             return self.network(Retry::After { ms: 0 }, message);
         }
-        let message = match kind {
-            Some(io::ErrorKind::ConnectionRefused) => {
-                format!(
-                    "nothing listens at {base}; start the server ({}) or correct base_url",
-                    base.start_hint()
-                )
-            }
-            Some(io::ErrorKind::TimedOut) => {
-                format!("{base} cannot be reached in time; check the network and base_url")
-            }
-            _ if chain_says(error, "dns error") => {
-                format!("the host of {base} is not known; check the network and base_url")
-            }
-            _ => format!(
+        let ended = [io::ErrorKind::UnexpectedEof, io::ErrorKind::ConnectionReset];
+        if base.tls() && ended.iter().any(|kind| has_kind(error, *kind)) {
+            return setup(format!(
+                "{base} ended the TLS handshake; it may speak plain HTTP: check scheme and port"
+            ));
+        }
+        let message = if has_kind(error, io::ErrorKind::ConnectionRefused) {
+            format!(
+                "nothing listens at {base}; start the server ({}) or correct base_url",
+                base.start_hint()
+            )
+        } else if has_kind(error, io::ErrorKind::TimedOut) {
+            format!("{base} cannot be reached in time; check the network and base_url")
+        } else if chain_says(error, "dns error") {
+            format!("the host of {base} is not known; check the network and base_url")
+        } else {
+            format!(
                 "{base} cannot be reached{}; check the network and base_url",
                 self.quote(&innermost(error))
-            ),
+            )
         };
         self.network(Retry::Elsewhere, message)
     }
@@ -344,30 +346,32 @@ fn too_long(error: &WireError) -> bool {
     ) || WORDS.iter().any(|hint| words.contains(hint))
 }
 
-/// The first error of this type behind an error, also inside I/O errors (which hide theirs).
-fn in_chain<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(found) = error.downcast_ref::<E>() {
-            return Some(found);
-        }
-        next = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-            Some(inner) => Some(inner),
+/// An error and all behind it, also those inside I/O errors (which hide theirs from `source`).
+fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| {
+        match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(inner) => Some(inner as &(dyn Error + 'static)),
             None => error.source(),
-        };
-    }
-    None
+        }
+    })
+}
+
+fn in_chain<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+    chain(error).find_map(|error| error.downcast_ref())
+}
+
+fn has_kind(error: &(dyn Error + 'static), kind: io::ErrorKind) -> bool {
+    chain(error)
+        .filter_map(|error| error.downcast_ref::<io::Error>())
+        .any(|error| error.kind() == kind)
 }
 
 fn chain_says(error: &(dyn Error + 'static), words: &str) -> bool {
-    std::iter::successors(Some(error), |&error| error.source()).any(|error| error.to_string().contains(words))
+    chain(error).any(|error| error.to_string().contains(words))
 }
 
 fn innermost(error: &(dyn Error + 'static)) -> String {
-    std::iter::successors(Some(error), |&error| error.source())
-        .last()
-        .map(ToString::to_string)
-        .unwrap_or_default()
+    chain(error).last().map(ToString::to_string).unwrap_or_default()
 }
 
 /// A time for people: `800 ms`, `12 s`, `5 min`, `3 h`.

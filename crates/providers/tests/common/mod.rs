@@ -74,6 +74,7 @@ impl Run {
 }
 
 /// One generation against a server.
+#[allow(dead_code, reason = "not every test file needs no more than that")]
 pub(crate) fn ask(server: &FakeServer) -> (String, ModelEvent) {
     start(&model(config(&server.url())), request()).end()
 }
