@@ -61,6 +61,8 @@ pub(crate) struct Attempt {
     pending: Vec<(HunkId, Change)>,
     budget: Option<Budget>,
     spent: Spent,
+    /// The answer is whole: what closes now waits for the judgement of the whole.
+    whole: bool,
 }
 
 pub(crate) struct Begin {
@@ -119,6 +121,7 @@ impl Attempt {
             pending: Vec::new(),
             budget: Some(b.budget),
             spent: Spent::default(),
+            whole: false,
         }
     }
 
@@ -168,6 +171,7 @@ impl Attempt {
 
     /// The answer is whole: closes what is open.
     pub(crate) fn finish(&mut self, hunks: &mut HunkId) -> Brought {
+        self.whole = true;
         match &mut self.reader {
             Reader::Words => Brought::default(),
             Reader::Patch(stream) => {
@@ -197,6 +201,14 @@ impl Attempt {
         let changes = self.changes();
         if changes.is_empty() {
             return Err(Flaw::Unchanged);
+        }
+        if let Reader::Patch(stream) = &self.reader
+            && self.work.place.kind == Kind::Rewrite
+            && let Some(outcome) = stream.outcome()
+            && outcome.dropped_tail > 0
+            && !check::excused(&self.work.request)
+        {
+            return Err(Flaw::Cut(outcome.dropped_tail));
         }
         for (path, text) in &self.work.files {
             let of_path: Vec<Change> = changes.iter().filter(|c| c.path() == path).cloned().collect();
@@ -334,7 +346,7 @@ impl Attempt {
             if let Some(Err(_)) = charged {
                 // The hunk that broke the budget waits unoffered until the person has said a word.
                 out.over = Some(self.spent.lines());
-            } else if self.pending_parses() {
+            } else if !self.whole && self.pending_parses() {
                 let settled = self.settle();
                 out.events.extend(settled.events);
                 out.ready.extend(settled.ready);

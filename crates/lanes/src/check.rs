@@ -12,6 +12,8 @@ pub(crate) enum Flaw {
     Syntax,
     /// Symbols that were there are gone.
     Dropped(Vec<String>),
+    /// So many lines at the end of the place are missing.
+    Cut(usize),
     /// The changes do not fit on each other.
     Torn(String),
 }
@@ -23,6 +25,8 @@ impl Flaw {
             Flaw::Unchanged => "the answer changes nothing".into(),
             Flaw::Syntax => "the answer would break the file's syntax".into(),
             Flaw::Dropped(names) => format!("the answer drops {}", names.join(", ")),
+            Flaw::Cut(1) => "the answer leaves out the last line of the place".into(),
+            Flaw::Cut(lines) => format!("the answer leaves out the last {lines} lines of the place"),
             Flaw::Torn(why) => format!("the answer does not fit together: {why}"),
         }
     }
@@ -60,6 +64,17 @@ pub(crate) fn parses<'a>(
     }
 }
 
+/// Whether a request asks for something to go.
+pub(crate) fn excused(request: &str) -> bool {
+    let lower = request.to_lowercase();
+    [
+        "remove", "delete", "rename", "replace", "inline", "merge", "move", "call it", "drop", "simplif",
+        "shorten",
+    ]
+    .iter()
+    .any(|w| lower.contains(w))
+}
+
 /// Judges all changes of one file together. `request` excuses a symbol whose loss it names ("remove parse").
 pub(crate) fn judge(path: &str, base: &Text, changes: &[Change], request: &str) -> Result<(), Flaw> {
     if changes.is_empty() {
@@ -77,15 +92,9 @@ pub(crate) fn judge(path: &str, base: &Text, changes: &[Change], request: &str) 
         outline(language, &base.joined()),
         outline(language, &result.joined()),
     );
-    let lower = request.to_lowercase();
-    let excused = [
-        "remove", "delete", "rename", "replace", "inline", "merge", "move", "call it", "drop",
-    ]
-    .iter()
-    .any(|w| lower.contains(w));
     let gone = vanished(&before, &now);
     // A renamed symbol takes the place of one that went: only a shrinking count is a loss.
-    if gone.is_empty() || excused || now.len() >= before.len() {
+    if gone.is_empty() || excused(request) || now.len() >= before.len() {
         Ok(())
     } else {
         Err(Flaw::Dropped(gone))

@@ -67,7 +67,8 @@ fn most_alike(window: &[&str], line: &str) -> Option<usize> {
         .map(|(_, at)| at.0)
 }
 
-/// Percent of the longer line that both lines share at their ends, indentation apart.
+/// How alike two lines are, in percent, indentation apart: the share of the longer one that they have in common at
+/// their ends, or the share of their words that they have in common, whichever is more.
 pub(crate) fn alike(a: &str, b: &str) -> usize {
     let (a, b) = (a.trim(), b.trim());
     let longest = a.len().max(b.len());
@@ -75,6 +76,7 @@ pub(crate) fn alike(a: &str, b: &str) -> usize {
     if letters(a) < 2 || letters(b) < 2 {
         return 0;
     }
+    let words_alike = same_words(a, b);
     let head = a.bytes().zip(b.bytes()).take_while(|(x, y)| x == y).count();
     let (a, b) = (&a.as_bytes()[head..], &b.as_bytes()[head..]);
     let tail = a
@@ -83,7 +85,23 @@ pub(crate) fn alike(a: &str, b: &str) -> usize {
         .zip(b.iter().rev())
         .take_while(|(x, y)| x == y)
         .count();
-    (head + tail) * 100 / longest
+    let ends = (head + tail) * 100 / longest;
+    ends.max(words_alike)
+}
+
+/// Percent of the words of both lines that have a partner in the other line.
+fn same_words(a: &str, b: &str) -> usize {
+    let words = |l| str::split(l, |c: char| !c.is_alphanumeric() && c != '_').filter(|w| !w.is_empty());
+    let mut left: Vec<&str> = words(b).collect();
+    let total = words(a).count() + left.len();
+    let mut pairs = 0;
+    for word in words(a) {
+        if let Some(i) = left.iter().position(|w| *w == word) {
+            left.swap_remove(i);
+            pairs += 1;
+        }
+    }
+    if total == 0 { 0 } else { pairs * 200 / total }
 }
 
 fn trimmed(lines: Vec<&str>) -> Vec<&str> {
@@ -116,6 +134,10 @@ mod tests {
         check(
             "def f(a):\n    x = a + 1\n    y = x * 3\n",
             Some("def f(a):\n    x = a + 1\n    y = x * 3\n    log(y)\n    return y\n"),
+        );
+        check(
+            "def f(a):\n    x = 2 * (a + 1)\n",
+            Some("def f(a):\n    x = 2 * (a + 1)\n    y = x * 2\n    log(y)\n    return y\n"),
         );
         // An added line, then silence.
         check(

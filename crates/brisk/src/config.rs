@@ -1,0 +1,197 @@
+//! The person's configuration: one TOML file in their own folder. A repository's file names no host and no key.
+
+use brisk_domain::EditFormat;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// The whole file. Unknown keys are errors: a typing mistake must not silently change where code is sent.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Remote models by name.
+    #[serde(default)]
+    pub models: BTreeMap<String, Upstream>,
+    /// Bounds and candidates by lane.
+    #[serde(default)]
+    pub lanes: Lanes,
+    /// The daemon itself.
+    #[serde(default)]
+    pub daemon: Daemon,
+}
+
+/// A server that speaks Chat Completions.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Upstream {
+    /// For example `http://127.0.0.1:11434/v1`.
+    pub base_url: String,
+    /// The model's name there.
+    pub model: String,
+    /// Environment variable that holds the key.
+    pub api_key_env: Option<String>,
+    /// `region` (small models), `search_replace` or `apply_patch`.
+    #[serde(default = "search_replace")]
+    pub format: EditFormat,
+    /// Context window, tokens.
+    #[serde(default = "context")]
+    pub context: usize,
+    /// Plain http to another machine is allowed.
+    #[serde(default)]
+    pub allow_insecure: bool,
+    /// The server continues a begun answer (a trailing assistant message).
+    #[serde(default)]
+    pub prefill: bool,
+    /// The server takes `prediction`.
+    #[serde(default)]
+    pub prediction: bool,
+}
+
+fn search_replace() -> EditFormat {
+    EditFormat::SearchReplace
+}
+
+fn context() -> usize {
+    32_768
+}
+
+/// Per-lane settings.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lanes {
+    /// The live lane.
+    #[serde(default)]
+    pub fast: Fast,
+}
+
+/// The live lane.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fast {
+    /// Models in order of preference. Empty: the configured ones by name, then the embedded ones.
+    #[serde(default)]
+    pub candidates: Vec<String>,
+    /// Patch budget of a turn.
+    pub max_patch: Option<MaxPatch>,
+    /// How long a model may be silent.
+    pub deadline: Option<Deadline>,
+}
+
+/// Patch budget.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MaxPatch {
+    /// Files.
+    pub files: usize,
+    /// Added plus removed lines.
+    pub lines: usize,
+}
+
+/// Bounds of silence, milliseconds.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Deadline {
+    /// Before the first token.
+    pub first_token_ms: u64,
+    /// Between tokens.
+    pub stall_ms: u64,
+}
+
+/// The daemon.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Daemon {
+    /// Seconds without a client or a turn before it goes.
+    #[serde(default = "idle_s")]
+    pub idle_s: u64,
+}
+
+fn idle_s() -> u64 {
+    1_800
+}
+
+impl Default for Daemon {
+    fn default() -> Daemon {
+        Daemon { idle_s: idle_s() }
+    }
+}
+
+/// A configuration that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// It cannot be read.
+    #[error("{path}: {source}", path = .path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It does not parse, or says something unknown. The message names line and column.
+    #[error("{path}: {message}", path = .path.display())]
+    Wrong {
+        /// The file.
+        path: PathBuf,
+        /// Where and what.
+        message: String,
+    },
+}
+
+impl Config {
+    /// Reads the file; a missing one is the default.
+    pub fn load(path: &Path) -> Result<Config, ConfigError> {
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Config::default()),
+            Err(source) => {
+                return Err(ConfigError::Unreadable {
+                    path: path.into(),
+                    source,
+                });
+            }
+        };
+        toml::from_str(&text).map_err(|e| ConfigError::Wrong {
+            path: path.into(),
+            message: e.to_string(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str) -> Result<Config, String> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("config.toml");
+        std::fs::write(&path, text).unwrap();
+        Config::load(&path).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn a_full_file_is_read() {
+        let config = load(
+            "[models.local]\nbase_url = \"http://127.0.0.1:1/v1\"\nmodel = \"m\"\nformat = \"region\"\n\n[lanes.fast]\ncandidates = [\"local\"]\nmax_patch = { files = 1, lines = 10 }\n",
+        )
+        .unwrap();
+        assert_eq!(config.models["local"].format, EditFormat::Region);
+        assert_eq!(config.lanes.fast.max_patch.unwrap().lines, 10);
+    }
+
+    #[test]
+    fn mistakes_name_their_line() {
+        let error = load("[lanes.fast]\ncandidate = []\n").unwrap_err();
+        assert!(error.contains("line 2") && error.contains("candidate"), "{error}");
+    }
+
+    #[test]
+    fn no_file_is_the_default() {
+        assert_eq!(
+            Config::load(Path::new("/nonexistent/config.toml"))
+                .unwrap()
+                .daemon
+                .idle_s,
+            1_800
+        );
+    }
+}

@@ -1,0 +1,359 @@
+//! One session's task: it owns the reducer, carries out its effects, and gives each event its number. Control
+//! messages are read before anything a model says; clients are told through mailboxes and never waited for.
+
+use super::gather;
+use super::hub::Hub;
+use super::log::Log;
+use super::mailbox::Mailbox;
+use super::models::Models;
+use super::now;
+use brisk_domain::port::{ModelEvent, Running, Sink};
+use brisk_domain::{CancelReason, Command, EffectId, Event, HunkState, Now, SessionId, StopReason, TurnId};
+use brisk_lanes::{Effect, Input, Session, Wrote};
+use brisk_protocol::{Decided, Envelope};
+use brisk_worktree::{Operation, Repo};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::{mpsc, oneshot};
+
+/// What clients may ask of the actor. These are read first.
+pub(crate) enum Control {
+    /// A command; the answer comes when its turn is over.
+    Prompt {
+        command: Command,
+        over: oneshot::Sender<StopReason>,
+    },
+    /// A command without an answer.
+    Tell(Command),
+    /// Keep or reject; the answer comes when it is on disk.
+    Decide {
+        command: Command,
+        done: oneshot::Sender<Decided>,
+    },
+    /// From here on the mailbox gets every event; the answer is the last number given so far.
+    Subscribe {
+        mailbox: Arc<Mailbox>,
+        last: oneshot::Sender<u64>,
+    },
+    /// A client is gone. If it was the last one, its turn is stopped, and an idle session is retired from the hub.
+    Unsubscribe {
+        mailbox: Arc<Mailbox>,
+        hub: Arc<Hub>,
+        id: SessionId,
+    },
+    /// A file was opened: read it ahead.
+    Warm { path: String },
+    /// The daemon is going; the answer comes when writes are done.
+    Shutdown { done: oneshot::Sender<()> },
+}
+
+/// How to reach a session.
+#[derive(Clone)]
+pub(crate) struct Handle {
+    pub(crate) control: mpsc::UnboundedSender<Control>,
+    pub(crate) cwd: PathBuf,
+    pub(crate) repo: Arc<Repo>,
+}
+
+struct Waiting {
+    effects: BTreeSet<EffectId>,
+    decided: Decided,
+    done: oneshot::Sender<Decided>,
+}
+
+struct Actor {
+    id: SessionId,
+    session: Session,
+    repo: Arc<Repo>,
+    cwd: PathBuf,
+    models: Arc<Models>,
+    log: Log,
+    seq: u64,
+    reports: mpsc::UnboundedSender<Input>,
+    running: BTreeMap<EffectId, Box<dyn Running>>,
+    wakes: BTreeMap<EffectId, Now>,
+    clients: Vec<Arc<Mailbox>>,
+    turns: BTreeMap<TurnId, oneshot::Sender<StopReason>>,
+    /// Prompts whose turn has not begun, in order.
+    unborn: Vec<oneshot::Sender<StopReason>>,
+    decisions: Vec<Waiting>,
+    writes: usize,
+}
+
+/// Starts the task of a session. `seq` is the number of its last logged event.
+pub(crate) fn start(
+    id: SessionId,
+    seq: u64,
+    cwd: PathBuf,
+    repo: Arc<Repo>,
+    models: Arc<Models>,
+    log: Log,
+) -> Handle {
+    let (control, commands) = mpsc::unbounded_channel();
+    let (reports, inbox) = mpsc::unbounded_channel();
+    let actor = Actor {
+        id,
+        session: Session::resumed(models.fleet(), models.limits(), seq),
+        repo: Arc::clone(&repo),
+        cwd: cwd.clone(),
+        models,
+        log,
+        seq,
+        reports,
+        running: BTreeMap::new(),
+        wakes: BTreeMap::new(),
+        clients: Vec::new(),
+        turns: BTreeMap::new(),
+        unborn: Vec::new(),
+        decisions: Vec::new(),
+        writes: 0,
+    };
+    tokio::spawn(actor.run(commands, inbox));
+    Handle { control, cwd, repo }
+}
+
+impl Actor {
+    async fn run(
+        mut self,
+        mut commands: mpsc::UnboundedReceiver<Control>,
+        mut inbox: mpsc::UnboundedReceiver<Input>,
+    ) {
+        let mut leaving: Option<oneshot::Sender<()>> = None;
+        loop {
+            if self.writes == 0
+                && let Some(done) = leaving.take()
+            {
+                let _ = done.send(());
+                return;
+            }
+            let next = self
+                .wakes
+                .iter()
+                .min_by_key(|(_, at)| **at)
+                .map(|(id, at)| (*id, *at));
+            let until = next.map_or(u64::MAX, |(_, at)| at.0.saturating_sub(now().0));
+            let timer = tokio::time::sleep_until(
+                tokio::time::Instant::now() + std::time::Duration::from_micros(until.min(86_400_000_000)),
+            );
+            tokio::select! {
+                biased;
+                control = commands.recv() => match control {
+                    Some(Control::Shutdown { done }) => {
+                        self.feed(Input::Stop { cause: CancelReason::Shutdown });
+                        leaving = Some(done);
+                    }
+                    Some(control) => self.control(control),
+                    // Every handle is gone: nobody can ever ask or see anything of this session again.
+                    None => return,
+                },
+                input = inbox.recv() => if let Some(input) = input { self.report(input) },
+                () = timer => if let Some((id, at)) = next
+                    && now() >= at
+                {
+                    self.wakes.remove(&id);
+                    self.feed(Input::Woke { effect: id });
+                },
+            }
+        }
+    }
+
+    fn control(&mut self, control: Control) {
+        match control {
+            Control::Prompt { command, over } => {
+                self.session.set_fleet(self.models.fleet());
+                self.unborn.push(over);
+                self.feed(Input::Command(command));
+            }
+            Control::Tell(command) => self.feed(Input::Command(command)),
+            Control::Decide { command, done } => {
+                let waiting = Waiting {
+                    effects: BTreeSet::new(),
+                    decided: Decided::default(),
+                    done,
+                };
+                self.decisions.push(waiting);
+                let at = self.decisions.len() - 1;
+                let effects = self.session.handle(Input::Command(command), now());
+                for effect in &effects {
+                    let Some(w) = self.decisions.get_mut(at) else {
+                        break;
+                    };
+                    match effect {
+                        Effect::Write { id, .. } => {
+                            w.effects.insert(*id);
+                        }
+                        Effect::Emit(Event::HunkChanged {
+                            hunk,
+                            state: HunkState::Rejected,
+                        }) => {
+                            w.decided.rejected.push(*hunk);
+                        }
+                        Effect::Emit(_)
+                        | Effect::Gather { .. }
+                        | Effect::Generate { .. }
+                        | Effect::Stop { .. }
+                        | Effect::Wake { .. } => {}
+                    }
+                }
+                self.perform(effects);
+                self.answer_decisions();
+            }
+            Control::Subscribe { mailbox, last } => {
+                self.clients.push(mailbox);
+                let _ = last.send(self.seq);
+            }
+            Control::Unsubscribe { mailbox, hub, id } => {
+                self.clients.retain(|m| !Arc::ptr_eq(m, &mailbox));
+                if self.clients.is_empty() {
+                    self.feed(Input::Stop {
+                        cause: CancelReason::ClientGone,
+                    });
+                    if !self.session.is_busy() && self.session.offered().next().is_none() {
+                        hub.retire(id);
+                    }
+                }
+            }
+            Control::Warm { path } => self.warm(path),
+            // Taken by the loop itself.
+            Control::Shutdown { .. } => {}
+        }
+    }
+
+    fn report(&mut self, input: Input) {
+        match &input {
+            Input::Model {
+                effect,
+                event: ModelEvent::Done { .. } | ModelEvent::Failed { .. },
+            } => {
+                self.running.remove(effect);
+                self.wakes.remove(effect);
+            }
+            Input::Written { effect, result } => {
+                self.writes -= 1;
+                for waiting in &mut self.decisions {
+                    if waiting.effects.remove(effect)
+                        && let Ok(Wrote { kept, conflicted }) = result
+                    {
+                        waiting.decided.kept.extend(kept);
+                        waiting.decided.conflicted.extend(conflicted.iter().cloned());
+                    }
+                }
+            }
+            Input::Model { .. }
+            | Input::Command(_)
+            | Input::Gathered { .. }
+            | Input::Woke { .. }
+            | Input::Stop { .. } => {}
+        }
+        self.feed(input);
+        self.answer_decisions();
+    }
+
+    fn answer_decisions(&mut self) {
+        let (over, waiting): (Vec<_>, Vec<_>) = std::mem::take(&mut self.decisions)
+            .into_iter()
+            .partition(|w| w.effects.is_empty());
+        self.decisions = waiting;
+        over.into_iter().for_each(|w| drop(w.done.send(w.decided)));
+    }
+
+    fn feed(&mut self, input: Input) {
+        let effects = self.session.handle(input, now());
+        self.perform(effects);
+    }
+
+    fn perform(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Emit(event) => self.emit(event),
+                Effect::Gather { id, prompt } => {
+                    let (repo, cwd, reports) =
+                        (Arc::clone(&self.repo), self.cwd.clone(), self.reports.clone());
+                    tokio::task::spawn_blocking(move || {
+                        let result = gather::gather(&repo, &cwd, &prompt);
+                        let _ = reports.send(Input::Gathered { effect: id, result });
+                    });
+                }
+                Effect::Generate { id, request } => {
+                    let reports = self.reports.clone();
+                    let sink: Sink = Arc::new(move |event| {
+                        let _ = reports.send(Input::Model { effect: id, event });
+                    });
+                    self.running.insert(id, self.models.generate(request, sink));
+                }
+                Effect::Stop { id } => {
+                    self.running.remove(&id);
+                    self.wakes.remove(&id);
+                }
+                Effect::Wake { id, at } => {
+                    self.wakes.insert(id, at);
+                }
+                Effect::Write {
+                    id,
+                    turn,
+                    note,
+                    changes,
+                    bases,
+                } => {
+                    self.writes += 1;
+                    let (repo, session, reports) = (Arc::clone(&self.repo), self.id, self.reports.clone());
+                    tokio::task::spawn_blocking(move || {
+                        let result = repo
+                            .write(Operation {
+                                session,
+                                turn,
+                                changes,
+                                bases,
+                                note,
+                            })
+                            .map(|a| Wrote {
+                                kept: a.kept,
+                                conflicted: a.conflicted,
+                            })
+                            .map_err(|e| e.to_string());
+                        let _ = reports.send(Input::Written { effect: id, result });
+                    });
+                }
+            }
+        }
+    }
+
+    fn emit(&mut self, event: Event) {
+        match &event {
+            Event::TurnStarted { turn, .. } if !self.unborn.is_empty() => {
+                self.turns.insert(*turn, self.unborn.remove(0));
+            }
+            Event::TurnEnded { turn, settled } => {
+                if let Some(over) = self.turns.remove(turn) {
+                    let _ = over.send(settled.stop.clone());
+                }
+            }
+            _ => {}
+        }
+        self.seq += 1;
+        let envelope = Envelope {
+            session_id: self.id,
+            seq: self.seq,
+            at_us: now().0,
+            event,
+        };
+        self.clients.iter().for_each(|c| c.event(&envelope));
+        self.log.append(envelope);
+    }
+
+    /// Reads a file ahead so that the first edit of it starts warm. Only while nothing else is under way.
+    fn warm(&self, path: String) {
+        if self.session.is_busy() {
+            return;
+        }
+        let (repo, cwd, models) = (Arc::clone(&self.repo), self.cwd.clone(), Arc::clone(&self.models));
+        tokio::task::spawn_blocking(move || {
+            if let Ok(path) = repo.relative(&cwd, &path)
+                && let Ok(file) = repo.read(&path)
+            {
+                models.warm(&path, &file.text);
+            }
+        });
+    }
+}

@@ -1,0 +1,193 @@
+//! Reads what a prompt is about. With named targets that is a read; without, a search for the place by symbol and
+//! by words within a time budget. The place inside the file is the session's choice; this only says which file.
+
+use brisk_domain::{Intent, Prompt, Target};
+use brisk_lanes::place::{key_words, score, symbols_of};
+use brisk_lanes::{Gathered, Hint};
+use brisk_patch::{Language, Text};
+use brisk_worktree::Repo;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// The person waits for this: past it, the best place so far is taken.
+const SEARCH_BUDGET: Duration = Duration::from_millis(250);
+/// Files beyond this number are not looked at.
+const MAX_FILES: usize = 20_000;
+/// Files that an unnamed question is answered from.
+const ASK_FILES: usize = 2;
+
+/// Reads one target as people write it: `FILE`, `FILE:10`, `FILE:10-30`, `FILE:SYMBOL`.
+pub(crate) fn parse_target(repo: &Repo, cwd: &Path, raw: &str) -> Result<Target, String> {
+    let file = |path: &str| repo.relative(cwd, path).map_err(|e| e.to_string());
+    let exists = |path: &str| cwd.join(path).is_file();
+    if exists(raw) {
+        return Ok(Target {
+            path: file(raw)?,
+            lines: None,
+            symbol: None,
+        });
+    }
+    // `a.rs:Type::method` has its file before the first colon that leaves a file.
+    let split = raw
+        .match_indices(':')
+        .map(|(i, _)| (&raw[..i], &raw[i + 1..]))
+        .find(|(path, _)| exists(path));
+    let Some((path, part)) = split else {
+        return Err(format!(
+            "there is no file {} here; targets are FILE, FILE:10-30 or FILE:SYMBOL",
+            raw
+        ));
+    };
+    let path = file(path)?;
+    let number = |s: &str| s.trim().parse::<usize>().ok();
+    let lines = match part.split_once('-') {
+        Some((a, b)) => number(a).zip(number(b)),
+        None => number(part).map(|n| (n, n)),
+    };
+    match lines {
+        Some((first, last)) if first == 0 || last < first => Err(format!(
+            "{part} are no lines: count from 1, first before last, as in {path}:10-30"
+        )),
+        Some(lines) => Ok(Target {
+            path,
+            lines: Some(lines),
+            symbol: None,
+        }),
+        None if part.is_empty() => Ok(Target {
+            path,
+            lines: None,
+            symbol: None,
+        }),
+        None => Ok(Target {
+            path,
+            lines: None,
+            symbol: Some(part.to_owned()),
+        }),
+    }
+}
+
+/// Reads the files of a prompt, or finds them.
+pub(crate) fn gather(repo: &Repo, cwd: &Path, prompt: &Prompt) -> Result<Gathered, String> {
+    let Some(first) = prompt.targets.first() else {
+        return search(repo, cwd, prompt);
+    };
+    let mut files: Vec<(String, Text)> = Vec::new();
+    for target in &prompt.targets {
+        if files.iter().all(|(p, _)| *p != target.path) {
+            files.push((
+                target.path.clone(),
+                repo.read(&target.path).map_err(|e| e.to_string())?.text,
+            ));
+        }
+    }
+    let hint = match (&first.lines, &first.symbol) {
+        (Some((a, b)), _) => Hint::Lines(a - 1..*b),
+        (None, Some(symbol)) => Hint::Symbol(symbol.clone()),
+        (None, None) => Hint::File,
+    };
+    Ok(Gathered {
+        files,
+        hint,
+        why: String::new(),
+    })
+}
+
+struct Hit {
+    path: String,
+    text: Text,
+    score: usize,
+    symbol: Option<String>,
+}
+
+fn search(repo: &Repo, _cwd: &Path, prompt: &Prompt) -> Result<Gathered, String> {
+    let until = Instant::now() + SEARCH_BUDGET;
+    let words = key_words(&prompt.text);
+    let files = repo.files(MAX_FILES);
+    let total = files.len();
+    let mut seen = 0;
+    let mut hits: Vec<Hit> = Vec::new();
+    for path in files.into_iter().filter(|p| Language::of_path(p).is_some()) {
+        if Instant::now() > until {
+            break;
+        }
+        seen += 1;
+        let Ok(file) = repo.read(&path) else { continue };
+        let score = lexical(&path, &file.text, &words);
+        if score > 0 {
+            hits.push(Hit {
+                path,
+                text: file.text,
+                score,
+                symbol: None,
+            });
+        }
+    }
+    hits.sort_by(|a, b| b.score.cmp(&a.score).then_with(|| a.path.cmp(&b.path)));
+    hits.truncate(8);
+    for hit in &mut hits {
+        let symbols = symbols_of(&hit.path, &hit.text);
+        let best = symbols
+            .iter()
+            .filter(|s| s.lines.end <= hit.text.len())
+            .map(|s| (score(&hit.text, s, &words), s))
+            .max_by_key(|(n, s)| (*n, usize::MAX - s.lines.len()));
+        if let Some((n, symbol)) = best.filter(|(n, _)| *n > 0) {
+            hit.score += n;
+            hit.symbol = Some(symbol.name.clone());
+        }
+    }
+    hits.sort_by(|a, b| b.score.cmp(&a.score).then_with(|| a.path.cmp(&b.path)));
+    if hits.is_empty() {
+        return Err(format!(
+            "no place in this repository fits these words (looked at {seen} of {total} files); name one: brisk edit TEXT FILE:SYMBOL"
+        ));
+    }
+    let count = if prompt.intent == Intent::Ask {
+        ASK_FILES
+    } else {
+        1
+    };
+    let hint = match hits.first().and_then(|h| h.symbol.clone()) {
+        Some(symbol) => Hint::Symbol(symbol),
+        None => Hint::File,
+    };
+    let files = hits.into_iter().take(count).map(|h| (h.path, h.text)).collect();
+    Ok(Gathered {
+        files,
+        hint,
+        why: "found by the words of the request".into(),
+    })
+}
+
+/// How much of a request's words a file holds: a definition counts most, then the file's name, then mention.
+fn lexical(path: &str, text: &Text, words: &[String]) -> usize {
+    const BEFORE: [&str; 9] = [
+        "def ",
+        "fn ",
+        "class ",
+        "struct ",
+        "enum ",
+        "function ",
+        "func ",
+        "trait ",
+        "interface ",
+    ];
+    let path = path.to_lowercase();
+    let body = text.joined().to_lowercase();
+    let defines = |word: &str| {
+        BEFORE.iter().any(|b| {
+            body.match_indices(&format!("{b}{word}"))
+                .any(|(i, m)| !body[i + m.len()..].starts_with(|c: char| c.is_alphanumeric() || c == '_'))
+        })
+    };
+    words
+        .iter()
+        .filter(|w| w.len() > 2)
+        .map(|w| {
+            let mentioned = body.contains(w.as_str());
+            let defined = if mentioned && defines(w) { 30 } else { 0 };
+            let named = if path.contains(w.as_str()) { 6 } else { 0 };
+            defined + named + usize::from(mentioned)
+        })
+        .sum()
+}

@@ -1,0 +1,28 @@
+//! The daemon: one process a person, which keeps model, sessions and repositories warm. It starts by itself on
+//! first use and goes when idle. `server` accepts, `client` speaks the protocol, `actor` owns a session.
+
+mod actor;
+mod client;
+mod gather;
+mod hub;
+mod log;
+mod mailbox;
+mod models;
+mod repository;
+mod server;
+
+pub use server::{DaemonError, run};
+
+use brisk_domain::Now;
+
+/// The moment on CLOCK_MONOTONIC, so that other processes on this machine can compare.
+pub(crate) fn now() -> Now {
+    let t = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    Now(t.tv_sec.unsigned_abs() * 1_000_000 + t.tv_nsec.unsigned_abs() / 1_000)
+}
+
+/// Writes a line for whoever reads the daemon's log file (its standard error).
+#[allow(clippy::print_stderr, reason = "standard error is the daemon's log file")]
+pub(crate) fn note(line: &str) {
+    eprintln!("brisk daemon: {line}");
+}

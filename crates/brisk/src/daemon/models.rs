@@ -1,0 +1,328 @@
+//! The models that this daemon can reach, behind one port. The embedded one is loaded on first use and stays.
+
+use crate::config::{Config, ConfigError};
+use crate::home::Home;
+use crate::models::catalogue;
+use brisk_domain::port::{Fault, FaultSource, GenerateRequest, Model, ModelEvent, Retry, Running, Sink};
+use brisk_domain::{Candidate, EditFormat, ModelId};
+use brisk_lanes::{Limits, open_file_request};
+use brisk_patch::Text;
+use brisk_protocol::ModelState;
+use brisk_providers::{ChatConfig, ChatModel, Prefill, Secret};
+use brisk_router::Fleet;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Environment variable that names a GGUF file of the person's own.
+pub(crate) const MODEL_ENV: &str = "BRISK_MODEL";
+
+enum Upstream {
+    Embedded(Arc<Embedded>),
+    Chat(ChatModel, String),
+}
+
+/// Every configured model by name.
+pub(crate) struct Models {
+    upstreams: BTreeMap<ModelId, Upstream>,
+    fleet: Fleet,
+    limits: Limits,
+}
+
+/// A generation that never began.
+struct Idle;
+
+impl Running for Idle {}
+
+impl Models {
+    /// Reads the configuration and looks which files are there. Loads nothing.
+    pub(crate) fn new(
+        config: &Config,
+        home: &Home,
+        runtime: &tokio::runtime::Handle,
+    ) -> Result<Models, ConfigError> {
+        let mut upstreams = BTreeMap::new();
+        let mut candidates: Vec<Candidate> = Vec::new();
+        for (name, u) in &config.models {
+            let id = ModelId(name.clone());
+            let mut chat = ChatConfig::new(id.clone(), u.base_url.clone(), u.model.clone());
+            if let Some(var) = &u.api_key_env {
+                chat.api_key = std::env::var(var).ok().as_deref().and_then(Secret::new);
+                chat.key_name = format!("the variable {var}");
+            }
+            chat.allow_insecure = u.allow_insecure;
+            chat.prefill = if u.prefill {
+                Prefill::TrailingMessage
+            } else {
+                Prefill::Unsupported
+            };
+            chat.prediction = u.prediction;
+            let model = ChatModel::new(chat, runtime.clone()).map_err(|e| ConfigError::Wrong {
+                path: home.config_file(),
+                message: format!("models.{name}: {}", e.message),
+            })?;
+            upstreams.insert(id.clone(), Upstream::Chat(model, u.base_url.clone()));
+            candidates.push(Candidate {
+                model: id,
+                format: u.format,
+                context: u.context,
+            });
+        }
+        for (id, path) in embedded_files(home) {
+            candidates.push(Candidate {
+                model: id.clone(),
+                format: EditFormat::Region,
+                context: CONTEXT,
+            });
+            upstreams.insert(id.clone(), Upstream::Embedded(Arc::new(Embedded::new(id, path))));
+        }
+        let fast = &config.lanes.fast;
+        if !fast.candidates.is_empty() {
+            for name in &fast.candidates {
+                if !candidates.iter().any(|c| c.model.0 == *name) && catalogue::find(name).is_none() {
+                    let known: Vec<&str> = candidates.iter().map(|c| c.model.0.as_str()).collect();
+                    return Err(ConfigError::Wrong {
+                        path: home.config_file(),
+                        message: format!(
+                            "lanes.fast.candidates names {name}, which is none of: {}",
+                            known.join(", ")
+                        ),
+                    });
+                }
+            }
+            let place = |c: &Candidate| fast.candidates.iter().position(|n| *n == c.model.0);
+            candidates.retain(|c| place(c).is_some());
+            candidates.sort_by_key(|c| place(c));
+        }
+        let mut limits = Limits::default();
+        if let Some(max) = fast.max_patch {
+            (limits.max_files, limits.max_lines) = (max.files, max.lines);
+        }
+        if let Some(deadline) = fast.deadline {
+            limits.first_token_us = deadline.first_token_ms * 1_000;
+            limits.stall_us = deadline.stall_ms * 1_000;
+        }
+        Ok(Models {
+            upstreams,
+            fleet: Fleet {
+                fast: candidates,
+                slow: Vec::new(),
+            },
+            limits,
+        })
+    }
+
+    pub(crate) fn fleet(&self) -> Fleet {
+        self.fleet.clone()
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        self.limits.clone()
+    }
+
+    /// Whether there is anything to ask.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.fleet.fast.is_empty()
+    }
+
+    pub(crate) fn generate(&self, request: GenerateRequest, sink: Sink) -> Box<dyn Running> {
+        match self.upstreams.get(&request.model) {
+            Some(Upstream::Chat(model, _)) => model.generate(request, sink),
+            Some(Upstream::Embedded(model)) => model.generate(request, sink),
+            None => {
+                let message = format!("there is no model {}; see `brisk model list`", request.model);
+                let fault = Fault {
+                    source: FaultSource::Setup,
+                    retry: Retry::Elsewhere,
+                    message,
+                };
+                sink(ModelEvent::Failed { fault });
+                Box::new(Idle)
+            }
+        }
+    }
+
+    /// Begins to load the model that the next edit most likely takes.
+    pub(crate) fn load_ahead(&self) {
+        if let Some(Upstream::Embedded(model)) = self
+            .fleet
+            .fast
+            .first()
+            .and_then(|first| self.upstreams.get(&first.model))
+        {
+            let model = Arc::clone(model);
+            std::thread::spawn(move || model.with(|_| ()));
+        }
+    }
+
+    /// Reads a file ahead on the embedded model that edits would take first.
+    pub(crate) fn warm(&self, path: &str, text: &Text) {
+        if let Some(first) = self.fleet.fast.first()
+            && let Some(Upstream::Embedded(model)) = self.upstreams.get(&first.model)
+        {
+            let request = open_file_request(&first.model, path, text, &self.limits);
+            model.with(|engine| engine.warm(request));
+        }
+    }
+
+    /// For `model list` and `doctor`.
+    pub(crate) fn states(&self) -> Vec<ModelState> {
+        self.fleet
+            .fast
+            .iter()
+            .filter_map(|c| {
+                let (source, ready, state) = match self.upstreams.get(&c.model)? {
+                    Upstream::Chat(_, url) => (url.clone(), true, "configured".to_owned()),
+                    Upstream::Embedded(model) => {
+                        let (ready, state) = model.state();
+                        ("embedded".to_owned(), ready, state)
+                    }
+                };
+                Some(ModelState {
+                    id: c.model.clone(),
+                    source,
+                    ready,
+                    state,
+                })
+            })
+            .collect()
+    }
+}
+
+/// Context window that embedded models are opened with, tokens. It bounds the key/value cache's memory.
+const CONTEXT: usize = 8_192;
+
+/// GGUF files that are there: the person's own first, then the catalogue's in its order.
+fn embedded_files(home: &Home) -> Vec<(ModelId, PathBuf)> {
+    if let Some(path) = std::env::var_os(MODEL_ENV).map(PathBuf::from) {
+        let name = path
+            .file_stem()
+            .map_or_else(|| "model".into(), |s| s.to_string_lossy().into_owned());
+        let id = catalogue::ENTRIES
+            .iter()
+            .find(|e| e.file == format!("{name}.gguf"))
+            .map_or(name, |e| e.id.to_owned());
+        return vec![(ModelId(id), path)];
+    }
+    catalogue::ENTRIES
+        .iter()
+        .map(|e| (ModelId(e.id.to_owned()), home.models_dir().join(e.file)))
+        .filter(|(_, path)| path.is_file())
+        .collect()
+}
+
+/// The engine once it is there. The lock is held while it loads: whoever comes second waits for the same load.
+struct Embedded {
+    id: ModelId,
+    path: PathBuf,
+    engine: Mutex<Option<Result<Arc<dyn Model>, String>>>,
+}
+
+impl Embedded {
+    fn new(id: ModelId, path: PathBuf) -> Embedded {
+        Embedded {
+            id,
+            path,
+            engine: Mutex::new(None),
+        }
+    }
+
+    /// Calls `f` with the engine, loading it first if needed. Blocks while it loads.
+    fn with<T>(&self, f: impl FnOnce(&dyn Model) -> T) -> Result<T, String> {
+        let mut slot = self.engine.lock().unwrap_or_else(PoisonError::into_inner);
+        let engine = match slot.get_or_insert_with(|| load(&self.id, &self.path)) {
+            Ok(engine) => Arc::clone(engine),
+            Err(message) => {
+                let message = message.clone();
+                // The file may be mended meanwhile: the next request tries again.
+                *slot = None;
+                return Err(message);
+            }
+        };
+        drop(slot);
+        Ok(f(engine.as_ref()))
+    }
+
+    fn state(&self) -> (bool, String) {
+        match self.engine.try_lock().as_deref() {
+            Ok(Some(Ok(_))) => (true, "loaded".into()),
+            Ok(Some(Err(message))) => (false, message.clone()),
+            Ok(None) => (
+                self.path.is_file(),
+                if self.path.is_file() {
+                    "on disk".into()
+                } else {
+                    "missing".into()
+                },
+            ),
+            Err(_) => (true, "loading".into()),
+        }
+    }
+
+    fn generate(self: &Arc<Self>, request: GenerateRequest, sink: Sink) -> Box<dyn Running> {
+        let loaded = self.engine.try_lock().ok().and_then(|slot| match slot.as_ref() {
+            Some(Ok(engine)) => Some(Arc::clone(engine)),
+            Some(Err(_)) | None => None,
+        });
+        if let Some(engine) = loaded {
+            return engine.generate(request, sink);
+        }
+        // Loading takes about a second: it happens on a thread, and a stop meanwhile is honoured when it ends.
+        let slot = Arc::new(Mutex::new(Start::Wanted));
+        let (shared, model) = (Arc::clone(&slot), Arc::clone(self));
+        std::thread::spawn(move || {
+            let outcome = model.with(|engine| {
+                let mut start = shared.lock().unwrap_or_else(PoisonError::into_inner);
+                if matches!(*start, Start::Wanted) {
+                    *start = Start::Begun {
+                        _running: engine.generate(request, Arc::clone(&sink)),
+                    };
+                }
+            });
+            if let Err(message) = outcome {
+                let fault = Fault {
+                    source: FaultSource::Setup,
+                    retry: Retry::Elsewhere,
+                    message,
+                };
+                sink(ModelEvent::Failed { fault });
+            }
+        });
+        Box::new(Later(slot))
+    }
+}
+
+enum Start {
+    Wanted,
+    Begun { _running: Box<dyn Running> },
+    Dropped,
+}
+
+struct Later(Arc<Mutex<Start>>);
+
+impl Running for Later {}
+
+impl Drop for Later {
+    fn drop(&mut self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Start::Dropped;
+    }
+}
+
+#[cfg(feature = "embedded")]
+fn load(id: &ModelId, path: &std::path::Path) -> Result<Arc<dyn Model>, String> {
+    let options = brisk_llama::EngineOptions {
+        context: CONTEXT,
+        ..Default::default()
+    };
+    match brisk_llama::Engine::load(id.clone(), path, options) {
+        Ok(engine) => Ok(Arc::new(engine)),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+#[cfg(not(feature = "embedded"))]
+fn load(id: &ModelId, _path: &std::path::Path) -> Result<Arc<dyn Model>, String> {
+    Err(format!(
+        "this build of brisk has no embedded engine, so {id} cannot run; configure a server in config.toml"
+    ))
+}

@@ -1,0 +1,175 @@
+//! The daemon's doors and its life: one daemon a person (a lock), a unix socket, an idle clock, an orderly end.
+
+use super::client::{Client, Outlet};
+use super::hub::Hub;
+use super::log::Log;
+use super::models::Models;
+use super::{note, now};
+use crate::config::{Config, ConfigError};
+use crate::home::{Home, HomeError};
+use brisk_protocol::MAX_LINE;
+use brisk_store::{EventLog, StoreError};
+use rustix::fs::{FlockOperation, flock};
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+/// Why a daemon does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// Another one runs already.
+    #[error("a daemon runs already")]
+    Running,
+    /// The configuration cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A folder cannot be used.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// The event log cannot be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Anything else of the system.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// Runs the daemon until it is idle, told to go, or signalled. Blocks.
+pub fn run(home: Home) -> Result<(), DaemonError> {
+    home.prepare()?;
+    let lock = take_lock(&home)?;
+    let config = Config::load(&home.config_file())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
+    let models = Arc::new(Models::new(&config, &home, runtime.handle())?);
+    let events = home.state_dir().join("events");
+    let first = EventLog::open(&events)?;
+    if let Some(aside) = first.set_aside() {
+        note(&format!(
+            "the event log was damaged ({}); it lies in {} and a new one began",
+            aside.why,
+            aside.path.display()
+        ));
+    }
+    let (log, writer) = Log::start(first, EventLog::open(&events)?)?;
+    let socket = home.socket();
+    let hub = Arc::new(Hub::new(home, models, log));
+    runtime.block_on(async {
+        // The lock says that no daemon runs: a socket that is there belongs to one that died.
+        match std::fs::remove_file(&socket) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+            Ok(()) | Err(_) => {}
+        }
+        let listener = UnixListener::bind(&socket)?;
+        std::fs::set_permissions(&socket, std::fs::Permissions::from_mode(0o600))?;
+        note(&format!(
+            "ready, version {}, pid {}",
+            env!("CARGO_PKG_VERSION"),
+            std::process::id()
+        ));
+        serve(&hub, &listener, Duration::from_secs(config.daemon.idle_s)).await?;
+        let _ = std::fs::remove_file(&socket);
+        hub.end_sessions().await;
+        Ok(())
+    })?;
+    drop(hub);
+    runtime.shutdown_timeout(Duration::from_secs(2));
+    if writer.join().is_err() {
+        note("the event log's writer ended badly");
+    }
+    drop(lock);
+    Ok(())
+}
+
+fn take_lock(home: &Home) -> Result<File, DaemonError> {
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(home.daemon_lock())?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(e) if e == rustix::io::Errno::WOULDBLOCK => Err(DaemonError::Running),
+        Err(e) => Err(DaemonError::Io(e.into())),
+    }
+}
+
+async fn serve(hub: &Arc<Hub>, listener: &UnixListener, idle: Duration) -> io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    // The terminal that started the daemon may close; the daemon stays.
+    let mut hangup = signal(SignalKind::hangup())?;
+    let mut check = tokio::time::interval_at(Instant::now() + idle, idle.min(Duration::from_secs(30)));
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    let hub = Arc::clone(hub);
+                    tokio::spawn(connection(hub, stream));
+                }
+                Err(e) => note(&format!("a connection failed: {e}")),
+            },
+            _ = check.tick() => {
+                let quiet = now().0.saturating_sub(hub.active_us.load(Ordering::Relaxed));
+                if hub.clients.load(Ordering::Relaxed) == 0 && u128::from(quiet) >= idle.as_micros() {
+                    note("idle, going");
+                    return Ok(());
+                }
+            }
+            () = hub.leave.notified() => return Ok(()),
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+            _ = hangup.recv() => {}
+        }
+    }
+}
+
+struct Socket(OwnedWriteHalf);
+
+impl Outlet for Socket {
+    async fn write(&mut self, lines: String) -> io::Result<()> {
+        self.0.write_all(lines.as_bytes()).await
+    }
+}
+
+async fn connection(hub: Arc<Hub>, stream: UnixStream) {
+    let (read, write) = stream.into_split();
+    // A few lines of slack: the client handler takes them at once.
+    let (lines, inbox) = mpsc::channel(16);
+    let reading = tokio::spawn(read_lines(read, lines));
+    Client::serve(hub, inbox, Socket(write)).await;
+    let _ = reading.await;
+}
+
+/// Reads bounded lines; one that is too long ends the connection.
+async fn read_lines(read: OwnedReadHalf, lines: mpsc::Sender<String>) {
+    let mut read = BufReader::new(read);
+    loop {
+        let mut line = Vec::new();
+        match (&mut read)
+            .take(MAX_LINE as u64)
+            .read_until(b'\n', &mut line)
+            .await
+        {
+            Ok(0) | Err(_) => return,
+            Ok(_) if line.last() != Some(&b'\n') => return,
+            Ok(_) => {
+                let text = String::from_utf8_lossy(&line).trim_end().to_owned();
+                if !text.is_empty() && lines.send(text).await.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,554 @@
+//! The session through its one door: inputs in, effects out. Every case is a story told in a few lines.
+
+use brisk_domain::port::{Fault, FaultSource, Finish, GenerateRequest, ModelEvent, Retry, Usage};
+use brisk_domain::{
+    CancelReason, Candidate, Command, EditFormat, EffectId, Event, HunkId, HunkSelector, HunkState, Intent,
+    ModelId, Now, Prompt, StopReason, Target,
+};
+use brisk_lanes::{Effect, Gathered, Hint, Input, Limits, Session, Wrote};
+use brisk_patch::{Change, Hunk, Text, apply};
+use brisk_router::Fleet;
+use std::collections::BTreeMap;
+
+const FILE: &str =
+    "def area(w, h):\n    return w * h\n\n\ndef edge(w, h):\n    total = w + h\n    return total\n";
+const ANSWER: &str = "def edge(w, h):\n    total = 2 * (w + h)\n    return total\n";
+
+/// A session with the little world around it: one file, and models that say what the story tells them to.
+struct World {
+    session: Session,
+    now: u64,
+    text: Text,
+    events: Vec<Event>,
+    running: Vec<(EffectId, GenerateRequest)>,
+    stopped: Vec<EffectId>,
+    gathering: Option<EffectId>,
+    wakes: Vec<(EffectId, Now)>,
+    disk: Text,
+    refuse_writes: bool,
+}
+
+fn candidate(name: &str, format: EditFormat) -> Candidate {
+    Candidate {
+        model: ModelId(name.into()),
+        format,
+        context: 8192,
+    }
+}
+
+fn world_with(limits: Limits, fast: Vec<Candidate>) -> World {
+    let text = Text::from_str_lossless(FILE);
+    World {
+        session: Session::new(Fleet { fast, slow: vec![] }, limits),
+        now: 0,
+        disk: text.clone(),
+        text,
+        events: vec![],
+        running: vec![],
+        stopped: vec![],
+        gathering: None,
+        wakes: vec![],
+        refuse_writes: false,
+    }
+}
+
+fn world() -> World {
+    world_with(
+        Limits::default(),
+        vec![
+            candidate("small", EditFormat::Region),
+            candidate("next", EditFormat::Region),
+        ],
+    )
+}
+
+fn prompt(text: &str) -> Prompt {
+    let target = Target {
+        path: "a.py".into(),
+        lines: None,
+        symbol: Some("edge".into()),
+    };
+    Prompt {
+        text: text.into(),
+        targets: vec![target],
+        intent: Intent::Edit,
+        model: None,
+        auto_keep: false,
+    }
+}
+
+impl World {
+    fn feed(&mut self, input: Input) {
+        self.now += 1;
+        let effects = self.session.handle(input, Now(self.now));
+        for effect in effects {
+            match effect {
+                Effect::Emit(event) => self.events.push(event),
+                Effect::Gather { id, .. } => self.gathering = Some(id),
+                Effect::Generate { id, request } => self.running.push((id, request)),
+                Effect::Stop { id } => {
+                    self.stopped.push(id);
+                }
+                Effect::Wake { id, at } => self.wakes.push((id, at)),
+                Effect::Write {
+                    id, changes, bases, ..
+                } => self.write(id, &changes, &bases),
+            }
+        }
+    }
+
+    /// Writes as the worktree would: hunks of one base, applied together.
+    fn write(&mut self, effect: EffectId, changes: &[(HunkId, Change)], bases: &BTreeMap<String, Text>) {
+        let result = if self.refuse_writes {
+            Err("the disk is full".to_owned())
+        } else {
+            let hunks: Vec<Hunk> = changes
+                .iter()
+                .map(|(_, c)| match c {
+                    Change::Modify { hunk, .. } => hunk.clone(),
+                    other => panic!("unexpected {other:?}"),
+                })
+                .collect();
+            self.disk = apply(&bases["a.py"], &hunks).unwrap();
+            Ok(Wrote {
+                kept: changes.iter().map(|(id, _)| *id).collect(),
+                conflicted: vec![],
+            })
+        };
+        self.feed(Input::Written { effect, result });
+    }
+
+    fn ask(&mut self, prompt: Prompt) {
+        self.feed(Input::Command(Command::Prompt(prompt)));
+        self.gather();
+    }
+
+    fn gather(&mut self) {
+        let effect = self.gathering.take().unwrap();
+        let hint = Hint::Symbol("edge".into());
+        let result = Ok(Gathered {
+            files: vec![("a.py".into(), self.text.clone())],
+            hint,
+            why: String::new(),
+        });
+        self.feed(Input::Gathered { effect, result });
+    }
+
+    fn current(&self) -> EffectId {
+        self.running.last().unwrap().0
+    }
+
+    fn say(&mut self, text: &str) {
+        let effect = self.current();
+        self.feed(Input::Model {
+            effect,
+            event: ModelEvent::Text { text: text.into() },
+        });
+    }
+
+    fn done(&mut self) {
+        let effect = self.current();
+        let event = ModelEvent::Done {
+            finish: Finish::Stop,
+            usage: Usage::default(),
+        };
+        self.feed(Input::Model { effect, event });
+    }
+
+    fn tell(&mut self, command: Command) {
+        self.feed(Input::Command(command));
+    }
+
+    fn ready(&self) -> Vec<HunkId> {
+        let mut ids = vec![];
+        for event in &self.events {
+            match event {
+                Event::HunkReady { hunk, .. } => ids.push(*hunk),
+                Event::HunkChanged { hunk, .. } => ids.retain(|id| id != hunk),
+                _ => {}
+            }
+        }
+        ids
+    }
+
+    fn stop_reason(&self) -> Option<StopReason> {
+        self.events.iter().rev().find_map(|e| match e {
+            Event::TurnEnded { settled, .. } => Some(settled.stop.clone()),
+            _ => None,
+        })
+    }
+
+    fn notices(&self) -> Vec<&str> {
+        self.events
+            .iter()
+            .filter_map(|e| match e {
+                Event::Notice { text, .. } => Some(text.as_str()),
+                _ => None,
+            })
+            .collect()
+    }
+}
+
+#[test]
+fn a_hunk_streams_is_kept_and_reaches_the_disk() {
+    let mut w = world();
+    w.ask(prompt("count both sides twice"));
+    w.say(ANSWER);
+    w.done();
+    assert_eq!(w.stop_reason(), Some(StopReason::EndTurn));
+    assert_eq!(w.ready().len(), 1);
+    assert_eq!(w.disk, w.text, "nothing is written before the person says so");
+    w.tell(Command::Keep(HunkSelector::All));
+    assert_eq!(w.disk.joined(), FILE.replace("w + h\n", "2 * (w + h)\n"));
+    assert!(w.ready().is_empty());
+}
+
+#[test]
+fn the_hunk_is_offered_before_the_answer_ends() {
+    let mut w = world();
+    w.ask(prompt("count both sides twice"));
+    w.say("def edge(w, h):\n    total = 2 * (w + h)\n    return total\n");
+    assert_eq!(w.ready().len(), 1, "{:?}", w.events);
+    assert_eq!(w.stop_reason(), None);
+}
+
+/// The promise of the lane, at every byte: a stop loses no finished hunk, leaves no torn one, and what comes late
+/// changes nothing, in this turn or the next.
+#[test]
+fn an_interrupt_at_every_byte() {
+    for cut in 0..=ANSWER.len() {
+        let mut w = world();
+        w.ask(prompt("count both sides twice"));
+        let mut before = vec![];
+        for i in 0..cut {
+            w.say(&ANSWER[i..=i]);
+            before = w.ready();
+        }
+        let effect = w.current();
+        w.tell(Command::Interrupt);
+        assert_eq!(
+            w.stop_reason(),
+            Some(StopReason::Cancelled {
+                cause: CancelReason::Interrupted
+            }),
+            "cut {cut}"
+        );
+        assert_eq!(w.stopped, [effect], "cut {cut}");
+        assert_eq!(w.ready(), before, "cut {cut}: a stop takes or gives no hunk");
+        let opened = w
+            .events
+            .iter()
+            .filter(|e| matches!(e, Event::HunkOpened { .. }))
+            .count();
+        let ended = w
+            .events
+            .iter()
+            .filter(|e| matches!(e, Event::HunkReady { .. } | Event::HunkDropped { .. }))
+            .count();
+        assert!(
+            ended >= opened,
+            "cut {cut}: an open hunk is dropped or finished: {:?}",
+            w.events
+        );
+
+        let told = w.events.len();
+        w.feed(Input::Model {
+            effect,
+            event: ModelEvent::Text {
+                text: ANSWER[cut..].into(),
+            },
+        });
+        let event = ModelEvent::Done {
+            finish: Finish::Stop,
+            usage: Usage::default(),
+        };
+        w.feed(Input::Model { effect, event });
+        assert_eq!(w.events.len(), told, "cut {cut}: late text is not heard");
+
+        w.ask(prompt("count both sides twice"));
+        let told = w.events.len();
+        w.feed(Input::Model {
+            effect,
+            event: ModelEvent::Text {
+                text: "garbage\n".into(),
+            },
+        });
+        assert_eq!(
+            w.events.len(),
+            told,
+            "cut {cut}: late text does not enter the next turn"
+        );
+        w.say(ANSWER);
+        w.done();
+        w.tell(Command::Keep(HunkSelector::All));
+        assert_eq!(
+            w.disk.joined(),
+            FILE.replace("w + h\n", "2 * (w + h)\n"),
+            "cut {cut}"
+        );
+    }
+}
+
+#[test]
+fn a_steer_redirects_at_once_and_keeps_the_partial_answer_in_the_context() {
+    let mut w = world();
+    w.ask(prompt("count both sides twice"));
+    w.say("def edge(w, h):\n    total = 2 * (w + h)\n    return total\n");
+    let old = w.current();
+    assert_eq!(w.ready().len(), 1);
+    w.tell(Command::Prompt(Prompt {
+        targets: vec![],
+        ..prompt("no, three times")
+    }));
+    assert_eq!(w.stopped, [old]);
+    assert!(w.ready().is_empty(), "what is no longer wanted is withdrawn");
+    w.gather();
+    let request = &w.running.last().unwrap().1;
+    let user = &request.messages.last().unwrap().text;
+    assert!(
+        user.contains("count both sides twice") && user.contains("2 * (w + h)"),
+        "{user}"
+    );
+    assert!(user.contains("Request: no, three times"), "{user}");
+}
+
+#[test]
+fn a_queued_prompt_waits_for_the_end_and_after_a_stop_for_the_person() {
+    let mut w = world();
+    w.ask(prompt("one"));
+    w.tell(Command::Queue(prompt("two")));
+    assert_eq!(w.running.len(), 1);
+    w.say(ANSWER);
+    w.done();
+    w.gather();
+    assert_eq!(w.running.len(), 2);
+    w.tell(Command::Queue(prompt("three")));
+    w.tell(Command::Interrupt);
+    assert_eq!(w.gathering, None, "a stop stops");
+    w.ask(prompt("four"));
+    w.say(ANSWER);
+    w.done();
+    assert!(w.gathering.is_some(), "then the queue goes on");
+}
+
+#[test]
+fn a_rejected_hunk_is_gone() {
+    let mut w = world();
+    w.ask(prompt("count both sides twice"));
+    w.say(ANSWER);
+    w.done();
+    w.tell(Command::Reject(HunkSelector::All));
+    w.tell(Command::Keep(HunkSelector::All));
+    assert_eq!(w.disk, w.text);
+    assert!(matches!(
+        w.events.last(),
+        Some(Event::HunkChanged {
+            state: HunkState::Rejected,
+            ..
+        })
+    ));
+}
+
+#[test]
+fn a_failed_write_loses_nothing() {
+    let mut w = world();
+    w.ask(prompt("count both sides twice"));
+    w.say(ANSWER);
+    w.done();
+    w.refuse_writes = true;
+    w.tell(Command::Keep(HunkSelector::All));
+    assert!(w.notices().contains(&"the disk is full"));
+    w.refuse_writes = false;
+    w.tell(Command::Keep(HunkSelector::All));
+    assert_ne!(w.disk, w.text, "the hunks were still offered");
+}
+
+#[test]
+fn the_ladder_goes_from_region_to_file_to_the_next_model_to_the_end() {
+    let mut w = world();
+    w.ask(prompt("count both sides twice"));
+    let copy = "def edge(w, h):\n    total = w + h\n    return total\n";
+    w.say(copy);
+    w.done();
+    assert_eq!(w.running.len(), 2);
+    assert_eq!(w.running[1].1.prediction.as_deref(), Some(FILE), "the whole file");
+    w.say(FILE);
+    w.done();
+    assert_eq!(w.running[2].1.model, ModelId("next".into()));
+    w.say(copy);
+    w.done();
+    w.say(FILE);
+    w.done();
+    assert!(matches!(w.stop_reason(), Some(StopReason::Failed { .. })));
+    assert_eq!(w.disk, w.text);
+}
+
+#[test]
+fn a_whole_file_answer_changes_nothing_outside_of_its_place() {
+    let mut w = world();
+    w.ask(prompt("count both sides twice"));
+    w.say("");
+    w.done();
+    w.say(
+        &FILE
+            .replace("w * h", "h * w")
+            .replace("total = w + h", "total = 2 * (w + h)"),
+    );
+    w.done();
+    w.tell(Command::Keep(HunkSelector::All));
+    assert_eq!(
+        w.disk.joined(),
+        FILE.replace("total = w + h", "total = 2 * (w + h)")
+    );
+}
+
+#[test]
+fn broken_syntax_is_never_offered() {
+    let mut w = world();
+    w.ask(prompt("count both sides twice"));
+    w.say("def edge(w, h):\n    total = 2 * (w + h\n    return total\n");
+    assert!(w.ready().is_empty());
+    w.done();
+    assert!(w.ready().is_empty());
+    assert!(w.notices()[0].contains("syntax"), "{:?}", w.notices());
+}
+
+#[test]
+fn over_budget_the_lane_stops_and_asks() {
+    let limits = Limits {
+        max_lines: 4,
+        ..Limits::default()
+    };
+    let mut w = world_with(limits, vec![candidate("small", EditFormat::Region)]);
+    let long = "def edge(w, h):\n    total = 2 * (w + h)\n    print(1)\n    print(2)\n    print(3)\n    return total\n";
+    w.ask(prompt("talk more"));
+    w.say(long);
+    w.done();
+    assert!(
+        w.events
+            .iter()
+            .any(|e| matches!(e, Event::BudgetReached { max_lines: 4, .. }))
+    );
+    assert_eq!(w.stop_reason(), None, "it waits for a word");
+    w.tell(Command::RaiseBudget);
+    assert_eq!(w.stop_reason(), Some(StopReason::EndTurn));
+    w.tell(Command::Keep(HunkSelector::All));
+    assert_eq!(
+        w.disk.joined(),
+        FILE.replace("def edge(w, h):\n    total = w + h\n    return total\n", long)
+    );
+}
+
+#[test]
+fn with_nobody_to_ask_over_budget_ends_the_turn_and_writes_nothing() {
+    let limits = Limits {
+        max_lines: 1,
+        ..Limits::default()
+    };
+    let mut w = world_with(limits, vec![candidate("small", EditFormat::Region)]);
+    w.ask(Prompt {
+        auto_keep: true,
+        ..prompt("x")
+    });
+    w.say(ANSWER);
+    w.done();
+    assert_eq!(
+        w.stop_reason(),
+        Some(StopReason::Cancelled {
+            cause: CancelReason::OverBudget
+        })
+    );
+    assert_eq!(w.disk, w.text);
+}
+
+#[test]
+fn auto_keep_writes_before_the_turn_ends() {
+    let mut w = world();
+    w.ask(Prompt {
+        auto_keep: true,
+        ..prompt("count both sides twice")
+    });
+    w.say(ANSWER);
+    w.done();
+    assert_ne!(w.disk, w.text);
+    assert_eq!(w.stop_reason(), Some(StopReason::EndTurn));
+    let kept = w.events.iter().position(|e| {
+        matches!(
+            e,
+            Event::HunkChanged {
+                state: HunkState::Kept,
+                ..
+            }
+        )
+    });
+    let ended = w.events.iter().position(|e| matches!(e, Event::TurnEnded { .. }));
+    assert!(kept < ended);
+}
+
+#[test]
+fn silence_is_a_failure_and_the_next_model_takes_over() {
+    let limits = Limits {
+        first_token_us: 100,
+        stall_us: 50,
+        ..Limits::default()
+    };
+    let mut w = world_with(
+        limits,
+        vec![
+            candidate("mute", EditFormat::Region),
+            candidate("next", EditFormat::Region),
+        ],
+    );
+    w.ask(prompt("count both sides twice"));
+    let (effect, at) = w.wakes[0];
+    w.now = at.0;
+    w.feed(Input::Woke { effect });
+    assert_eq!(w.stopped, [effect]);
+    assert_eq!(w.running.last().unwrap().1.model, ModelId("next".into()));
+    assert!(w.notices()[0].contains("mute said nothing"), "{:?}", w.notices());
+}
+
+#[test]
+fn a_fault_before_the_first_hunk_falls_back_and_after_it_does_not() {
+    let fault = Fault {
+        source: FaultSource::Network,
+        retry: Retry::Elsewhere,
+        message: "cut".into(),
+    };
+    let mut w = world();
+    w.ask(prompt("count both sides twice"));
+    let effect = w.current();
+    w.feed(Input::Model {
+        effect,
+        event: ModelEvent::Failed { fault: fault.clone() },
+    });
+    assert_eq!(w.running.len(), 2);
+    w.say(ANSWER);
+    let effect = w.current();
+    w.feed(Input::Model {
+        effect,
+        event: ModelEvent::Failed { fault },
+    });
+    assert_eq!(
+        w.stop_reason(),
+        Some(StopReason::Failed {
+            message: "cut".into()
+        })
+    );
+    assert_eq!(w.ready().len(), 1, "the finished hunk stays offered");
+}
+
+#[test]
+fn an_answer_that_stops_early_is_mended_not_taken_as_a_deletion() {
+    let mut w = world();
+    w.ask(prompt("count both sides twice"));
+    w.say("def edge(w, h):\n    total = 2 * (w + h)\n");
+    w.done();
+    w.tell(Command::Keep(HunkSelector::All));
+    assert_eq!(
+        w.disk.joined(),
+        FILE.replace("w + h\n", "2 * (w + h)\n"),
+        "{:?}",
+        w.events
+    );
+}
