@@ -1,6 +1,6 @@
 //! Brisk's extensions of ACP: what a live edit needs and the protocol lacks. Method names are in [`method`].
 
-use brisk_domain::{Event, HunkId, Intent, ModelId, SessionId};
+use brisk_domain::{Event, HunkId, Intent, ModelId, SessionId, TurnId};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -183,11 +183,18 @@ pub enum UndoWhat {
         /// Its number.
         op: u64,
     },
-    /// One hunk of the newest operation that holds it.
+    /// Everything that one turn wrote.
+    Turn {
+        /// Whose.
+        session: SessionId,
+        /// Which.
+        turn: TurnId,
+    },
+    /// One hunk.
     Hunk {
-        /// The operation.
-        op: u64,
-        /// The hunk.
+        /// Whose.
+        session: SessionId,
+        /// Which.
         hunk: HunkId,
     },
 }
@@ -205,15 +212,13 @@ pub struct UndoRequest {
 /// What undo or redo did.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct UndoReply {
-    /// The operation that this made.
-    pub op: u64,
-    /// The operation that was undone or redone.
-    pub of: u64,
-    /// Its words.
-    pub note: String,
+    /// The operation that this made; none if nothing could be written.
+    pub op: Option<u64>,
+    /// The person's words of the edits concerned, newest first.
+    pub notes: Vec<String>,
     /// Files that changed.
     pub files: Vec<String>,
-    /// What could not be undone, with the reason.
+    /// What stays as it is, with the reason.
     pub conflicts: Vec<String>,
 }
 
@@ -226,10 +231,8 @@ pub struct RepoStatus {
     pub tree: String,
     /// The state of that tree. Until something verifies it, a tree is a draft.
     pub state: String,
-    /// Operations that can be undone.
+    /// Edits that are in effect and can be undone.
     pub undoable: usize,
-    /// Operations that can be redone.
-    pub redoable: usize,
     /// The newest operation's words.
     pub last: Option<String>,
     /// Something that recovery did when the repository was opened.
@@ -256,16 +259,10 @@ pub struct LogEntry {
     pub note: String,
     /// Files it changed.
     pub files: Vec<String>,
-    /// Lines added and removed.
-    pub added: usize,
-    /// Lines removed.
-    pub removed: usize,
     /// Seconds since 1970.
     pub at: u64,
-    /// Whether it is undone at present.
+    /// Whether all of it is undone at present.
     pub undone: bool,
-    /// Its hunks.
-    pub hunks: Vec<HunkId>,
 }
 
 /// The answer to [`LogRequest`].
