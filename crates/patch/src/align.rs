@@ -5,7 +5,6 @@
 //! a run that breaks was part of the change all along. Lines of a live run are held back, so that a line that turns
 //! out unchanged is never shown as added.
 
-use crate::minimise::without_noise;
 use crate::table::LineTable;
 
 /// Runs followed at once; the cost of a line is bounded by it.
@@ -45,6 +44,8 @@ struct Open {
 #[derive(Debug, Clone)]
 pub(crate) struct Aligner {
     old: Vec<String>,
+    /// What of a line counts.
+    key: fn(&str) -> &str,
     /// Made at the first divergence: a rewrite that changes nothing needs none.
     table: Option<LineTable>,
     pos: usize,
@@ -52,10 +53,11 @@ pub(crate) struct Aligner {
 }
 
 impl Aligner {
-    /// `old` without terminators.
-    pub(crate) fn new(old: Vec<String>) -> Aligner {
+    /// `old` without terminators; lines are equal if their keys are.
+    pub(crate) fn new(old: Vec<String>, key: fn(&str) -> &str) -> Aligner {
         Aligner {
             old,
+            key,
             table: None,
             pos: 0,
             open: None,
@@ -68,11 +70,11 @@ impl Aligner {
 
     /// The next whole line of the rewrite, without its terminator.
     pub(crate) fn line(&mut self, line: &str, out: &mut Vec<Step>) {
-        let key = without_noise(line);
+        let key = (self.key)(line);
         let open = match &mut self.open {
             Some(open) => open,
             None => {
-                if self.old.get(self.pos).is_some_and(|o| without_noise(o) == key) {
+                if self.old.get(self.pos).is_some_and(|o| (self.key)(o) == key) {
                     self.pos += 1;
                     return;
                 }
@@ -87,7 +89,7 @@ impl Aligner {
         };
         let table = self
             .table
-            .get_or_insert_with(|| LineTable::new(self.old.iter().map(|l| without_noise(l))));
+            .get_or_insert_with(|| LineTable::new(self.old.iter().map(|l| (self.key)(l))));
         open.follow(table, key, line);
         match open.confirmed() {
             Some(best) => self.close(best, out),

@@ -51,10 +51,16 @@ impl Spent {
         self.lines += change.size();
         self.files.insert(change.path().to_owned());
         if self.files.len() > budget.max_files {
-            return Err(OverBudget::Files { files: self.files.len(), max: budget.max_files });
+            return Err(OverBudget::Files {
+                files: self.files.len(),
+                max: budget.max_files,
+            });
         }
         if self.lines > budget.max_lines {
-            return Err(OverBudget::Lines { lines: self.lines, max: budget.max_lines });
+            return Err(OverBudget::Lines {
+                lines: self.lines,
+                max: budget.max_lines,
+            });
         }
         Ok(())
     }
@@ -66,17 +72,33 @@ mod tests {
     use crate::hunk::Hunk;
 
     fn change(path: &str, lines: usize) -> Change {
-        let hunk = Hunk { at: 0, old: vec![], new: vec!["x\n".into(); lines] };
-        Change::Modify { path: path.into(), hunk }
+        let hunk = Hunk {
+            at: 0,
+            old: vec![],
+            new: vec!["x\n".into(); lines],
+        };
+        Change::Modify {
+            path: path.into(),
+            hunk,
+        }
     }
 
     #[test]
     fn lines_and_files_are_bounded() {
-        let budget = Budget { max_lines: 5, max_files: 2 };
+        let budget = Budget {
+            max_lines: 5,
+            max_files: 2,
+        };
         let mut spent = Spent::default();
         assert_eq!(spent.charge(&budget, &change("a", 3)), Ok(()));
         assert_eq!(spent.charge(&budget, &change("b", 2)), Ok(()));
-        assert_eq!(spent.charge(&budget, &change("a", 1)), Err(OverBudget::Lines { lines: 6, max: 5 }));
-        assert_eq!(spent.charge(&budget, &change("c", 0)), Err(OverBudget::Files { files: 3, max: 2 }));
+        assert_eq!(
+            spent.charge(&budget, &change("a", 1)),
+            Err(OverBudget::Lines { lines: 6, max: 5 })
+        );
+        assert_eq!(
+            spent.charge(&budget, &change("c", 0)),
+            Err(OverBudget::Files { files: 3, max: 2 })
+        );
     }
 }

@@ -3,19 +3,31 @@
 //! No I/O, no clock, no knowledge of models: bytes and lines in, changes out.
 
 mod align;
+mod apply_patch;
+mod budget;
+#[doc(hidden)]
+pub mod checks;
+mod chunk;
+mod files;
 mod hunk;
+mod locate;
 mod minimise;
 mod place;
+mod rebase;
 mod region;
 mod repair;
+mod search_replace;
 mod stream;
 mod symbols;
 mod syntax;
 mod table;
 mod text;
 
+pub use budget::{Budget, OverBudget, Spent};
 pub use hunk::{ApplyError, Change, Hunk, apply, invert, map_line};
+pub use locate::{Indent, Index, Located, locate};
 pub use minimise::{minimise, without_noise};
+pub use rebase::{Conflict, rebase};
 pub use region::RegionOutcome;
 pub use repair::repair_tail;
 pub use stream::{LineSide, PatchStream, Refusal, StreamEvent};

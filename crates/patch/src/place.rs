@@ -1,6 +1,7 @@
 //! From lines as a model writes them to a hunk that fits a file: terminators and the state of the file's end.
 
 use crate::hunk::{Change, Hunk};
+use crate::minimise::minimise;
 use crate::text::{Text, bare};
 
 /// The hunk that makes old lines `at..end` of `text` into `new` (no terminators). Added lines end as the line that
@@ -18,7 +19,7 @@ pub(crate) fn hunk_for(text: &Text, at: usize, end: usize, new: &[String]) -> Hu
             new: new.iter().map(ended).collect(),
         };
     }
-    match new.split_last() {
+    let hunk = match new.split_last() {
         Some((last, rest)) if at < end => {
             let mut fresh: Vec<String> = rest.iter().map(ended).collect();
             fresh.push(last.clone());
@@ -48,6 +49,11 @@ pub(crate) fn hunk_for(text: &Text, at: usize, end: usize, new: &[String]) -> Hu
             old: lines[at..end].to_vec(),
             new: Vec::new(),
         },
+    };
+    // The line that it reached up to may be the one that it added.
+    match &minimise(&hunk)[..] {
+        [small] => small.clone(),
+        _ => hunk,
     }
 }
 

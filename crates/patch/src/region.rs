@@ -75,7 +75,7 @@ impl Region {
             phase: Phase::Start,
             blanks: 0,
             wrote: false,
-            aligner: Aligner::new(old),
+            aligner: Aligner::new(old, without_noise),
             hunks: Vec::new(),
             dropped_tail: 0,
         }

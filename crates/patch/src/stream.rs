@@ -2,9 +2,13 @@
 //!
 //! All parsers work on whole lines, so how the answer is cut into chunks changes nothing.
 
+use crate::apply_patch::ApplyPatch;
+use crate::files::Files;
 use crate::hunk::Change;
 use crate::region::{Region, RegionOutcome};
+use crate::search_replace::SearchReplace;
 use crate::text::Text;
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// Which side of a hunk a line is on.
@@ -25,6 +29,96 @@ pub enum Refusal {
         /// The file.
         path: String,
     },
+    /// A block that does not say which file it is for.
+    #[error("an edit block does not name its file")]
+    NoPath,
+    /// Not one of the files on offer.
+    #[error("{path}: not among the files to edit")]
+    UnknownFile {
+        /// As the model wrote it.
+        path: String,
+    },
+    /// A file to create is there already, or was dealt with earlier in the patch.
+    #[error("{path}: exists already")]
+    Exists {
+        /// The file.
+        path: String,
+    },
+    /// A path that leaves the repository.
+    #[error("{path}: not a path inside the repository")]
+    BadPath {
+        /// As the model wrote it.
+        path: String,
+    },
+    /// The lines to change are not in the file.
+    #[error("{path}: the lines to change are not there{}", told(.closest))]
+    Missing {
+        /// The file.
+        path: String,
+        /// Lines that come closest (0-based), best first.
+        closest: Vec<(usize, String)>,
+    },
+    /// The lines to change are there several times.
+    #[error("{path}: the lines to change are there several times, from lines {}", numbered(.at))]
+    Ambiguous {
+        /// The file.
+        path: String,
+        /// Where (0-based), at most 16.
+        at: Vec<usize>,
+    },
+    /// An addition that does not say where.
+    #[error("{path}: lines to add, but nothing says where")]
+    NoAnchor {
+        /// The file.
+        path: String,
+    },
+    /// Two edits of one patch change the same lines.
+    #[error("{path}: line {} is changed twice", .line + 1)]
+    Overlap {
+        /// The file.
+        path: String,
+        /// First line changed twice, 0-based.
+        line: usize,
+    },
+    /// A line that the format does not know.
+    #[error("not part of an edit: {line:?}")]
+    Malformed {
+        /// The line, cut to 80 characters.
+        line: String,
+    },
+    /// The answer ended within an edit.
+    #[error("{path}: the answer ended within an edit")]
+    Unfinished {
+        /// The file.
+        path: String,
+    },
+}
+
+impl Refusal {
+    pub(crate) fn malformed(line: &str) -> Refusal {
+        Refusal::Malformed {
+            line: line.chars().take(80).collect(),
+        }
+    }
+}
+
+fn numbered(at: &[usize]) -> String {
+    at.iter()
+        .map(|i| (i + 1).to_string())
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+fn told(closest: &[(usize, String)]) -> String {
+    let lines: Vec<String> = closest
+        .iter()
+        .map(|(i, l)| format!("{}: {}", i + 1, l.trim()))
+        .collect();
+    if lines.is_empty() {
+        String::new()
+    } else {
+        format!("; closest are {}", lines.join(" | "))
+    }
 }
 
 /// What a stream tells. Line numbers are 0-based in the file as it was when the stream began; hunks of one stream
@@ -65,6 +159,8 @@ pub enum StreamEvent {
 #[derive(Debug, Clone)]
 enum Format {
     Region(Box<Region>),
+    SearchReplace(Box<SearchReplace>),
+    ApplyPatch(Box<ApplyPatch>),
 }
 
 /// A parser of one answer. After [`PatchStream::finish`] or [`PatchStream::abandon`] further chunks change nothing.
@@ -82,6 +178,19 @@ impl PatchStream {
     /// left as the file has them; at an insertion point the answer's own count unless the neighbour line is blank.
     pub fn region(path: &str, text: &Text, span: Range<usize>) -> PatchStream {
         PatchStream::of(Format::Region(Box::new(Region::new(path, text, span))))
+    }
+
+    /// `<<<<<<< SEARCH`, `=======`, `>>>>>>> REPLACE` blocks, each behind a line with its path. A block with an empty
+    /// search creates a file. `files` are all that may change, keyed by path.
+    pub fn search_replace(files: BTreeMap<String, Text>) -> PatchStream {
+        PatchStream::of(Format::SearchReplace(Box::new(SearchReplace::new(Files::new(
+            files,
+        )))))
+    }
+
+    /// `*** Begin Patch` to `*** End Patch`, read strictly. `files` are all that may change, keyed by path.
+    pub fn apply_patch(files: BTreeMap<String, Text>) -> PatchStream {
+        PatchStream::of(Format::ApplyPatch(Box::new(ApplyPatch::new(Files::new(files)))))
     }
 
     fn of(format: Format) -> PatchStream {
@@ -122,6 +231,8 @@ impl PatchStream {
         }
         match &mut self.format {
             Format::Region(r) => r.finish(out),
+            Format::SearchReplace(s) => s.finish(out),
+            Format::ApplyPatch(a) => a.finish(out),
         }
     }
 
@@ -133,6 +244,8 @@ impl PatchStream {
         self.partial = String::new();
         let was_open = match &mut self.format {
             Format::Region(r) => r.abandon(),
+            Format::SearchReplace(s) => s.abandon(),
+            Format::ApplyPatch(a) => a.abandon(),
         };
         if was_open {
             out.push(StreamEvent::Closed { changes: Vec::new() });
@@ -143,6 +256,7 @@ impl PatchStream {
     pub fn outcome(&self) -> Option<RegionOutcome> {
         match &self.format {
             Format::Region(r) => Some(r.outcome()),
+            Format::SearchReplace(_) | Format::ApplyPatch(_) => None,
         }
     }
 }
@@ -152,6 +266,8 @@ impl Format {
         let line = line.strip_suffix('\r').unwrap_or(line);
         match self {
             Format::Region(r) => r.line(line, out),
+            Format::SearchReplace(s) => s.line(line, out),
+            Format::ApplyPatch(a) => a.line(line, out),
         }
     }
 }

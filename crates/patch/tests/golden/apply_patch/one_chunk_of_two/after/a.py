@@ -1,0 +1,9 @@
+import re
+
+
+def area(w, h):
+    return w * h
+
+
+def name(path):
+    return os.path.basename(path)

@@ -1,0 +1,7 @@
+class A:
+    def f(self):
+        go()
+
+class B:
+    def f(self):
+        go()

@@ -1,0 +1,10 @@
+import os
+import sys
+
+
+def area(w, h):
+    return w * h
+
+
+def name(path):
+    return os.path.basename(path)

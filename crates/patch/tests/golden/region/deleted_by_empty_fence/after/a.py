@@ -1,0 +1,7 @@
+import os
+
+
+
+
+def name(path):
+    return os.path.basename(path)

@@ -1,0 +1,13 @@
+impl A {
+	fn a() {
+		one();
+	}
+
+	fn c() {
+		three();
+	}
+
+	fn b() {
+		two();
+	}
+}

@@ -1,0 +1,9 @@
+impl A {
+	fn a() {
+		one();
+	}
+
+	fn b() {
+		two();
+	}
+}

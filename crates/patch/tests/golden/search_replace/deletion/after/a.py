@@ -1,0 +1,5 @@
+import os
+
+
+def name(path):
+    return os.path.basename(path)

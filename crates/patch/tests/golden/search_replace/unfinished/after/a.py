@@ -1,0 +1,9 @@
+import os, sys
+
+
+def area(w, h):
+    return w * h
+
+
+def name(path):
+    return os.path.basename(path)
