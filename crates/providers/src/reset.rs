@@ -166,6 +166,7 @@ fn millis(seconds: f64) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     /// 2026-11-22T12:00:00Z.
     const NOW: i64 = 1_795_348_800;
@@ -282,5 +283,16 @@ mod tests {
             assert_eq!(duration(text), None, "{text}");
         }
         assert_eq!(duration("1d1h1m1s"), Some(90_061_000));
+    }
+
+    proptest! {
+        #[test]
+        fn anything_is_survived(value in "[ -~]{0,30}|[0-9.]{0,25}[a-z]{0,2}", body in any::<String>()) {
+            let mut headers = HeaderMap::new();
+            headers.insert("retry-after", value.parse().unwrap());
+            headers.insert("x-ratelimit-reset", value.parse().unwrap());
+            reset_ms(&headers, &body, Timestamp::UNIX_EPOCH);
+            reset_ms(&HeaderMap::new(), &format!("try again in {value} {body}"), Timestamp::MAX);
+        }
     }
 }

@@ -254,7 +254,13 @@ impl Reply {
     }
 }
 
-/// A file of replies for the program `brisk-fake-model`.
+/// A file of replies for the program `brisk-fake-model`, for example
+///
+/// ```json
+/// {"replies": [{"acts": [{"act": "text", "text": "hi"}, {"act": "gate", "name": "go"}, {"act": "done"}]},
+///              {"status": 429, "headers": [["retry-after", "7"]], "acts": []}],
+///  "otherwise": {"acts": [{"act": "rate", "text": "abc", "per_s": 100.0}, {"act": "hang"}]}}
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Script {
     /// Answers to the first requests, in order.
@@ -263,4 +269,43 @@ pub struct Script {
     /// The answer to every request after these; without it they get a 500 that says so.
     #[serde(default)]
     pub otherwise: Option<Reply>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_in_the_docs_is_a_script() {
+        let source = include_str!("script.rs");
+        let (_, example) = source.split_once("/// ```json\n").unwrap();
+        let (example, _) = example.split_once("/// ```\n").unwrap();
+        let script: Script = serde_json::from_str(&example.replace("///", "")).unwrap();
+        assert_eq!(script.replies[0].acts[1], Act::gate("go"));
+        assert_eq!(
+            (script.replies[1].status, script.otherwise.unwrap().status),
+            (429, 200)
+        );
+        assert_eq!(serde_json::from_str::<Script>("{}").unwrap(), Script::default());
+    }
+
+    #[test]
+    fn a_script_survives_its_file() {
+        let script = Script {
+            replies: vec![
+                Reply::text("é")
+                    .hold("a")
+                    .cut_after(3)
+                    .split_at(vec![1])
+                    .header("x", "y"),
+            ],
+            otherwise: Some(Reply::stream(vec![
+                Act::Bytes { bytes: vec![0xff] },
+                Act::Hang,
+                Act::Cut,
+            ])),
+        };
+        let text = serde_json::to_string(&script).unwrap();
+        assert_eq!(serde_json::from_str::<Script>(&text).unwrap(), script);
+    }
 }
