@@ -5,7 +5,9 @@
 //! a run that breaks was part of the change all along. Lines of a live run are held back, so that a line that turns
 //! out unchanged is never shown as added.
 
-use crate::table::LineTable;
+use crate::table::{Key, LineTable};
+use crate::text::{Text, bare};
+use std::ops::Range;
 
 /// Runs followed at once; the cost of a line is bounded by it.
 const MAX_RUNS: usize = 8;
@@ -43,9 +45,10 @@ struct Open {
 /// The state between two lines.
 #[derive(Debug, Clone)]
 pub(crate) struct Aligner {
-    old: Vec<String>,
-    /// What of a line counts.
-    key: fn(&str) -> &str,
+    text: Text,
+    /// The old lines.
+    core: Range<usize>,
+    key: Key,
     /// Made at the first divergence: a rewrite that changes nothing needs none.
     table: Option<LineTable>,
     pos: usize,
@@ -53,10 +56,11 @@ pub(crate) struct Aligner {
 }
 
 impl Aligner {
-    /// `old` without terminators; lines are equal if their keys are.
-    pub(crate) fn new(old: Vec<String>, key: fn(&str) -> &str) -> Aligner {
+    /// The old lines are `core` of `text`; lines are equal if their keys are.
+    pub(crate) fn new(text: &Text, core: Range<usize>, key: Key) -> Aligner {
         Aligner {
-            old,
+            text: text.clone(),
+            core,
             key,
             table: None,
             pos: 0,
@@ -64,8 +68,9 @@ impl Aligner {
         }
     }
 
+    /// The old lines, with their terminators.
     pub(crate) fn old(&self) -> &[String] {
-        &self.old
+        &self.text.lines()[self.core.clone()]
     }
 
     /// The next whole line of the rewrite, without its terminator.
@@ -74,7 +79,8 @@ impl Aligner {
         let open = match &mut self.open {
             Some(open) => open,
             None => {
-                if self.old.get(self.pos).is_some_and(|o| (self.key)(o) == key) {
+                let expected = self.text.lines()[self.core.clone()].get(self.pos);
+                if expected.is_some_and(|o| (self.key)(o) == key) {
                     self.pos += 1;
                     return;
                 }
@@ -89,8 +95,8 @@ impl Aligner {
         };
         let table = self
             .table
-            .get_or_insert_with(|| LineTable::new(self.old.iter().map(|l| (self.key)(l))));
-        open.follow(table, key, line);
+            .get_or_insert_with(|| LineTable::new(&self.text, self.core.clone(), self.key));
+        open.follow(table, &key, line);
         match open.confirmed() {
             Some(best) => self.close(best, out),
             None => open.show(open.runs.iter().map(|r| r.new_start).min(), out),
@@ -99,7 +105,7 @@ impl Aligner {
 
     /// The rewrite is over: what is open closes, and old lines that it did not reach go.
     pub(crate) fn finish(&mut self, out: &mut Vec<Step>) {
-        let end = self.old.len();
+        let end = self.core.len();
         if self.open.is_none() {
             if self.pos == end {
                 return;
@@ -135,8 +141,10 @@ impl Aligner {
     fn close(&mut self, back: Run, out: &mut Vec<Step>) {
         let Some(mut open) = self.open.take() else { return };
         open.show(Some(back.new_start), out);
-        for text in &self.old[open.at..back.old_start] {
-            out.push(Step::Removed { text: text.clone() });
+        for line in &self.old()[open.at..back.old_start] {
+            out.push(Step::Removed {
+                text: bare(line).to_owned(),
+            });
         }
         open.new.truncate(back.new_start);
         out.push(Step::Closed {

@@ -138,11 +138,11 @@ impl Chunk {
             });
         }
         self.indent = indent;
-        let mut file = index.lines()[at..].iter();
+        let mut file = (at..).map(|i| index.line(i));
         let mut new = Vec::new();
         for op in &self.ops {
             match op {
-                Op::Keep => new.extend(file.next().cloned()),
+                Op::Keep => new.extend(file.next().map(str::to_owned)),
                 Op::Take(_) => {
                     file.next();
                 }
@@ -167,7 +167,7 @@ impl Chunk {
             })
             .collect();
         let at = match self.anchored(index)[..] {
-            _ if self.at_end => index.lines().len(),
+            _ if self.at_end => index.len(),
             [at] => at + 1,
             [] if self.anchors.is_empty() => return Err(Refusal::NoAnchor { path }),
             [] => {
@@ -188,7 +188,7 @@ impl Chunk {
 
     /// Several places come down to those in the anchor's block, if it has any: an anchor narrows, it never decides.
     fn locate(&self, index: &Index) -> Located {
-        let total = index.lines().len();
+        let total = index.len();
         let fits = |at: usize| !self.at_end || at + self.old.len() == total;
         let everywhere = locate_where(index, &self.old, fits);
         if !matches!(everywhere, Located::Ambiguous { .. }) {
@@ -210,7 +210,7 @@ impl Chunk {
         for (i, anchor) in self.anchors.iter().enumerate() {
             let within = match found[..] {
                 [at] => block_of(index, at),
-                _ if i == 0 => 0..index.lines().len(),
+                _ if i == 0 => 0..index.len(),
                 _ => return Vec::new(),
             };
             found = index
@@ -233,9 +233,10 @@ impl Chunk {
 /// A line and what is indented deeper below it, up to the closing line.
 fn block_of(index: &Index, at: usize) -> Range<usize> {
     let depth = |l: &str| l.len() - l.trim_start().len();
-    let lines = index.lines();
-    let own = depth(&lines[at]);
-    let inside = |l: &String| l.trim().is_empty() || depth(l) > own || !l.contains(char::is_alphanumeric);
-    let len = lines[at + 1..].iter().take_while(|l| inside(l)).count();
+    let own = depth(index.line(at));
+    let inside = |l: &str| l.trim().is_empty() || depth(l) > own || !l.contains(char::is_alphanumeric);
+    let len = (at + 1..index.len())
+        .take_while(|i| inside(index.line(*i)))
+        .count();
     at..at + 1 + len
 }

@@ -5,7 +5,7 @@ use crate::locate::Index;
 use crate::minimise::pieces;
 use crate::place::{hunk_for, modify};
 use crate::stream::Refusal;
-use crate::text::Text;
+use crate::text::{Text, bare};
 use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Debug, Clone)]
@@ -87,7 +87,7 @@ impl Files {
                 path: path.to_owned(),
             });
         };
-        let old: Vec<&str> = file.index().lines()[at..end].iter().map(String::as_str).collect();
+        let old: Vec<&str> = file.text.lines()[at..end].iter().map(|l| bare(l)).collect();
         let fresh: Vec<&str> = new.iter().map(String::as_str).collect();
         let parts = pieces(&old, &fresh);
         let hunks: Vec<Hunk> = parts

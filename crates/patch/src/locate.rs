@@ -3,6 +3,7 @@
 use crate::repair::alike;
 use crate::table::LineTable;
 use crate::text::{Text, bare};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
@@ -41,7 +42,7 @@ pub enum Located {
 /// The lines of a text, found by content.
 #[derive(Debug, Clone)]
 pub struct Index {
-    lines: Vec<String>,
+    text: Text,
     exact: LineTable,
     /// By content without whitespace differences; made on the first miss.
     loose: OnceLock<LineTable>,
@@ -50,25 +51,36 @@ pub struct Index {
 impl Index {
     /// Cost linear in the text.
     pub fn new(text: &Text) -> Index {
-        let lines: Vec<String> = text.lines().iter().map(|l| bare(l).to_owned()).collect();
-        let exact = LineTable::new(lines.iter().map(String::as_str));
+        let exact = LineTable::new(text, 0..text.len(), |l| Cow::Borrowed(bare(l)));
         Index {
-            lines,
+            text: text.clone(),
             exact,
             loose: OnceLock::new(),
         }
     }
 
-    /// The lines without terminators.
-    pub fn lines(&self) -> &[String] {
-        &self.lines
+    /// Line `line` without its terminator; empty behind the end.
+    pub fn line(&self, line: usize) -> &str {
+        self.text.lines().get(line).map_or("", |l| bare(l))
+    }
+
+    /// Number of lines.
+    pub fn len(&self) -> usize {
+        self.text.len()
+    }
+
+    /// Whether the text has no line.
+    pub fn is_empty(&self) -> bool {
+        self.text.is_empty()
+    }
+
+    fn lines(&self) -> impl Iterator<Item = &str> {
+        self.text.lines().iter().map(|l| bare(l))
     }
 
     fn loose(&self) -> &LineTable {
-        self.loose.get_or_init(|| {
-            let keys: Vec<String> = self.lines.iter().map(|l| loose_key(l)).collect();
-            LineTable::new(keys.iter().map(String::as_str))
-        })
+        self.loose
+            .get_or_init(|| LineTable::new(&self.text, 0..self.text.len(), |l| Cow::Owned(loose_key(l))))
     }
 
     /// Lines whose content, whitespace apart, is that of `line`; else those that begin with it.
@@ -79,8 +91,8 @@ impl Index {
         }
         match self.loose().id(&key) {
             Some(id) => self.loose().places(id).iter().map(|p| *p as usize).collect(),
-            None => (0..self.lines.len())
-                .filter(|i| loose_key(&self.lines[*i]).starts_with(&key))
+            None => (0..self.len())
+                .filter(|i| loose_key(self.line(*i)).starts_with(&key))
                 .collect(),
         }
     }
@@ -107,7 +119,7 @@ pub(crate) fn locate_where(index: &Index, needle: &[String], keep: impl Fn(usize
         [] => Located::Missing {
             closest: closest(index, &keys),
         },
-        [at] => match Indent::between(needle, &index.lines[at..at + needle.len()]) {
+        [at] => match Indent::between(needle, index.lines().skip(at)) {
             Some(indent) => Located::Reindented { at, indent },
             None => Located::Missing {
                 closest: shown(index, at, needle.len()),
@@ -184,8 +196,7 @@ fn closest(index: &Index, keys: &[String]) -> Vec<(usize, String)> {
         return Vec::new();
     };
     let mut scored: Vec<(usize, usize)> = index
-        .lines
-        .iter()
+        .lines()
         .enumerate()
         .map(|(i, l)| (alike(l, line), i))
         .filter(|(n, _)| *n >= 40)
@@ -194,16 +205,16 @@ fn closest(index: &Index, keys: &[String]) -> Vec<(usize, String)> {
     scored
         .into_iter()
         .take(MAX_CLOSEST)
-        .map(|(_, i)| (i, index.lines[i].clone()))
+        .map(|(_, i)| (i, index.line(i).to_owned()))
         .collect()
 }
 
 fn shown(index: &Index, at: usize, len: usize) -> Vec<(usize, String)> {
-    let lines = index.lines.iter().enumerate().skip(at).take(len);
+    let lines = index.lines().enumerate().skip(at).take(len);
     lines
         .filter(|(_, l)| !l.trim().is_empty())
         .take(MAX_CLOSEST)
-        .map(|(i, l)| (i, l.clone()))
+        .map(|(i, l)| (i, l.to_owned()))
         .collect()
 }
 
@@ -220,7 +231,7 @@ pub struct Indent {
 
 impl Indent {
     /// `None` if one indentation would have to become two different ones.
-    fn between(written: &[String], file: &[String]) -> Option<Indent> {
+    fn between<'a>(written: &[String], file: impl Iterator<Item = &'a str>) -> Option<Indent> {
         let mut pairs: Vec<(String, String)> = Vec::new();
         for (w, f) in written.iter().zip(file).filter(|(w, _)| !w.trim().is_empty()) {
             let (w, f) = (leading(w), leading(f));

@@ -7,7 +7,8 @@ use crate::place::{hunk_for, modify};
 use crate::stream::{LineSide, Refusal, StreamEvent};
 use crate::symbols::{outline, vanished};
 use crate::syntax::Language;
-use crate::text::{Text, bare};
+use crate::text::Text;
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// What a finished rewrite amounts to, for the caller's judgement.
@@ -61,21 +62,17 @@ impl Region {
         let lead = lines.iter().take_while(|l| is_blank(l)).count();
         let tail = lines[lead..].iter().rev().take_while(|l| is_blank(l)).count();
         let core = span.start + lead..span.end - tail;
-        let old: Vec<String> = text.lines()[core.clone()]
-            .iter()
-            .map(|l| bare(l).to_owned())
-            .collect();
         let markdown = [".md", ".mdx", ".markdown"].iter().any(|ext| path.ends_with(ext));
         Region {
             path: path.to_owned(),
             text: text.clone(),
             span,
-            core,
-            fences_inside: markdown || old.iter().any(|l| ticks(l) > 0),
+            core: core.clone(),
+            fences_inside: markdown || text.lines()[core.clone()].iter().any(|l| ticks(l) > 0),
             phase: Phase::Start,
             blanks: 0,
             wrote: false,
-            aligner: Aligner::new(old, without_noise),
+            aligner: Aligner::new(text, core.clone(), |l| Cow::Borrowed(without_noise(l))),
             hunks: Vec::new(),
             dropped_tail: 0,
         }

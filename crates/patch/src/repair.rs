@@ -89,19 +89,23 @@ pub(crate) fn alike(a: &str, b: &str) -> usize {
     ends.max(words_alike)
 }
 
-/// Percent of the words of both lines that have a partner in the other line.
+/// Percent of the words of both lines that have a partner in the other line; of long lines the beginning counts.
 fn same_words(a: &str, b: &str) -> usize {
-    let words = |l| str::split(l, |c: char| !c.is_alphanumeric() && c != '_').filter(|w| !w.is_empty());
+    let words = |l| {
+        str::split(l, |c: char| !c.is_alphanumeric() && c != '_')
+            .filter(|w| !w.is_empty())
+            .take(64)
+    };
     let mut left: Vec<&str> = words(b).collect();
     let total = words(a).count() + left.len();
-    let mut pairs = 0;
+    let mut pairs = 0usize;
     for word in words(a) {
         if let Some(i) = left.iter().position(|w| *w == word) {
             left.swap_remove(i);
             pairs += 1;
         }
     }
-    if total == 0 { 0 } else { pairs * 200 / total }
+    (pairs * 200).checked_div(total).unwrap_or(0)
 }
 
 fn trimmed(lines: Vec<&str>) -> Vec<&str> {

@@ -6,7 +6,8 @@ use crate::hunk::Change;
 use crate::locate::{Indent, Located, locate};
 use crate::region::ticks;
 use crate::stream::{LineSide, Refusal, StreamEvent};
-use crate::text::Text;
+use crate::text::{Text, bare};
+use std::borrow::Cow;
 
 #[derive(Debug, Clone)]
 pub(crate) struct SearchReplace {
@@ -209,7 +210,7 @@ impl SearchReplace {
             Located::Ambiguous { at } => return Err(Refusal::Ambiguous { path, at }),
             Located::Missing { closest } => return Err(Refusal::Missing { path, closest }),
         };
-        let aligner = Aligner::new(file.index().lines()[at..end].to_vec(), |l| l);
+        let aligner = Aligner::new(&file.text, at..end, |l| Cow::Borrowed(bare(l)));
         Ok(State::Replace(Box::new(Block {
             path,
             at,

@@ -1,11 +1,25 @@
 //! Lines as numbers: equal keys get equal ids, and the places of an id are known in order.
 
-use std::collections::HashMap;
+use crate::text::Text;
+use hashbrown::{DefaultHashBuilder, HashTable};
+use std::borrow::Cow;
+use std::hash::BuildHasher;
+use std::ops::Range;
 
-/// Ids of the lines of one text and, per id, where its lines are.
-#[derive(Debug, Clone, Default)]
+/// What of a line counts. The line may hold its terminator.
+pub(crate) type Key = fn(&str) -> Cow<'_, str>;
+
+/// Ids of some lines of a text and, per id, where its lines are. Lines count from the first of them.
+#[derive(Debug, Clone)]
 pub(crate) struct LineTable {
-    ids: HashMap<String, u32>,
+    text: Text,
+    start: usize,
+    key: Key,
+    hasher: DefaultHashBuilder,
+    /// Ids by the hash of their keys; the keys themselves stay in the text.
+    ids: HashTable<u32>,
+    /// First line of each id.
+    first: Vec<u32>,
     of_line: Vec<u32>,
     /// `places[starts[id]..starts[id + 1]]` are the lines of `id`, ascending.
     starts: Vec<u32>,
@@ -13,22 +27,29 @@ pub(crate) struct LineTable {
 }
 
 impl LineTable {
-    /// One id for each distinct key; cost linear in the keys.
-    pub(crate) fn new<'a>(keys: impl Iterator<Item = &'a str>) -> LineTable {
-        let mut ids: HashMap<String, u32> = HashMap::with_capacity(keys.size_hint().0);
-        let mut of_line = Vec::with_capacity(keys.size_hint().0);
-        for key in keys {
-            let id = match ids.get(key) {
+    /// One id for each distinct key of the lines in `range`; cost linear in the lines.
+    pub(crate) fn new(text: &Text, range: Range<usize>, key: Key) -> LineTable {
+        let lines = &text.lines()[range.clone()];
+        let hasher = DefaultHashBuilder::default();
+        let mut ids: HashTable<u32> = HashTable::with_capacity(lines.len());
+        let mut first: Vec<u32> = Vec::new();
+        let mut of_line = Vec::with_capacity(lines.len());
+        let key_of = |first: &[u32], id: u32| key(&lines[first[id as usize] as usize]);
+        for (i, line) in lines.iter().enumerate() {
+            let own = key(line);
+            let hash = hasher.hash_one(&*own);
+            let id = match ids.find(hash, |id| key_of(&first, *id) == own) {
                 Some(id) => *id,
                 None => {
-                    let id = ids.len() as u32;
-                    ids.insert(key.to_owned(), id);
+                    let id = first.len() as u32;
+                    first.push(i as u32);
+                    ids.insert_unique(hash, id, |id| hasher.hash_one(&*key_of(&first, *id)));
                     id
                 }
             };
             of_line.push(id);
         }
-        let mut starts = vec![0u32; ids.len() + 1];
+        let mut starts = vec![0u32; first.len() + 1];
         of_line.iter().for_each(|id| starts[*id as usize + 1] += 1);
         for i in 1..starts.len() {
             starts[i] += starts[i - 1];
@@ -41,7 +62,12 @@ impl LineTable {
             *slot += 1;
         }
         LineTable {
+            text: text.clone(),
+            start: range.start,
+            key,
+            hasher,
             ids,
+            first,
             of_line,
             starts,
             places,
@@ -50,7 +76,10 @@ impl LineTable {
 
     /// The id of a key, if any line has it.
     pub(crate) fn id(&self, key: &str) -> Option<u32> {
-        self.ids.get(key).copied()
+        let first_of = |id: u32| &self.text.lines()[self.start + self.first[id as usize] as usize];
+        self.ids
+            .find(self.hasher.hash_one(key), |id| (self.key)(first_of(*id)) == key)
+            .copied()
     }
 
     /// The id of line `line`.

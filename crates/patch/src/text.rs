@@ -1,6 +1,7 @@
 //! A text file as lines that keep their own terminators, so that joining them gives the bytes back.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// Files above this size are refused by name: an edit of one is never a small patch.
 pub const MAX_BYTES: usize = 16 * 1024 * 1024;
@@ -52,7 +53,8 @@ impl Eol {
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Text {
     bom: bool,
-    lines: Vec<String>,
+    /// Shared: a text is copied often and never changed in place.
+    lines: Arc<Vec<String>>,
 }
 
 impl Text {
@@ -73,7 +75,7 @@ impl Text {
         })?;
         Ok(Text {
             bom,
-            lines: split_lines(body),
+            lines: Arc::new(split_lines(body)),
         })
     }
 
@@ -81,13 +83,16 @@ impl Text {
     pub fn from_str_lossless(body: &str) -> Text {
         Text {
             bom: false,
-            lines: split_lines(body),
+            lines: Arc::new(split_lines(body)),
         }
     }
 
     /// From lines that hold their terminators.
     pub(crate) fn from_lines(bom: bool, lines: Vec<String>) -> Text {
-        Text { bom, lines }
+        Text {
+            bom,
+            lines: Arc::new(lines),
+        }
     }
 
     /// The exact bytes of the file.
