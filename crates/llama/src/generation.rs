@@ -2,7 +2,7 @@
 
 use crate::Token;
 use crate::cache::Cache;
-use crate::draft::Drafter;
+use crate::draft::{Drafter, Guess, Kind};
 use crate::ffi::{Interrupt, Machine, STEP_ROWS, STEP_TOKENS, StepError};
 use crate::output::{Output, repeats_itself};
 use crate::pace::Pace;
@@ -36,6 +36,8 @@ pub(crate) struct Generation {
     started: bool,
     output: Output,
     drafter: Option<Drafter>,
+    /// Bytes of the answer.
+    answer: Vec<u8>,
     checked_for_loops: usize,
 }
 
@@ -69,10 +71,14 @@ impl Generation {
         };
         let output = Output::new(&request.stop);
         let ending = request.stop.first().map_or("", String::as_str);
-        let drafter = request
-            .prediction
-            .as_deref()
-            .map(|text| Drafter::new(text, ending));
+        let drafter = request.prediction.as_deref().map(|text| {
+            let context: String = request
+                .messages
+                .iter()
+                .flat_map(|m| [m.text.as_str(), "\n"])
+                .collect();
+            Drafter::new(text, ending, &context)
+        });
         Some(Self {
             request,
             sink,
@@ -81,6 +87,7 @@ impl Generation {
             started: false,
             output,
             drafter,
+            answer: Vec::new(),
             checked_for_loops: 0,
         })
     }
@@ -109,7 +116,7 @@ impl Generation {
                 }
                 continue;
             }
-            let draft = self.draft(desk, waiting);
+            let (draft, kind) = self.draft(desk, waiting);
             let batch: Vec<Token> = self.tokens[known..].iter().chain(&draft).copied().collect();
             let start = Instant::now();
             if let Err(error) = desk.machine.step(slot, known, &batch, draft.len() + 1, interrupt) {
@@ -126,9 +133,7 @@ impl Generation {
                 return self.broken(-1);
             };
             let accepted = chosen.len() - 1;
-            if !draft.is_empty() {
-                desk.pace.judged(draft.len(), accepted);
-            }
+            desk.pace.judged(kind, draft.len(), accepted);
             desk.cache.extend(slot, &batch[..waiting + accepted]);
             known += waiting + accepted;
             desk.machine.truncate(slot, known);
@@ -139,10 +144,11 @@ impl Generation {
         }
     }
 
-    /// The draft of the next step, given the tokens that have to be evaluated anyway.
-    fn draft(&self, desk: &Desk<'_>, waiting: usize) -> Vec<Token> {
-        let Some(drafter) = &self.drafter else {
-            return Vec::new();
+    /// The draft of the next step, given the tokens that have to be evaluated anyway, and where it comes from.
+    fn draft(&mut self, desk: &Desk<'_>, waiting: usize) -> (Vec<Token>, Kind) {
+        let nothing = (Vec::new(), Kind::Hunch);
+        let Some(drafter) = &mut self.drafter else {
+            return nothing;
         };
         let room = desk
             .machine
@@ -151,14 +157,20 @@ impl Generation {
             .min(self.request.max_tokens.saturating_sub(self.usage.output + 1))
             .min(STEP_ROWS - 1)
             .min(STEP_TOKENS - waiting);
-        let wanted = desk.pace.draft_tokens().min(room);
+        let Some(Guess { kind, .. }) = drafter.guess(1) else {
+            return nothing;
+        };
+        let wanted = desk.pace.draft_tokens(kind).min(room);
+        if wanted == 0 {
+            return nothing;
+        }
         // A token of code is rarely longer than this many bytes; a longer guess costs only its tokenisation.
-        let Some(guess) = drafter.guess(wanted * 8) else {
-            return Vec::new();
+        let Some(guess) = drafter.guess(wanted * 10) else {
+            return nothing;
         };
         let mut draft = vocabulary::plain(desk.machine.model(), &guess.text);
         draft.truncate(wanted);
-        draft
+        (draft, kind)
     }
 
     /// Takes chosen tokens into the answer; gives the end when it is reached.
@@ -175,6 +187,7 @@ impl Generation {
             }
             self.tokens.push(token);
             self.usage.output += 1;
+            self.answer.extend_from_slice(&piece.bytes);
             if let Some(drafter) = &mut self.drafter {
                 drafter.push(&piece.bytes);
             }
@@ -193,7 +206,34 @@ impl Generation {
         if !text.is_empty() {
             (self.sink)(ModelEvent::Text { text });
         }
-        finish.map(|finish| self.done(finish))
+        match finish {
+            Some(finish) => Some(self.done(finish)),
+            None => self.in_a_loop().then(|| self.repeats()),
+        }
+    }
+
+    /// Looks from time to time whether the answer runs in circles.
+    fn in_a_loop(&mut self) -> bool {
+        const EVERY_BYTES: usize = 256;
+        if self.answer.len() < self.checked_for_loops + EVERY_BYTES {
+            return false;
+        }
+        self.checked_for_loops = self.answer.len();
+        let prediction = self.request.prediction.as_deref().unwrap_or_default();
+        repeats_itself(&self.answer, prediction.as_bytes())
+    }
+
+    fn repeats(&mut self) -> Progress {
+        let message =
+            "the embedded model repeats itself; say it in other words or choose another model".into();
+        (self.sink)(ModelEvent::Failed {
+            fault: Fault {
+                source: FaultSource::Upstream,
+                retry: Retry::Elsewhere,
+                message,
+            },
+        });
+        Progress::Ended
     }
 
     fn done(&mut self, finish: Finish) -> Progress {

@@ -5,6 +5,10 @@
 //! cache (one sequence per open file), and the text being edited drafts its own continuation, which the model
 //! checks many tokens at a time. The answer is the same as without.
 
+#[cfg(feature = "embedded")]
+mod bench;
+#[cfg(feature = "embedded")]
+mod bench_tasks;
 #[cfg(any(feature = "embedded", test))]
 mod cache;
 #[cfg(feature = "embedded")]
@@ -21,7 +25,7 @@ pub mod gguf;
 mod options;
 #[cfg(any(feature = "embedded", test))]
 mod output;
-#[cfg(feature = "embedded")]
+#[cfg(any(feature = "embedded", test))]
 mod pace;
 #[cfg(any(feature = "embedded", test))]
 mod prompt;
@@ -30,6 +34,8 @@ mod queue;
 #[cfg(feature = "embedded")]
 mod vocabulary;
 
+#[cfg(feature = "embedded")]
+pub use bench::{BENCH_PARTS, BenchLine, BenchPart, bench, bench_part};
 #[cfg(feature = "embedded")]
 pub use engine::Engine;
 pub use options::{EngineInfo, EngineOptions, FlashAttention, LoadError, MemoryBound};

@@ -1,0 +1,140 @@
+//! The drafter against answers that are known: words stand in for tokens.
+
+use super::*;
+
+/// Runs an answer through the drafter as a model would write it; gives the number of checks ("steps") of at most
+/// `size` tokens that it takes.
+fn steps(old: &str, new: &str, size: usize) -> usize {
+    let mut drafter = Drafter::new(old, "\n```", "");
+    let whole = format!("{new}\n```");
+    let tokens = tokens(whole.as_bytes());
+    let mut at = 0;
+    let mut steps = 0;
+    while at < tokens.len() {
+        steps += 1;
+        let draft = drafter
+            .guess(400)
+            .map(|guess| self::tokens(&guess.text))
+            .unwrap_or_default();
+        let hits = draft
+            .iter()
+            .take(size)
+            .zip(&tokens[at..])
+            .take_while(|(a, b)| a == b)
+            .count();
+        for token in &tokens[at..tokens.len().min(at + hits + 1)] {
+            drafter.push(token);
+            at += 1;
+        }
+    }
+    assert_eq!(drafter.answer(), whole.as_bytes());
+    steps
+}
+
+/// Words with the space before them, runs of spaces, single signs.
+fn tokens(text: &[u8]) -> Vec<Vec<u8>> {
+    let mut tokens: Vec<Vec<u8>> = Vec::new();
+    for &byte in text {
+        let join = tokens.last().and_then(|token| token.last()).is_some_and(|&last| {
+            (align::is_word(byte) && (align::is_word(last) || last == b' ')) || (byte == b' ' && last == b' ')
+        });
+        match tokens.last_mut() {
+            Some(token) if join => token.push(byte),
+            _ => tokens.push(vec![byte]),
+        }
+    }
+    tokens
+}
+
+const OLD: &str = "\
+fn total(items: &[Item], tax: f64) -> f64 {
+    let mut sum = 0.0;
+    for item in items {
+        if item.count == 0 {
+            continue;
+        }
+        let price = lookup(item.id).unwrap();
+        sum += price * item.count as f64;
+    }
+    log(sum);
+    let rounded = round(sum).unwrap();
+    report(rounded).unwrap();
+    rounded * (1.0 + tax)
+}";
+
+#[test]
+fn edits_take_few_steps() {
+    let indented = format!(
+        "fn total(items: &[Item], tax: f64) -> f64 {{\n    guard(|| {{\n{}\n    }})\n}}",
+        OLD.lines()
+            .skip(1)
+            .take(12)
+            .map(|line| format!("    {line}"))
+            .collect::<Vec<_>>()
+            .join("\n")
+    );
+    let cases = [
+        ("unchanged", OLD.to_owned(), 7),
+        ("one name", OLD.replace("log(sum)", "trace(sum)"), 9),
+        (
+            "an argument more",
+            OLD.replace("tax: f64)", "tax: f64, fee: f64)"),
+            13,
+        ),
+        ("an argument less", OLD.replace(", tax: f64", ""), 9),
+        (
+            "a line put in",
+            OLD.replace("    log(sum);\n", "    log(sum);\n    check(sum);\n"),
+            13,
+        ),
+        ("a line taken out", OLD.replace("    log(sum);\n", ""), 9),
+        (
+            "lines taken out",
+            OLD.replace(
+                "        if item.count == 0 {\n            continue;\n        }\n",
+                "",
+            ),
+            9,
+        ),
+        ("a call everywhere", OLD.replace(".unwrap()", "?"), 12),
+        ("a name everywhere", OLD.replace("sum", "amount"), 12),
+        ("one level deeper", indented, 19),
+    ];
+    for (name, new, most) in cases {
+        let steps = steps(OLD, &new, 31);
+        eprintln!("{name}: {steps}");
+        assert!(steps <= most + 40, "{name}: {steps} steps");
+    }
+}
+
+#[test]
+fn nothing_to_go_by() {
+    assert_eq!(Drafter::new("", "", "").guess(10), None);
+    let mut drafter = Drafter::new("abc", "", "");
+    drafter.push(b"xyz");
+    drafter.push(b"\n\n");
+    drafter.push(b"abc");
+    assert_eq!(drafter.answer(), b"xyz\n\nabc");
+}
+
+#[test]
+fn the_prompt_is_a_source_too() {
+    let mut drafter = Drafter::new("a()", "", "use `log_everything(self, &event)` here");
+    drafter.push(b"log_every");
+    assert_eq!(
+        drafter.guess(30),
+        Some(Guess {
+            text: b"thing(self, &event)` here".to_vec(),
+            kind: Kind::Elsewhere
+        })
+    );
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_answer_can_be_followed(old in "[ab \n(]{0,60}", new in "[ab \n(]{0,60}") {
+        // Never more steps than tokens, and the text comes out whole (asserted within).
+        let count = tokens(format!("{new}\n```").as_bytes()).len();
+        proptest::prop_assert!(steps(&old, &new, 15) <= count);
+    }
+}
