@@ -51,9 +51,14 @@ pub(crate) enum Cmd {
         #[arg(short = 'n', long, default_value_t = 20)]
         limit: usize,
     },
+    /// Fetch, list, check and remove models
+    #[command(subcommand)]
+    Model(ModelCmd),
     /// The process that keeps models warm; it starts by itself and goes when idle
     #[command(subcommand)]
     Daemon(DaemonCmd),
+    /// Check everything that Brisk needs, with the next step for what is missing
+    Doctor,
     /// Shell completions, to standard output
     Completions {
         /// For which shell
@@ -93,6 +98,28 @@ pub(crate) struct AskArgs {
     /// Use this model (`brisk model list`)
     #[arg(long, value_name = "ID")]
     pub model: Option<String>,
+}
+
+/// `model`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModelCmd {
+    /// Models that Brisk knows, and which of them are here
+    List,
+    /// Fetch a model; an interrupted fetch goes on where it stopped
+    Pull {
+        /// Which (default: the default model)
+        model: Option<String>,
+    },
+    /// Delete a fetched model
+    Remove {
+        /// Which
+        model: String,
+    },
+    /// Where a model's file is, or will be
+    Path {
+        /// Which (default: the default model)
+        model: Option<String>,
+    },
 }
 
 /// `undo`.
@@ -150,6 +177,7 @@ mod tests {
             "brisk undo",
             "brisk undo --hunk s12:h3",
             "brisk undo --turn 12:1",
+            "brisk model pull",
             "brisk daemon run",
             "brisk help exit-codes",
             "brisk completions zsh",

@@ -65,6 +65,7 @@ impl Face {
                 }
             }
             Face::Plain(plain) => {
+                plain.close_line();
                 for (tone, line) in closing(outcome) {
                     plain.aside(tone, &line);
                 }
@@ -141,6 +142,7 @@ impl Live {
             .as_ref()
             .map(|q| self.painter.rows(Tone::Dim, &words::question(q)))
             .unwrap_or_default();
+        self.painter.set_footer(footer.len());
         let mut out = String::new();
         self.screen.draw(&self.paints, &footer, &mut out);
         self.paints.clear();
@@ -255,18 +257,20 @@ impl Plain {
         }
     }
 
-    fn line(&mut self, tone: Tone, text: &str) {
+    fn close_line(&mut self) {
         if std::mem::take(&mut self.open_line) {
             self.text.out.push('\n');
         }
+    }
+
+    fn line(&mut self, tone: Tone, text: &str) {
+        self.close_line();
         tone.write(&visible(text, Tabs::Stay), self.colour, &mut self.text.out);
         self.text.out.push('\n');
     }
 
     fn aside(&mut self, tone: Tone, text: &str) {
-        if std::mem::take(&mut self.open_line) {
-            self.text.out.push('\n');
-        }
+        self.close_line();
         for line in text.lines() {
             tone.write(&visible(line, Tabs::Stay), self.colour, &mut self.text.err);
             self.text.err.push('\n');

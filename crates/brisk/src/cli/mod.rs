@@ -2,16 +2,19 @@
 //! polls socket, keys and signals.
 
 mod args;
+mod bar;
 mod book;
 mod connect;
 mod context;
 mod daemon;
+mod doctor;
 mod edit;
 mod face;
 mod help;
 mod json;
 mod keys;
 mod link;
+mod model;
 mod paint;
 mod repo;
 mod sanitize;
@@ -109,6 +112,8 @@ fn dispatch(context: &Context, command: Option<Cmd>) -> Result<Exit, CliError> {
         Some(Cmd::Redo) => repo::redo(context),
         Some(Cmd::Status) => repo::status(context),
         Some(Cmd::Log { limit }) => repo::log(context, limit),
+        Some(Cmd::Model(command)) => model::run(context, command),
+        Some(Cmd::Doctor) => doctor::run(context),
         Some(Cmd::Daemon(DaemonCmd::Start | DaemonCmd::Run)) => daemon::start(context),
         Some(Cmd::Daemon(DaemonCmd::Stop)) => daemon::stop(context),
         Some(Cmd::Daemon(DaemonCmd::Status)) => daemon::status(context),

@@ -38,11 +38,11 @@ pub(crate) enum Paint {
     Row(Row),
 }
 
-/// Something on the screen, with the rows that it takes.
+/// Something on the screen, with its rows.
 #[derive(Debug)]
 struct Item {
     hunk: Option<HunkId>,
-    rows: usize,
+    rows: Vec<Row>,
 }
 
 /// The painter.
@@ -54,6 +54,8 @@ pub(crate) struct Painter {
     floor: usize,
     /// The last row of prose that may still grow.
     prose: Option<String>,
+    /// Rows below the picture that are somebody else's; they push the picture up.
+    footer: usize,
 }
 
 impl Painter {
@@ -64,7 +66,13 @@ impl Painter {
             items: Vec::new(),
             floor: 0,
             prose: None,
+            footer: 1,
         }
+    }
+
+    /// So many rows stand below the picture now.
+    pub(crate) fn set_footer(&mut self, rows: usize) {
+        self.footer = rows.max(1);
     }
 
     /// The terminal changed its size: what was painted may be wrapped anew and is not touched again.
@@ -120,11 +128,9 @@ impl Painter {
     }
 
     fn append(&mut self, hunk: Option<HunkId>, rows: Vec<Row>) -> Vec<Paint> {
-        self.items.push(Item {
-            hunk,
-            rows: rows.len(),
-        });
-        rows.into_iter().map(Paint::Row).collect()
+        let paints = rows.iter().cloned().map(Paint::Row).collect();
+        self.items.push(Item { hunk, rows });
+        paints
     }
 
     /// One more line of a hunk that is the last thing on the screen costs only its own rows.
@@ -132,7 +138,7 @@ impl Painter {
         let rows = self.line_rows(kind, text);
         match self.items.last_mut() {
             Some(last) if last.hunk == Some(hunk) => {
-                last.rows += rows.len();
+                last.rows.extend(rows.iter().cloned());
                 rows.into_iter().map(Paint::Row).collect()
             }
             Some(_) | None => self.hunk(hunk, book),
@@ -145,30 +151,33 @@ impl Painter {
             return Vec::new();
         };
         self.prose = None;
+        let rows = self.entry_rows(entry);
         let Some(place) = self.items.iter().rposition(|i| i.hunk == Some(hunk)) else {
-            let rows = self.entry_rows(entry);
             return self.append(Some(hunk), rows);
         };
-        let tail: usize = self.items.iter().skip(place).map(|i| i.rows).sum();
-        let only_hunks = self.items.iter().skip(place).all(|i| i.hunk.is_some());
-        if place < self.floor || tail >= self.size.rows || !only_hunks {
-            if let Some(item) = self.items.get_mut(place) {
-                item.hunk = None;
-            }
+        let below: usize = self.items.iter().skip(place + 1).map(|i| i.rows.len()).sum();
+        let Some(item) = self.items.get_mut(place) else {
+            return Vec::new();
+        };
+        if item.rows == rows {
+            return Vec::new();
+        }
+        let same = item.rows.iter().zip(&rows).take_while(|(a, b)| a == b).count();
+        let rewind = item.rows.len() - same + below;
+        if place < self.floor || rewind + self.footer > self.size.rows {
+            item.hunk = None;
             let rows = match entry.state {
                 State::Dropped => self.rows(Tone::Dim, &format!("{} came to nothing", heading(entry))),
-                State::Open | State::Known(_) => self.entry_rows(entry),
+                State::Open | State::Known(_) => rows,
             };
             return self.append(Some(hunk), rows);
         }
-        let mut paints = vec![Paint::Rewind(tail)];
-        let again: Vec<HunkId> = self.items.drain(place..).filter_map(|i| i.hunk).collect();
-        for id in again {
-            if let Some(entry) = book.find(id) {
-                let rows = self.entry_rows(entry);
-                paints.extend(self.append(Some(id), rows));
-            }
-        }
+        item.rows = rows;
+        let changed = item.rows.iter().skip(same);
+        let mut paints = vec![Paint::Rewind(rewind)];
+        paints.extend(changed.cloned().map(Paint::Row));
+        let after = self.items.iter().skip(place + 1).flat_map(|i| &i.rows);
+        paints.extend(after.cloned().map(Paint::Row));
         paints
     }
 
@@ -245,7 +254,7 @@ impl Painter {
                     }
                     self.prose = Some(row.clone());
                 }
-                let text = visible(&row, Tabs::Expand).into_owned();
+                let text = clip(&visible(&row, Tabs::Expand), self.size.columns);
                 paints.extend(self.append(
                     None,
                     vec![Row {
@@ -299,4 +308,274 @@ fn flow(line: &str, columns: usize) -> Vec<String> {
         }
     }
     rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use brisk_domain::TurnId;
+    use proptest::prelude::*;
+
+    const TURN: TurnId = TurnId(1);
+
+    fn opened(hunk: u64, at: usize) -> Event {
+        Event::HunkOpened {
+            turn: TURN,
+            hunk: HunkId(hunk),
+            path: "src/x.rs".into(),
+            at,
+        }
+    }
+
+    fn line(hunk: u64, text: &str) -> Event {
+        let (kind, text) = split(text);
+        Event::HunkLine {
+            turn: TURN,
+            hunk: HunkId(hunk),
+            kind,
+            text,
+        }
+    }
+
+    fn split(text: &str) -> (LineKind, String) {
+        match text.split_at(1) {
+            ("-", rest) => (LineKind::Removed, rest.into()),
+            (_, rest) => (LineKind::Added, rest.into()),
+        }
+    }
+
+    fn ready(hunk: u64, at: usize, lines: &[&str]) -> Event {
+        let side = |wanted| {
+            let lines = lines.iter().map(|l| split(l));
+            lines.filter(|(k, _)| *k == wanted).map(|(_, t)| t).collect()
+        };
+        Event::HunkReady {
+            turn: TURN,
+            hunk: HunkId(hunk),
+            path: "src/x.rs".into(),
+            at,
+            removed: side(LineKind::Removed),
+            added: side(LineKind::Added),
+        }
+    }
+
+    fn withdrawn(hunk: u64) -> Event {
+        Event::HunkChanged {
+            hunk: HunkId(hunk),
+            state: HunkState::Withdrawn {
+                why: "it does not parse".into(),
+            },
+        }
+    }
+
+    fn prose(text: &str) -> Event {
+        Event::Prose {
+            turn: TURN,
+            text: text.into(),
+        }
+    }
+
+    fn notice(text: &str) -> Event {
+        Event::Notice {
+            turn: TURN,
+            text: text.into(),
+        }
+    }
+
+    /// Paints events one after the other; one line a paint, `<n` for a rewind.
+    fn paints(columns: usize, rows: usize, events: &[Event]) -> String {
+        let mut painter = Painter::new(Size { columns, rows });
+        let mut book = Book::default();
+        let mut out = String::new();
+        for event in events {
+            book.on(event);
+            for paint in painter.on(event, &book) {
+                match paint {
+                    Paint::Rewind(n) => out.push_str(&format!("<{n}\n")),
+                    Paint::Row(row) => {
+                        let tone = match row.tone {
+                            Tone::Plain => ' ',
+                            Tone::Dim => '.',
+                            Tone::Head => '@',
+                            Tone::Added => '+',
+                            Tone::Removed => '-',
+                            Tone::Good => '*',
+                            Tone::Warn => '!',
+                            Tone::Bad => '#',
+                        };
+                        out.push_str(&format!("{tone}|{}|\n", row.text));
+                    }
+                }
+            }
+        }
+        out
+    }
+
+    #[test]
+    fn lines_cost_their_own_rows_and_a_smaller_hunk_only_its_own() {
+        let events = [
+            opened(1, 4),
+            line(1, "-a"),
+            line(1, "+b"),
+            ready(1, 4, &["-a", "+b"]),
+            opened(2, 9),
+            line(2, "-same"),
+            line(2, "+same"),
+            line(2, "+new"),
+            ready(2, 10, &["+new"]),
+        ];
+        insta::assert_snapshot!(paints(40, 24, &events), @r"
+        @|@@ 1 src/x.rs:5|
+        -|-a|
+        +|+b|
+        @|@@ 2 src/x.rs:10|
+        -|-same|
+        +|+same|
+        +|+new|
+        <4
+        @|@@ 2 src/x.rs:11|
+        +|+new|
+        ");
+    }
+
+    #[test]
+    fn a_withdrawn_hunk_shrinks_and_those_below_follow() {
+        let events = [ready(1, 4, &["-a", "+b"]), ready(2, 9, &["+new"]), withdrawn(1)];
+        insta::assert_snapshot!(paints(60, 24, &events), @r"
+        @|@@ 1 src/x.rs:5|
+        -|-a|
+        +|+b|
+        @|@@ 2 src/x.rs:10|
+        +|+new|
+        <5
+        .|@@ 1 src/x.rs:5 withdrawn: it does not parse|
+        @|@@ 2 src/x.rs:10|
+        +|+new|
+        ");
+    }
+
+    #[test]
+    fn what_is_out_of_reach_is_said_below() {
+        let events = [
+            opened(1, 4),
+            line(1, "+b"),
+            line(1, "+c"),
+            line(1, "+d"),
+            Event::HunkDropped {
+                turn: TURN,
+                hunk: HunkId(1),
+            },
+            ready(2, 9, &["+new"]),
+            notice("the whole file is tried"),
+            withdrawn(2),
+        ];
+        insta::assert_snapshot!(paints(60, 4, &events), @r"
+        @|@@ 1 src/x.rs:5|
+        +|+b|
+        +|+c|
+        +|+d|
+        .|@@ 1 src/x.rs:5 came to nothing|
+        @|@@ 1 src/x.rs:10|
+        +|+new|
+        !|the whole file is tried|
+        <3
+        .|@@ 1 src/x.rs:10 withdrawn: it does not parse|
+        !|the whole file is tried|
+        ");
+    }
+
+    #[test]
+    fn twenty_columns_and_hostile_text() {
+        let events = [
+            Event::PlaceFound {
+                turn: TURN,
+                path: "src/a/long/path.rs".into(),
+                start: 9,
+                end: 32,
+                why: "symbol x".into(),
+            },
+            opened(1, 123_456),
+            line(1, "-\tlet 名前 = 日本語(1);"),
+            line(1, "+\x1b[31mred\u{202e}"),
+        ];
+        insta::assert_snapshot!(paints(20, 24, &events), @r"
+         |place: src/a/long/pa|
+         |th.rs:10-32 (symbol |
+         |x)|
+        @|@@ 1 src/x.rs:123457|
+        -|-    let 名前 = 日本|
+        -| 語(1);|
+        +|+␛[31mred<U+202E>|
+        ");
+    }
+
+    #[test]
+    fn words_flow_and_only_the_last_row_is_painted_again() {
+        let events = [
+            prose("It counts"),
+            prose(" bytes, no"),
+            prose("t characters.\n"),
+            prose("\nEnd\x07"),
+        ];
+        insta::assert_snapshot!(paints(20, 24, &events), @r"
+         |It counts|
+        <1
+         |It counts bytes, no|
+        <1
+         |It counts bytes, not|
+         |characters.|
+         ||
+         |End␇|
+        ");
+    }
+
+    fn any_event() -> impl Strategy<Value = Event> {
+        let hunk = 1u64..4;
+        prop_oneof![
+            (hunk.clone(), 0usize..50).prop_map(|(h, at)| opened(h, at)),
+            (hunk.clone(), "[-+].{0,60}").prop_map(|(h, text)| line(h, &text)),
+            (hunk.clone(), prop::collection::vec("[-+].{0,30}", 0..4)).prop_map(|(h, lines)| {
+                let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+                ready(h, 3, &lines)
+            }),
+            hunk.clone().prop_map(|h| Event::HunkDropped {
+                turn: TURN,
+                hunk: HunkId(h)
+            }),
+            hunk.prop_map(withdrawn),
+            "(?s).{0,40}".prop_map(|t| prose(&t)),
+            ".{0,40}".prop_map(|t| notice(&t)),
+        ]
+    }
+
+    proptest! {
+        /// Whatever comes: no row is wider than the window, and no rewind leaves the window or the picture.
+        #[test]
+        fn paints_stay_in_the_window(
+            events in prop::collection::vec(any_event(), 0..40),
+            columns in 2usize..60,
+            rows in 2usize..20,
+        ) {
+            let mut painter = Painter::new(Size { columns, rows });
+            let mut book = Book::default();
+            let mut painted = 0usize;
+            for event in &events {
+                book.on(event);
+                for paint in painter.on(event, &book) {
+                    match paint {
+                        Paint::Rewind(n) => {
+                            prop_assert!(n < rows && n <= painted);
+                            painted -= n;
+                        }
+                        Paint::Row(row) => {
+                            prop_assert!(width(&row.text) <= columns, "{:?}", row.text);
+                            prop_assert!(!row.text.chars().any(char::is_control));
+                            painted += 1;
+                        }
+                    }
+                }
+                prop_assert_eq!(painted, painter.items.iter().map(|i| i.rows.len()).sum::<usize>());
+            }
+        }
+    }
 }
