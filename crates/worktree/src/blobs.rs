@@ -27,9 +27,8 @@ impl Blobs {
         &self.dir
     }
 
-    /// Stores contents and waits until all of them are on disk.
+    /// Stores contents and waits until all of them are on disk; their names are after [`Blobs::sync`].
     pub(crate) fn put<'a>(&self, contents: impl IntoIterator<Item = &'a [u8]>) -> io::Result<()> {
-        let mut fresh = false;
         for bytes in contents {
             let name = Digest::of(bytes).to_string();
             let target = self.dir.join(&name);
@@ -44,12 +43,13 @@ impl Blobs {
                 fs::remove_file(&temp).unwrap_or(());
             }
             written?;
-            fresh = true;
-        }
-        if fresh {
-            File::open(&self.dir)?.sync_all()?;
         }
         Ok(())
+    }
+
+    /// Waits until the names of all contents are on disk. Cheap after another sync of the same disk.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        File::open(&self.dir)?.sync_all()
     }
 
     /// Contents by digest; damaged ones are an error, never given back.

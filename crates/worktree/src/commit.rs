@@ -243,6 +243,9 @@ impl Store {
             }
             dirs.push(dir);
         }
+        self.blobs
+            .sync()
+            .map_err(io_at("store contents in", self.blobs.path()))?;
         Ok(dirs)
     }
 

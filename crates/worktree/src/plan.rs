@@ -2,7 +2,7 @@
 
 use crate::journal::{Piece, Span, What};
 use brisk_domain::HunkId;
-use brisk_patch::{Change, Hunk, Text, apply, minimise};
+use brisk_patch::{Change, Hunk, Text, apply, rebase};
 
 /// What became of the changes of one path.
 #[derive(Debug, Default)]
@@ -88,7 +88,7 @@ fn place_one(
     now: &Text,
     rebased: &mut Vec<HunkId>,
 ) -> Result<(), String> {
-    let here = rebase(hunk, base, now)?;
+    let here = carry(hunk, base, now)?;
     let moved = here != *hunk;
     placed.add(id, here, now)?;
     if moved {
@@ -146,27 +146,6 @@ impl Placed {
 }
 
 /// The same hunk for the text as it is now, or why there is none.
-pub(crate) fn rebase(hunk: &Hunk, base: &Text, now: &Text) -> Result<Hunk, String> {
-    if base == now {
-        return Ok(hunk.clone());
-    }
-    let edits = minimise(&Hunk {
-        at: 0,
-        old: base.lines().to_vec(),
-        new: now.lines().to_vec(),
-    });
-    let mut shift = 0;
-    for edit in edits
-        .iter()
-        .take_while(|e| e.at < hunk.old_end() || e.old_end() <= hunk.at)
-    {
-        if edit.old_end() > hunk.at {
-            return Err(format!("line {} was edited meanwhile", edit.at.max(hunk.at) + 1));
-        }
-        shift += edit.delta();
-    }
-    Ok(Hunk {
-        at: hunk.at.saturating_add_signed(shift),
-        ..hunk.clone()
-    })
+pub(crate) fn carry(hunk: &Hunk, base: &Text, now: &Text) -> Result<Hunk, String> {
+    rebase(hunk, base, now).map_err(|why| why.to_string())
 }

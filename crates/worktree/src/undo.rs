@@ -10,7 +10,7 @@ use crate::history::{History, Task};
 use crate::ids::{Digest, OpId};
 use crate::journal::{FileOp, Kind, Op, Piece, Ref, What};
 use crate::path::RelPath;
-use crate::plan::{Placed, rebase};
+use crate::plan::{Placed, carry};
 use crate::root::Seen;
 use brisk_domain::{HunkId, SessionId};
 use brisk_patch::{Hunk, Text, minimise};
@@ -119,7 +119,7 @@ fn take_out(
                 }),
                 Some(_) => match (&draft.text, &texts) {
                     (Some(now), (Some(before), Some(after))) => inverse(file, r.2, before, after)
-                        .and_then(|h| rebase(&h, after, now))
+                        .and_then(|h| carry(&h, after, now))
                         .and_then(|h| placed.add(piece.hunk, h, now)),
                     _ => Err("the file is gone; it was deleted or renamed meanwhile".to_owned()),
                 },
@@ -163,7 +163,7 @@ fn put_back(
                     let mut placed = Placed::default();
                     let fits = minimise(&all)
                         .iter()
-                        .try_for_each(|h| placed.add(HunkId(0), rebase(h, after, now)?, now));
+                        .try_for_each(|h| placed.add(HunkId(0), carry(h, after, now)?, now));
                     // All of a file or none of it: the pieces of one undo in one file come back together.
                     fits.map(|()| Some(placed.text(now)))
                 }

@@ -1,5 +1,12 @@
 //! A write that is cut off at any point leaves everything as before or everything as after, and no rubbish.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test may"
+)]
+
 mod common;
 
 use brisk_patch::Change;
@@ -67,8 +74,11 @@ fn changes() -> Vec<Change> {
     ]
 }
 
-/// What a write, an undo and a redo of it do, each with the number of writes that came before it.
-fn scenarios() -> Vec<(&'static str, fn(&Repo), fn(&Repo) -> Result<(), WorktreeError>)> {
+type Prepare = fn(&Repo);
+type Act = fn(&Repo) -> Result<(), WorktreeError>;
+
+/// What a write, an undo and a redo of it do, each with what came before it.
+fn scenarios() -> Vec<(&'static str, Prepare, Act)> {
     vec![
         ("write", |_| (), |r| write(r, 1, 1, changes()).map(|_| ())),
         (
@@ -88,7 +98,7 @@ fn scenarios() -> Vec<(&'static str, fn(&Repo), fn(&Repo) -> Result<(), Worktree
 }
 
 /// The tree before, and after the operation went through.
-fn both(prepare: fn(&Repo), act: fn(&Repo) -> Result<(), WorktreeError>) -> (Tree, Tree) {
+fn both(prepare: Prepare, act: Act) -> (Tree, Tree) {
     let p = place();
     let repo = p.open();
     prepare(&repo);
@@ -282,10 +292,20 @@ fn child_that_writes() {
 
 #[test]
 fn a_real_kill_leaves_nothing_torn() {
+    kill(60);
+}
+
+#[test]
+#[ignore = "takes minutes"]
+fn a_thousand_kills_leave_nothing_torn() {
+    kill(1000);
+}
+
+fn kill(rounds: u32) {
     let p = Place::with(&[("a", "0\n"), ("b", "0\n")]);
     let top = p.root.parent().unwrap();
     let mut told = 0;
-    for round in 0..60u32 {
+    for round in 0..rounds {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["child_that_writes", "--exact", "--nocapture"])
             .env(CHILD, top)
@@ -329,7 +349,7 @@ fn a_real_kill_leaves_nothing_torn() {
             p.tree().keys()
         );
     }
-    println!("{told} of 60 kills fell into a write");
+    println!("{told} of {rounds} kills fell into a write");
     let repo = p.open();
     for want in (0..p.get("a").trim().parse::<u64>().unwrap()).rev().take(20) {
         repo.undo(Which::Last).unwrap();

@@ -1,5 +1,12 @@
 //! What a write does to files, and what it refuses.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test may"
+)]
+
 mod common;
 
 use brisk_domain::HunkId;
@@ -149,6 +156,8 @@ fn what_no_longer_fits_is_conflicted_and_the_rest_is_written() {
     );
 }
 
+type Right = fn(&WorktreeError) -> bool;
+
 #[test]
 fn a_refusal_names_the_file_and_changes_nothing() {
     let p = Place::with(&[
@@ -173,7 +182,7 @@ fn a_refusal_names_the_file_and_changes_nothing() {
     p.mode("shut", 0o555);
     let repo = p.open();
     let before = p.tree();
-    let cases: Vec<(&str, fn(&WorktreeError) -> bool)> = vec![
+    let cases: Vec<(&str, Right)> = vec![
         ("../evil", |e| matches!(e, WorktreeError::Outside { .. })),
         ("/etc/passwd", |e| matches!(e, WorktreeError::Outside { .. })),
         (".git/config", |e| matches!(e, WorktreeError::InGitDir { .. })),
