@@ -94,7 +94,7 @@ fn best(mut work: impl FnMut() -> usize, want: usize) -> Duration {
         assert_eq!(black_box(work()), want);
         start.elapsed()
     };
-    std::iter::repeat_with(once).take(7).min().unwrap_or_default()
+    std::iter::repeat_with(once).take(25).min().unwrap_or_default()
 }
 
 fn report(name: &str, bytes: [usize; 2], time: [Duration; 2]) {

@@ -14,6 +14,8 @@ pub(crate) struct Chunk {
     /// Empty lines that count as kept only if the chunk goes on: models put them between chunks, too.
     blanks: usize,
     at_end: bool,
+    /// A line was taken or added.
+    changes: bool,
     /// Place, once the lines so far leave no other.
     open: Option<usize>,
     told: usize,
@@ -71,7 +73,7 @@ impl Chunk {
             self.old.push(String::new());
             self.ops.push(Op::Keep);
         }
-        let first_change = !self.ops.iter().any(|op| *op != Op::Keep);
+        let first_change = !self.changes;
         match (line.chars().next(), line.get(1..)) {
             (Some(' '), Some(text)) => {
                 self.old.push(text.to_owned());
@@ -84,9 +86,9 @@ impl Chunk {
             (Some('+'), Some(text)) => self.ops.push(Op::Add(text.to_owned())),
             _ => return Err(Refusal::malformed(line)),
         }
-        let changes = self.ops.last().is_some_and(|op| *op != Op::Keep);
+        self.changes |= self.ops.last().is_some_and(|op| *op != Op::Keep);
         // Once, where the change begins: a longer search on each line would cost the square of the chunk.
-        if changes
+        if self.changes
             && first_change
             && !self.old.is_empty()
             && let Located::Exact { at } = self.locate(index)

@@ -42,7 +42,9 @@ pub(crate) fn pieces(old: &[&str], new: &[&str]) -> Vec<(Range<usize>, Range<usi
     if o.is_empty() && n.is_empty() {
         return Vec::new();
     }
-    if o.is_empty() || n.is_empty() {
+    // The common cases need no diff: lines only come, only go, or one line becomes others.
+    let lone = (o.len() == 1 && !n.contains(&o[0])) || (n.len() == 1 && !o.contains(&n[0]));
+    if o.is_empty() || n.is_empty() || lone {
         return vec![(head..head + o.len(), head..head + n.len())];
     }
     let mut input: InternedInput<&str> = InternedInput::default();
