@@ -1,2 +1,56 @@
-//! The project chores.
-fn main() {}
+//! The project's chores, run as `cargo xtask CHORE`.
+
+mod tidy;
+
+use anyhow::Context;
+use clap::Parser;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// The project's chores.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", disable_help_subcommand = true)]
+enum Chore {
+    /// Check what the compiler does not: who imports whom, forbidden calls, file sizes, manifests, links
+    Tidy,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Chore::parse() {
+        Chore::Tidy => run_tidy(),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run_tidy() -> anyhow::Result<ExitCode> {
+    let root = root()?;
+    let found = tidy::check(&root, &tidy::metadata(&root)?)?;
+    let mut out = io::stdout().lock();
+    for finding in &found {
+        writeln!(out, "{finding}")?;
+    }
+    let errors = found.iter().filter(|f| f.level == tidy::Level::Error).count();
+    writeln!(out, "tidy: {errors} errors, {} warnings", found.len() - errors)?;
+    Ok(if errors == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// The workspace: the folder above this crate.
+fn root() -> anyhow::Result<PathBuf> {
+    let here = std::env::var_os("CARGO_MANIFEST_DIR").context("run it as `cargo xtask`")?;
+    let root = PathBuf::from(here)
+        .parent()
+        .context("xtask lies in a workspace")?
+        .to_owned();
+    Ok(root)
+}
