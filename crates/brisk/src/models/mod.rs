@@ -1,0 +1,9 @@
+//! The embedded models: which there are, how they come here, and whether what is here is whole.
+
+pub mod catalogue;
+pub mod fetch;
+mod hub;
+mod parts;
+#[cfg(test)]
+mod tests;
+pub mod verify;
