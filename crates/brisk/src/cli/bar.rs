@@ -62,7 +62,7 @@ mod tests {
         };
         assert_eq!(
             row("fetch", p, 80),
-            "fetch [#############             ]  50 % 512.0 MiB of 1.0 GiB, 128.0 MiB/s, 4.0 s left"
+            "fetch [##########          ]  50 % 512.0 MiB of 1.0 GiB, 128.0 MiB/s, 4.0 s left"
         );
         for columns in 1..100 {
             assert!(width(&row("fetch", p, columns)) <= columns, "{columns}");

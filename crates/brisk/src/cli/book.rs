@@ -24,24 +24,19 @@ pub(crate) struct Entry {
     pub path: String,
     /// First line, 0-based.
     pub at: usize,
-    /// Its lines: in the order in which they came while it is open, then removed before added.
-    pub lines: Vec<(LineKind, String)>,
+    /// Lines that go.
+    pub removed: Vec<String>,
+    /// Lines that come.
+    pub added: Vec<String>,
     /// Where it stands.
     pub state: State,
 }
 
 impl Entry {
-    /// Number of lines of one kind.
-    pub(crate) fn count(&self, kind: LineKind) -> usize {
-        self.lines.iter().filter(|(k, _)| *k == kind).count()
-    }
-
-    /// Its lines of one kind, in order.
-    pub(crate) fn side(&self, kind: LineKind) -> impl Iterator<Item = &str> {
-        self.lines
-            .iter()
-            .filter(move |(k, _)| *k == kind)
-            .map(|(_, text)| text.as_str())
+    /// Its lines as they are read: those that go, then those that come, in whatever order they were streamed.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = (LineKind, &str)> {
+        let removed = self.removed.iter().map(|text| (LineKind::Removed, text.as_str()));
+        removed.chain(self.added.iter().map(|text| (LineKind::Added, text.as_str())))
     }
 
     /// Waits for the person.
@@ -70,7 +65,10 @@ impl Book {
             }
             Event::HunkLine { hunk, kind, text, .. } => {
                 if let Some(e) = self.find_mut(*hunk) {
-                    e.lines.push((*kind, text.clone()));
+                    match kind {
+                        LineKind::Removed => e.removed.push(text.clone()),
+                        LineKind::Added => e.added.push(text.clone()),
+                    }
                 }
             }
             Event::HunkDropped { hunk, .. } => {
@@ -89,17 +87,8 @@ impl Book {
                 let e = self.open(*hunk, path, *at);
                 e.at = *at;
                 e.state = State::Known(HunkState::Ready);
-                // What came may already be it, in a better order for reading (each change beside its line).
-                if !(e.side(LineKind::Removed).eq(removed.iter().map(String::as_str))
-                    && e.side(LineKind::Added).eq(added.iter().map(String::as_str)))
-                {
-                    let tag = |kind| move |text: &String| (kind, text.clone());
-                    e.lines = removed
-                        .iter()
-                        .map(tag(LineKind::Removed))
-                        .chain(added.iter().map(tag(LineKind::Added)))
-                        .collect();
-                }
+                e.removed.clone_from(removed);
+                e.added.clone_from(added);
             }
             Event::HunkChanged { hunk, state } => self.set(*hunk, state.clone()),
             Event::TurnStarted { .. }
@@ -150,7 +139,8 @@ impl Book {
                     number,
                     path: path.to_owned(),
                     at,
-                    lines: Vec::new(),
+                    removed: Vec::new(),
+                    added: Vec::new(),
                     state: State::Open,
                 });
                 self.entries.len() - 1
@@ -199,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn ready_lines_replace_those_that_came_only_where_they_differ() {
+    fn ready_lines_are_what_counts() {
         let turn = TurnId(1);
         let line = |kind, text: &str| Event::HunkLine {
             turn,
@@ -207,35 +197,34 @@ mod tests {
             kind,
             text: text.into(),
         };
-        let ready = |removed: &[&str], added: &[&str]| Event::HunkReady {
-            turn,
-            hunk: HunkId(1),
-            path: "a".into(),
-            at: 3,
-            removed: removed.iter().map(|s| s.to_string()).collect(),
-            added: added.iter().map(|s| s.to_string()).collect(),
-        };
-        let came = [
+        let events = [
             Event::HunkOpened {
                 turn,
                 hunk: HunkId(1),
                 path: "a".into(),
                 at: 2,
             },
-            line(LineKind::Removed, "a"),
-            line(LineKind::Added, "A"),
-            line(LineKind::Removed, "b"),
+            line(LineKind::Added, "same"),
             line(LineKind::Added, "B"),
+            line(LineKind::Removed, "same"),
+            line(LineKind::Removed, "b"),
+            Event::HunkReady {
+                turn,
+                hunk: HunkId(1),
+                path: "a".into(),
+                at: 3,
+                removed: vec!["b".into()],
+                added: vec!["B".into()],
+            },
         ];
-        let shown = |last: Event| {
-            let mut book = Book::default();
-            came.iter().chain([&last]).for_each(|e| book.on(e));
+        let mut book = Book::default();
+        let mut seen = Vec::new();
+        for event in &events {
+            book.on(event);
             let e = book.find(HunkId(1)).unwrap();
-            assert!(e.is_ready());
-            e.lines.iter().map(|(_, t)| t.as_str()).collect::<String>()
-        };
-        assert_eq!(shown(ready(&["a", "b"], &["A", "B"])), "aAbB");
-        assert_eq!(shown(ready(&["b"], &["B"])), "bB");
-        assert_eq!(shown(ready(&["a", "b"], &["A", "C"])), "abAC");
+            seen.push((e.at, e.is_ready(), e.lines().map(|(_, t)| t).collect::<String>()));
+        }
+        assert_eq!(seen[4], (2, false, "samebsameB".to_owned()));
+        assert_eq!(seen[5], (3, true, "bB".to_owned()));
     }
 }

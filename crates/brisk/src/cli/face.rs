@@ -9,7 +9,7 @@ use crate::cli::screen::Screen;
 use crate::cli::style::Tone;
 use crate::cli::turn::{Outcome, Question};
 use crate::cli::words;
-use brisk_domain::{Event, HunkState, LineKind};
+use brisk_domain::{Event, HunkState};
 use brisk_protocol::Envelope;
 
 /// Bytes for the two streams.
@@ -238,21 +238,21 @@ impl Plain {
             self.line(Tone::Head, &format!("--- a/{}", entry.path));
             self.line(Tone::Head, &format!("+++ b/{}", entry.path));
         }
-        let (gone, come) = (entry.count(LineKind::Removed), entry.count(LineKind::Added));
+        let (gone, come) = (entry.removed.len(), entry.added.len());
         let shift: isize = book
             .entries()
             .iter()
             .filter(|e| e.path == entry.path && e.at < entry.at && (e.is_ready() || e.is_kept()))
-            .map(|e| e.count(LineKind::Added) as isize - e.count(LineKind::Removed) as isize)
+            .map(|e| e.added.len() as isize - e.removed.len() as isize)
             .sum();
         // In a unified diff an empty side names the line before it.
         let old = entry.at + usize::from(gone > 0);
         let new = entry.at.saturating_add_signed(shift) + usize::from(come > 0);
         self.line(Tone::Head, &format!("@@ -{old},{gone} +{new},{come} @@"));
-        for text in entry.side(LineKind::Removed) {
+        for text in &entry.removed {
             self.line(Tone::Removed, &format!("-{text}"));
         }
-        for text in entry.side(LineKind::Added) {
+        for text in &entry.added {
             self.line(Tone::Added, &format!("+{text}"));
         }
     }

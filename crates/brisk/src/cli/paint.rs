@@ -133,11 +133,14 @@ impl Painter {
         paints
     }
 
-    /// One more line of a hunk that is the last thing on the screen costs only its own rows.
+    /// One more line at the end of the last thing on the screen costs only its own rows.
     fn hunk_line(&mut self, hunk: HunkId, kind: LineKind, text: &str, book: &Book) -> Vec<Paint> {
+        let at_end = book
+            .find(hunk)
+            .is_some_and(|e| e.state == State::Open && (kind == LineKind::Added || e.added.is_empty()));
         let rows = self.line_rows(kind, text);
         match self.items.last_mut() {
-            Some(last) if last.hunk == Some(hunk) => {
+            Some(last) if at_end && last.hunk == Some(hunk) => {
                 last.rows.extend(rows.iter().cloned());
                 rows.into_iter().map(Paint::Row).collect()
             }
@@ -166,10 +169,9 @@ impl Painter {
         let rewind = item.rows.len() - same + below;
         if place < self.floor || rewind + self.footer > self.size.rows {
             item.hunk = None;
-            let rows = match entry.state {
-                State::Dropped => self.rows(Tone::Dim, &format!("{} came to nothing", heading(entry))),
-                State::Open | State::Known(_) => rows,
-            };
+            if entry.state == State::Dropped {
+                return self.note(Tone::Dim, &format!("{} came to nothing", heading(entry)));
+            }
             return self.append(Some(hunk), rows);
         }
         item.rows = rows;
@@ -206,9 +208,8 @@ impl Painter {
 
     fn body(&self, entry: &Entry) -> Vec<Row> {
         entry
-            .lines
-            .iter()
-            .flat_map(|(kind, text)| self.line_rows(*kind, text))
+            .lines()
+            .flat_map(|(kind, text)| self.line_rows(kind, text))
             .collect()
     }
 
@@ -415,8 +416,8 @@ mod tests {
     fn lines_cost_their_own_rows_and_a_smaller_hunk_only_its_own() {
         let events = [
             opened(1, 4),
-            line(1, "-a"),
             line(1, "+b"),
+            line(1, "-a"),
             ready(1, 4, &["-a", "+b"]),
             opened(2, 9),
             line(2, "-same"),
@@ -426,6 +427,8 @@ mod tests {
         ];
         insta::assert_snapshot!(paints(40, 24, &events), @r"
         @|@@ 1 src/x.rs:5|
+        +|+b|
+        <1
         -|-a|
         +|+b|
         @|@@ 2 src/x.rs:10|
@@ -549,7 +552,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever comes: no row is wider than the window, and no rewind leaves the window or the picture.
+        /// Whatever comes: no row is wider than the window, no rewind leaves the window or the picture, and what is
+        /// painted of a hunk is what the book says.
         #[test]
         fn paints_stay_in_the_window(
             events in prop::collection::vec(any_event(), 0..40),
@@ -575,6 +579,11 @@ mod tests {
                     }
                 }
                 prop_assert_eq!(painted, painter.items.iter().map(|i| i.rows.len()).sum::<usize>());
+                for item in &painter.items {
+                    if let Some(entry) = item.hunk.and_then(|id| book.find(id)) {
+                        prop_assert_eq!(&item.rows, &painter.entry_rows(entry));
+                    }
+                }
             }
         }
     }

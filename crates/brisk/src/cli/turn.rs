@@ -5,7 +5,7 @@ use crate::cli::book::{Book, State};
 use crate::cli::keys::Key;
 use crate::cli::{style, words};
 use crate::exit::{CliError, Exit};
-use brisk_domain::{CancelReason, Event, HunkId, HunkState, Intent, LineKind, Settled, StopReason};
+use brisk_domain::{CancelReason, Event, HunkId, HunkState, Intent, Settled, StopReason};
 use brisk_protocol::{Decided, HunkSet};
 
 /// What the turn is told.
@@ -614,14 +614,13 @@ impl Turn {
 
     fn outcome(&self, exit: Exit, message: Option<String>, hint: Option<String>) -> Outcome {
         let kept: Vec<_> = self.book.entries().iter().filter(|e| e.is_kept()).collect();
-        let sum = |kind: LineKind| kept.iter().map(|e| e.count(kind)).sum();
         Outcome {
             exit,
             message,
             hint,
             kept: kept.len(),
-            added: sum(LineKind::Added),
-            removed: sum(LineKind::Removed),
+            added: kept.iter().map(|e| e.added.len()).sum(),
+            removed: kept.iter().map(|e| e.removed.len()).sum(),
             conflicts: self.conflicts(),
             first_us: self.first_us,
             turn_us: self.turn_us,

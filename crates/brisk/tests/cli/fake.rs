@@ -131,17 +131,19 @@ impl Peer {
     }
 
     pub(crate) fn event(&mut self, event: Event) {
-        self.seq += 1;
-        let line = notify_line(
-            method::EVENT,
-            &Envelope {
-                session_id: SESSION,
-                seq: self.seq,
-                at_us: 0,
-                event,
-            },
-        );
+        let line = self.event_line(event);
         self.stream.write_all(line.as_bytes()).unwrap();
+    }
+
+    fn event_line(&mut self, event: Event) -> String {
+        self.seq += 1;
+        let envelope = Envelope {
+            session_id: SESSION,
+            seq: self.seq,
+            at_us: 0,
+            event,
+        };
+        notify_line(method::EVENT, &envelope)
     }
 
     /// Everything up to the first token.
@@ -213,9 +215,9 @@ impl Peer {
         });
     }
 
-    /// The turn ends, for the prompt too.
+    /// The turn ends, for the prompt too; in one write, because a client may go as soon as it knows.
     pub(crate) fn ended(&mut self, prompted: &Prompted, stop: StopReason, ready: usize) {
-        self.event(Event::TurnEnded {
+        let mut lines = self.event_line(Event::TurnEnded {
             turn: TURN,
             settled: Settled {
                 stop,
@@ -225,8 +227,9 @@ impl Peer {
                 output_tokens: 12,
             },
         });
-        let id = prompted.id.clone();
-        self.reply(id, &serde_json::json!({"stopReason": "end_turn"}));
+        let answer = serde_json::json!({"stopReason": "end_turn"});
+        lines.push_str(&result_line(prompted.id.as_ref().unwrap(), &answer));
+        self.stream.write_all(lines.as_bytes()).unwrap();
     }
 
     pub(crate) fn decide(&mut self, wanted: &str) -> (Option<RequestId>, Decide) {
