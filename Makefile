@@ -1,0 +1,37 @@
+# Two commands matter: `make try` and `make test`. Both install what is missing, and can be run again.
+.PHONY: try test setup build model lint fuzz-build bench evals metrics clean
+
+CARGO ?= cargo
+
+try: build model ## A real edit by the embedded model in a small example repository
+	@scripts/try.sh
+
+test: setup lint ## Every test
+	@echo "test: unit, property, golden and end-to-end tests"
+	@if command -v cargo-nextest >/dev/null 2>&1; then $(CARGO) nextest run --workspace --locked; \
+	else $(CARGO) test --workspace --locked --lib --bins --tests; fi
+	@echo "test: examples in the documentation"
+	@$(CARGO) test --workspace --locked --doc --quiet
+
+lint: setup ## Formatting, clippy, and the project's own rules
+	@echo "lint: format, clippy, tidy"
+	@$(CARGO) fmt --all --check
+	@$(CARGO) clippy --workspace --all-targets --locked --quiet -- -D warnings
+	@$(CARGO) xtask tidy
+
+setup: ## Install what the build needs and is missing
+	@scripts/setup.sh
+
+build: setup ## The release binary
+	@echo "build: the release binary (the first time takes some minutes: it compiles the embedded model's engine)"
+	@$(CARGO) build --release --locked --package brisk
+	@ls -l target/release/brisk | awk '{printf "build: target/release/brisk, %.1f MB\n", $$5/1e6}'
+
+model: build ## Fetch the default model (1.1 GB, once, resumable, checksummed)
+	@target/release/brisk model pull
+
+evals: build ## Run the edit tasks through the product and print pass rate, invalid rate, churn
+	@$(CARGO) xtask evals
+
+clean:
+	@$(CARGO) clean
