@@ -1,5 +1,6 @@
 //! The project's chores, run as `cargo xtask CHORE`.
 
+mod evals;
 mod tidy;
 
 use anyhow::Context;
@@ -14,11 +15,16 @@ use std::process::ExitCode;
 enum Chore {
     /// Check what the compiler does not: who imports whom, forbidden calls, file sizes, manifests, links
     Tidy,
+    /// Run edit tasks through the built product and print what came of them
+    ///
+    /// Grading runs code that a model wrote, and nothing confines it: use a machine where that is fine.
+    Evals(evals::Options),
 }
 
 fn main() -> ExitCode {
     let outcome = match Chore::parse() {
         Chore::Tidy => run_tidy(),
+        Chore::Evals(options) => evals::run(options),
     };
     match outcome {
         Ok(code) => code,
