@@ -12,13 +12,13 @@ use std::process::{Command, Stdio};
 
 /// Starts `argv` in a new session (no terminal, no share in our process group) with standard input from `/dev/null`
 /// and both outputs appended to `log`, which is made (mode 0600) if it is missing. Environment and working folder
-/// are ours.
+/// are ours, with `defaults` added where our environment does not have a variable of that name.
 ///
 /// The child is not waited for: when we go it is adopted by the system, and until then its number stays taken.
 ///
 /// # Errors
 /// [`SpawnError`] names the program, or the log file that could not be opened.
-pub fn spawn_detached(argv: &[OsString], log: &Path) -> Result<Pid, SpawnError> {
+pub fn spawn_detached(argv: &[OsString], defaults: &[(&str, &str)], log: &Path) -> Result<Pid, SpawnError> {
     let (program, arguments) = argv.split_first().ok_or(SpawnError::Empty)?;
     let name = program.to_string_lossy().into_owned();
     let log_failed = |error: io::Error| SpawnError::Io {
@@ -39,6 +39,11 @@ pub fn spawn_detached(argv: &[OsString], log: &Path) -> Result<Pid, SpawnError> 
         .stdin(Stdio::null())
         .stdout(out)
         .stderr(err);
+    for (name, value) in defaults {
+        if std::env::var_os(name).is_none() {
+            command.env(name, value);
+        }
+    }
     let child = CommandWrap::from(command)
         .wrap(ProcessSession)
         .spawn()

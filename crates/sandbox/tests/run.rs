@@ -269,10 +269,15 @@ async fn a_detached_child_has_its_own_session_and_writes_its_log() {
     rustix::fs::mkfifoat(rustix::fs::CWD, &ready, rustix::fs::Mode::from_raw_mode(0o600)).unwrap();
     // Field 6 of the stat line is the session.
     let script = format!(
-        "echo out; echo err >&2; read a < /dev/stdin; cat /proc/$$/stat > {}",
+        "echo out $BRISK_TEST_DEFAULT; echo err >&2; read a < /dev/stdin; cat /proc/$$/stat > {}",
         ready.display()
     );
-    let pid = brisk_sandbox::spawn_detached(&argv(&["/bin/sh", "-c", &script]), &log).unwrap();
+    let pid = brisk_sandbox::spawn_detached(
+        &argv(&["/bin/sh", "-c", &script]),
+        &[("BRISK_TEST_DEFAULT", "given"), ("PATH", "not used")],
+        &log,
+    )
+    .unwrap();
     let stat = tokio::fs::read_to_string(&ready).await.unwrap();
     let session: i32 = stat
         .rsplit_once(") ")
@@ -285,10 +290,11 @@ async fn a_detached_child_has_its_own_session_and_writes_its_log() {
         .unwrap();
     assert_eq!(session, pid.as_raw_nonzero().get());
     assert_ne!(getpgid(None).unwrap(), pid);
-    assert_eq!(std::fs::read_to_string(&log).unwrap(), "out\nerr\n");
+    assert_eq!(std::fs::read_to_string(&log).unwrap(), "out given\nerr\n");
 
-    let error = brisk_sandbox::spawn_detached(&argv(&["brisk-no-such-program"]), &log).unwrap_err();
+    let error = brisk_sandbox::spawn_detached(&argv(&["brisk-no-such-program"]), &[], &log).unwrap_err();
     assert!(error.to_string().contains("brisk-no-such-program"), "{error}");
-    let error = brisk_sandbox::spawn_detached(&argv(&["true"]), &folder.path().join("no/log")).unwrap_err();
+    let error =
+        brisk_sandbox::spawn_detached(&argv(&["true"]), &[], &folder.path().join("no/log")).unwrap_err();
     assert!(error.to_string().contains("no/log"), "{error}");
 }

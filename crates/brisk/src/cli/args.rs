@@ -120,6 +120,11 @@ pub(crate) enum ModelCmd {
         /// Which (default: the default model)
         model: Option<String>,
     },
+    /// Measure a model on this machine; some minutes, best on a quiet machine
+    Bench {
+        /// Which (default: the default model), or a GGUF file
+        model: Option<String>,
+    },
 }
 
 /// `undo`.

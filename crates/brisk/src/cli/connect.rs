@@ -204,7 +204,7 @@ fn start(home: &Home) -> Result<Link, CliError> {
     let log = home.daemon_log();
     let before = log.metadata().map_or(0, |m| m.len());
     let argv: Vec<OsString> = vec![exe.into(), "daemon".into(), "run".into()];
-    let pid = brisk_sandbox::spawn_detached(&argv, &log)
+    let pid = brisk_sandbox::spawn_detached(&argv, &brisk_llama::PROCESS_ENV, &log)
         .map_err(|e| CliError::new(Exit::Daemon, format!("the daemon could not be started: {e}")))?;
     ready(home, &watch, pid, before)
 }

@@ -3,6 +3,7 @@
 
 mod args;
 mod bar;
+mod bench;
 mod book;
 mod connect;
 mod context;

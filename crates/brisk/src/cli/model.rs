@@ -1,4 +1,4 @@
-//! `model list|pull|remove|path`. None of these needs the daemon; an idle one is ended after a change, because it
+//! `model list|pull|remove|path|bench`. None of these needs the daemon; an idle one is ended after a change, because it
 //! looks at the models' folder when it starts.
 
 use crate::cli::args::ModelCmd;
@@ -13,6 +13,7 @@ use crate::models::fetch::{self, Progress, Source};
 use crate::models::verify::{self, Status};
 use brisk_protocol::{DaemonStatus, NoParams, method};
 use serde_json::json;
+use std::path::PathBuf;
 
 /// `model ...`.
 pub(crate) fn run(context: &Context, command: ModelCmd) -> Result<Exit, CliError> {
@@ -21,6 +22,7 @@ pub(crate) fn run(context: &Context, command: ModelCmd) -> Result<Exit, CliError
         ModelCmd::Pull { model } => pull(context, named(model.as_deref())?),
         ModelCmd::Remove { model } => remove(context, named(Some(&model))?),
         ModelCmd::Path { model } => path(context, named(model.as_deref())?),
+        ModelCmd::Bench { model } => bench(context, model.as_deref()),
     }
 }
 
@@ -169,6 +171,22 @@ fn pull(context: &Context, entry: &'static Entry) -> Result<Exit, CliError> {
         say::lines(context, &[(Tone::Good, text)])?;
     }
     renew_daemon(context)
+}
+
+/// The file of a fetched model, or one that the person names.
+fn bench(context: &Context, model: Option<&str>) -> Result<Exit, CliError> {
+    let own = model.map(PathBuf::from).filter(|path| path.exists());
+    match own {
+        Some(path) => {
+            let id = path.file_stem().map(|s| s.to_string_lossy().into_owned());
+            crate::cli::bench::run(context, &id.unwrap_or_default(), &path)
+        }
+        None => {
+            let entry = named(model)?;
+            let path = verify::path(entry, context.home.models_dir());
+            crate::cli::bench::run(context, entry.id, &path)
+        }
+    }
 }
 
 /// Ends a daemon that nobody uses, so that the next one sees the models that are there now.
