@@ -1,5 +1,6 @@
-//! Measures a model file: `cargo run --release -p brisk-llama --example bench -- MODEL.gguf [PART...] [--answers]`,
-//! with the parts load, speed, edits, prefix and cancel.
+//! Measures a model file: `cargo run --release -p brisk-llama --example bench -- MODEL.gguf [PART...] [--answers]
+//! [--threads=N]`, with the parts load, speed, edits, prefix and cancel. Set the environment of
+//! `brisk_llama::PROCESS_ENV`.
 #![allow(clippy::print_stdout, missing_docs)]
 
 use brisk_domain::ModelId;
@@ -19,7 +20,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     } else {
         named
     };
-    let engine = Engine::load(ModelId("bench".into()), path.as_ref(), EngineOptions::default())?;
+    let threads = wanted
+        .iter()
+        .find_map(|arg| arg.strip_prefix("--threads=")?.parse().ok());
+    let options = EngineOptions {
+        threads,
+        ..EngineOptions::default()
+    };
+    let engine = Engine::load(ModelId("bench".into()), path.as_ref(), options)?;
     for part in parts {
         bench_part(&engine, part, &mut |line| {
             println!("{line}");

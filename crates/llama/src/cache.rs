@@ -40,8 +40,8 @@ impl Cache {
         }
     }
 
-    /// Tokens that a sequence holds.
-    pub(crate) fn tokens(&self, slot: usize) -> &[Token] {
+    #[cfg(test)]
+    fn tokens(&self, slot: usize) -> &[Token] {
         self.slots.get(slot).map_or(&[], |s| &s.tokens)
     }
 

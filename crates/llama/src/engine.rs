@@ -116,6 +116,11 @@ impl Engine {
     pub fn id(&self) -> &ModelId {
         &self.id
     }
+
+    /// Whether it is at work, or has work waiting, reading ahead included.
+    pub fn is_busy(&self) -> bool {
+        self.queue.busy()
+    }
 }
 
 impl Model for Engine {

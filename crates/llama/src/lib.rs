@@ -5,6 +5,8 @@
 //! cache (one sequence per open file), and the text being edited drafts its own continuation, which the model
 //! checks many tokens at a time. The answer is the same as without.
 
+#[cfg(not(feature = "embedded"))]
+mod absent;
 #[cfg(feature = "embedded")]
 mod bench;
 #[cfg(feature = "embedded")]
@@ -34,11 +36,21 @@ mod queue;
 #[cfg(feature = "embedded")]
 mod vocabulary;
 
+#[cfg(not(feature = "embedded"))]
+pub use absent::Engine;
 #[cfg(feature = "embedded")]
 pub use bench::{BENCH_PARTS, BenchLine, BenchPart, bench, bench_part};
 #[cfg(feature = "embedded")]
 pub use engine::Engine;
 pub use options::{EngineInfo, EngineOptions, FlashAttention, LoadError, MemoryBound};
+
+/// Environment that a process should have from its start if it loads an engine; a daemon's parent sets it.
+///
+/// The threads of one step wait for each other after every operation. The OpenMP runtime lets them spin there for
+/// milliseconds, which is fast on a quiet machine and ruinous beside a compiler: the spinning thread keeps the core
+/// from the one that it waits for. With a short spin nothing is lost when quiet. The runtime reads this only when it
+/// is loaded, which is before `main`.
+pub const PROCESS_ENV: [(&str, &str); 1] = [("GOMP_SPINCOUNT", "10000")];
 
 /// A token's number in the model's vocabulary.
 #[cfg(any(feature = "embedded", test))]

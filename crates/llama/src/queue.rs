@@ -42,6 +42,7 @@ struct Lists {
     interactive: VecDeque<Ticket>,
     background: VecDeque<Ticket>,
     warm: Option<GenerateRequest>,
+    working: bool,
 }
 
 /// Shared between the engine's callers and its worker.
@@ -94,6 +95,7 @@ impl Queue {
     /// Waits for work. `paused`: a background answer was begun and can go on.
     pub(crate) fn next(&self, paused: bool) -> Next {
         let mut lists = self.lists();
+        lists.working = true;
         loop {
             if self.closing.load(Ordering::Acquire) {
                 return Next::Close;
@@ -108,8 +110,16 @@ impl Queue {
             if let Some(request) = lists.warm.take() {
                 return Next::Warm(request);
             }
+            lists.working = false;
             lists = self.arrived.wait(lists).unwrap_or_else(PoisonError::into_inner);
+            lists.working = true;
         }
+    }
+
+    /// Whether anything runs or waits.
+    pub(crate) fn busy(&self) -> bool {
+        let lists = self.lists();
+        lists.working || lists.warm.is_some() || !lists.interactive.is_empty() || !lists.background.is_empty()
     }
 
     /// The next background request.
@@ -150,5 +160,79 @@ impl Queue {
             lists.interactive.len() + lists.background.len(),
             Ordering::Release,
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use brisk_domain::ModelId;
+
+    fn request(key: u64, priority: Priority) -> GenerateRequest {
+        GenerateRequest {
+            model: ModelId("m".into()),
+            messages: Vec::new(),
+            answer_prefix: String::new(),
+            stop: Vec::new(),
+            prediction: None,
+            max_tokens: 1,
+            cache_key: key,
+            priority,
+        }
+    }
+
+    fn take(queue: &Queue, paused: bool) -> (&'static str, u64) {
+        match queue.next(paused) {
+            Next::Interactive(ticket) => ("interactive", ticket.request.cache_key),
+            Next::Background if paused => ("paused", 0),
+            Next::Background => (
+                "background",
+                queue.background().map_or(0, |t| t.request.cache_key),
+            ),
+            Next::Warm(request) => ("warm", request.cache_key),
+            Next::Close => ("close", 0),
+        }
+    }
+
+    #[test]
+    fn people_first_then_answers_then_reading_ahead() {
+        let queue = Queue::default();
+        let sink: Sink = Arc::new(|_| {});
+        queue.warm(request(1, Priority::Background));
+        queue.warm(request(2, Priority::Background));
+        let handles: Vec<_> = [
+            (3, Priority::Background),
+            (4, Priority::Interactive),
+            (5, Priority::Background),
+            (6, Priority::Interactive),
+        ]
+        .into_iter()
+        .map(|(key, priority)| queue.generate(request(key, priority), Arc::clone(&sink)))
+        .collect();
+        assert!(queue.person_waits() && queue.anyone_waits() && queue.busy());
+        assert_eq!(take(&queue, false), ("interactive", 4));
+        assert_eq!(take(&queue, true), ("interactive", 6));
+        assert!(!queue.person_waits() && queue.anyone_waits());
+        assert_eq!(take(&queue, true), ("paused", 0));
+        assert_eq!(take(&queue, false), ("background", 3));
+        assert_eq!(take(&queue, false), ("background", 5));
+        assert!(!queue.anyone_waits());
+        assert_eq!(take(&queue, false), ("warm", 2));
+        queue.close();
+        assert_eq!(take(&queue, false), ("close", 0));
+        drop(handles);
+    }
+
+    #[test]
+    fn dropping_the_handle_cancels() {
+        let queue = Queue::default();
+        let handle = queue.generate(request(1, Priority::Interactive), Arc::new(|_| {}));
+        let Next::Interactive(ticket) = queue.next(false) else {
+            panic!("no ticket")
+        };
+        assert!(!ticket.cancelled.load(Ordering::Acquire));
+        drop(handle);
+        assert!(ticket.cancelled.load(Ordering::Acquire));
+        assert!(queue.drain().is_empty());
     }
 }
