@@ -150,11 +150,23 @@ impl Config {
                 });
             }
         };
-        toml::from_str(&text).map_err(|e| ConfigError::Wrong {
+        toml::from_str(&text).map_err(|e: toml::de::Error| ConfigError::Wrong {
             path: path.into(),
-            message: e.to_string(),
+            message: located(&text, &e),
         })
     }
+}
+
+/// A parse error as one line: where, then what.
+fn located(text: &str, error: &toml::de::Error) -> String {
+    let at = error.span().map_or(0, |s| s.start).min(text.len());
+    let before = text.get(..at).unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().map_or(0, |l| l.chars().count()) + 1;
+    format!(
+        "line {line}, column {column}: {}",
+        error.message().replace('\n', " ")
+    )
 }
 
 #[cfg(test)]

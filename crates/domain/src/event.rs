@@ -37,6 +37,22 @@ pub enum HunkState {
     },
 }
 
+/// What a failed turn failed at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Failure {
+    /// The file, lines or symbol cannot be edited.
+    Target,
+    /// No model can take the task, or the model cannot be set up.
+    Model,
+    /// The model failed, stalled or could not be reached.
+    Upstream,
+    /// The model answered, but no answer passed the checks.
+    Unusable,
+    /// The hunks could not be written; they are still offered.
+    Write,
+}
+
 /// How a turn ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "reason", rename_all = "snake_case")]
@@ -48,8 +64,10 @@ pub enum StopReason {
         /// By what.
         cause: CancelReason,
     },
-    /// The answer did not pass the checks on any rung of the ladder, or nothing could take the task.
+    /// It came to nothing.
     Failed {
+        /// What kind of failure: decides what a command ends with.
+        failure: Failure,
         /// What happened, and what to do next.
         message: String,
     },

@@ -12,6 +12,6 @@ mod route;
 pub use brisk_patch as patch;
 pub use cancel::CancelReason;
 pub use command::{Command, HunkSelector, Prompt, Target};
-pub use event::{Event, HunkState, LineKind, Settled, StopReason};
+pub use event::{Event, Failure, HunkState, LineKind, Settled, StopReason};
 pub use ids::{EffectId, HunkId, ModelId, Now, SessionId, TurnId};
 pub use route::{Candidate, EditFormat, Intent, Lane, Reason, Route, TaskShape};

@@ -47,12 +47,12 @@ const APPLY_PATCH: &str = "You are a precise code editor. Answer only with one p
 Also `*** Add File: path` (all lines with +) and `*** Delete File: path`. Three context lines around a change, copied \
 exactly. Change only what the request needs. No explanation, nothing outside of the patch.";
 
-/// A fence that no line of `texts` closes: three backticks, or more where the text has some.
+/// A fence that nothing in `texts` closes: three backticks, or more where the text has some.
 fn fence(texts: &[&str]) -> String {
     let longest = texts
         .iter()
-        .flat_map(|t| t.lines())
-        .map(|l| l.trim_start().chars().take_while(|c| *c == '`').count())
+        .flat_map(|t| t.split(|c| c != '`'))
+        .map(str::len)
         .max()
         .unwrap_or(0);
     "`".repeat(longest.max(2) + 1)
@@ -188,7 +188,8 @@ pub(crate) fn region(ask: &Ask<'_>, path: &str, text: &Text, place: &Place, rung
         model: ask.model.clone(),
         messages: vec![message(Role::System, system), message(Role::User, &user)],
         answer_prefix: format!("{fence}{tag}\n"),
-        stop: vec![format!("\n{fence}")],
+        // Without a newline before it: that would hold back the newline which completes a line.
+        stop: vec![fence],
         prediction,
         max_tokens,
         cache_key: key(path),

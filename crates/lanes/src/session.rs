@@ -9,10 +9,10 @@ use crate::io::{Effect, Gathered, Input, Wrote};
 use crate::limits::Limits;
 use crate::place::{self, Kind, Place};
 use crate::prompt::{self, Carried, Rung};
-use brisk_domain::port::{Fault, Finish, GenerateRequest, ModelEvent, Usage};
+use brisk_domain::port::{Fault, FaultSource, Finish, GenerateRequest, ModelEvent, Usage};
 use brisk_domain::{
-    CancelReason, Command, EditFormat, EffectId, Event, HunkId, HunkSelector, HunkState, Intent, Lane, Now,
-    Prompt, Route, Settled, StopReason, TaskShape, TurnId,
+    CancelReason, Command, EditFormat, EffectId, Event, Failure, HunkId, HunkSelector, HunkState, Intent,
+    Lane, Now, Prompt, Route, Settled, StopReason, TaskShape, TurnId,
 };
 use brisk_patch::{Budget, Change, Text};
 use brisk_router::{Fleet, route};
@@ -227,8 +227,8 @@ impl Session {
         }
     }
 
-    fn fail(&mut self, message: String, now: Now, out: &mut Vec<Effect>) {
-        self.end(StopReason::Failed { message }, now, out);
+    fn fail(&mut self, failure: Failure, message: String, now: Now, out: &mut Vec<Effect>) {
+        self.end(StopReason::Failed { failure, message }, now, out);
     }
 
     fn withdraw(&mut self, turn: TurnId, why: &str, out: &mut Vec<Effect>) {
@@ -323,7 +323,7 @@ impl Session {
             Phase::Keeping { .. } | Phase::Gathering(_) | Phase::Generating(_) => None,
         });
         match (keeping, trouble) {
-            (Some(_), Some(why)) => self.fail(why, now, out),
+            (Some(_), Some(why)) => self.fail(Failure::Write, why, now, out),
             (Some(stop), None) => self.end(stop, now, out),
             (None, Some(text)) => out.push(Effect::Emit(Event::Notice {
                 turn: self.turns,
@@ -346,7 +346,7 @@ impl Session {
         }
         let gathered = match result {
             Ok(gathered) => gathered,
-            Err(why) => return self.fail(why, now, out),
+            Err(why) => return self.fail(Failure::Target, why, now, out),
         };
         match self.plan(turn, gathered) {
             Ok((work, route)) => {
@@ -366,21 +366,22 @@ impl Session {
                 }));
                 self.generate(work, route, 0, Rung::Region, now, out);
             }
-            Err(why) => self.fail(why, now, out),
+            Err((failure, why)) => self.fail(failure, why, now, out),
         }
     }
 
     /// Chooses place and route. Pure: nothing is begun.
-    fn plan(&self, turn: &Turn, gathered: Gathered) -> Result<(Work, Route), String> {
+    fn plan(&self, turn: &Turn, gathered: Gathered) -> Result<(Work, Route), (Failure, String)> {
         let files: BTreeMap<String, Text> = gathered.files.iter().cloned().collect();
         let Some((path, text)) = gathered.files.into_iter().next() else {
-            return Err("there is no file to work on; name one: brisk edit TEXT FILE".into());
+            let why = "there is no file to work on; name one: brisk edit TEXT FILE";
+            return Err((Failure::Target, why.into()));
         };
         let request = turn.prompt.text.clone();
         let place = match turn.prompt.intent {
             Intent::Edit => {
                 let mut place = place::choose(&path, &text, &gathered.hint, &request, self.limits.max_region)
-                    .map_err(|e| e.to_string())?;
+                    .map_err(|e| (Failure::Target, e.to_string()))?;
                 if !gathered.why.is_empty() {
                     place.why = format!("{}; {}", gathered.why, place.why);
                 }
@@ -411,7 +412,8 @@ impl Session {
             region_lines: place.span.len(),
             context_tokens: bytes / 4 + 600,
         };
-        let route = route(&shape, turn.prompt.model.as_ref(), &self.fleet).map_err(|e| e.to_string())?;
+        let route = route(&shape, turn.prompt.model.as_ref(), &self.fleet)
+            .map_err(|e| (Failure::Model, e.to_string()))?;
         debug_assert_eq!(route.lane, Lane::Fast);
         Ok((
             Work {
@@ -426,7 +428,7 @@ impl Session {
 
     fn generate(&mut self, work: Work, route: Route, n: usize, rung: Rung, now: Now, out: &mut Vec<Effect>) {
         let Some(chosen) = candidate(&route, n).cloned() else {
-            return self.fail("no model is left to try".into(), now, out);
+            return self.fail(Failure::Model, "no model is left to try".into(), now, out);
         };
         let effect = self.effects.take();
         let Some(turn) = &mut self.turn else { return };
@@ -664,7 +666,7 @@ impl Session {
         out.extend(attempt.abandon().into_iter().map(Effect::Emit));
         self.withdraw(turn, why, out);
         if self.turn.as_ref().is_some_and(|t| t.kept) {
-            return self.fail(format!("{why}; what you kept stays"), now, out);
+            return self.fail(Failure::Unusable, format!("{why}; what you kept stays"), now, out);
         }
         let notice = |text: String| Effect::Emit(Event::Notice { turn, text });
         if whole && work.text().len() <= self.limits.max_whole_file {
@@ -677,6 +679,7 @@ impl Session {
         }
         let detail = hint.map(|h| format!(" ({h})")).unwrap_or_default();
         self.fail(
+            Failure::Unusable,
             format!("{why}{detail}. Say it in other words, name the lines, or name another model"),
             now,
             out,
@@ -703,7 +706,13 @@ impl Session {
             }));
             return self.generate(work, route, n + 1, Rung::Region, now, out);
         }
-        self.fail(fault.message.clone(), now, out);
+        let failure = match fault.source {
+            FaultSource::Setup => Failure::Model,
+            FaultSource::Network | FaultSource::Upstream | FaultSource::Quota | FaultSource::Request => {
+                Failure::Upstream
+            }
+        };
+        self.fail(failure, fault.message.clone(), now, out);
     }
 
     /// A clock that was set for a generation: is it still speaking?
@@ -728,9 +737,9 @@ impl Session {
         let model =
             candidate(&attempt.route, attempt.candidate).map_or_else(String::new, |c| c.model.to_string());
         let fault = Fault {
-            source: brisk_domain::port::FaultSource::Upstream,
+            source: FaultSource::Upstream,
             retry: brisk_domain::port::Retry::Elsewhere,
-            message: format!("{model} said nothing for {} s", bound / 1_000_000),
+            message: format!("{model} said nothing for {:.1} s", bound as f64 / 1e6),
         };
         self.faulted(effect, &fault, now, out);
         out.push(Effect::Stop { id: effect });

@@ -2,8 +2,8 @@
 
 use brisk_domain::port::{Fault, FaultSource, Finish, GenerateRequest, ModelEvent, Retry, Usage};
 use brisk_domain::{
-    CancelReason, Candidate, Command, EditFormat, EffectId, Event, HunkId, HunkSelector, HunkState, Intent,
-    ModelId, Now, Prompt, StopReason, Target,
+    CancelReason, Candidate, Command, EditFormat, EffectId, Event, Failure, HunkId, HunkSelector, HunkState,
+    Intent, ModelId, Now, Prompt, StopReason, Target,
 };
 use brisk_lanes::{Effect, Gathered, Hint, Input, Limits, Session, Wrote};
 use brisk_patch::{Change, Hunk, Text, apply};
@@ -532,6 +532,7 @@ fn a_fault_before_the_first_hunk_falls_back_and_after_it_does_not() {
     assert_eq!(
         w.stop_reason(),
         Some(StopReason::Failed {
+            failure: Failure::Upstream,
             message: "cut".into()
         })
     );

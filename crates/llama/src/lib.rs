@@ -29,6 +29,8 @@ mod options;
 mod output;
 #[cfg(any(feature = "embedded", test))]
 mod pace;
+#[cfg(test)]
+mod probe;
 #[cfg(any(feature = "embedded", test))]
 mod prompt;
 #[cfg(feature = "embedded")]

@@ -19,7 +19,7 @@ fn main() {
         kind: LineKind::Added,
         text: "    let header = parse_header(&input)?;".to_owned(),
     };
-    let batch = vec![line; BATCH];
+    let batch = vec![(1, line); BATCH];
 
     let measure = |work: &mut dyn FnMut()| {
         let mut times: Vec<_> = (0..ROUNDS)
@@ -32,9 +32,9 @@ fn main() {
         times.sort();
         (times[ROUNDS / 2], times[ROUNDS - 1])
     };
-    let (median, worst) = measure(&mut || drop(log.append(session, &batch, 1).unwrap()));
+    let (median, worst) = measure(&mut || drop(log.append(session, &batch).unwrap()));
     println!("append of {BATCH} events, one transaction: median {median:?}, worst {worst:?}");
-    let (median, worst) = measure(&mut || drop(log.append(session, &batch[..1], 1).unwrap()));
+    let (median, worst) = measure(&mut || drop(log.append(session, &batch[..1]).unwrap()));
     println!("append of 1 event:                         median {median:?}, worst {worst:?}");
     let (median, worst) = measure(&mut || drop(log.read_from(session, Seq(20_000), BATCH).unwrap()));
     println!("read of {BATCH} events from the middle:     median {median:?}, worst {worst:?}");

@@ -110,28 +110,22 @@ impl EventLog {
         }
     }
 
-    /// Appends events in one transaction, all or none, and gives their numbers.
+    /// Appends events, each with its moment in microseconds, in one transaction, all or none, and gives their numbers.
     ///
     /// # Errors
     /// [`StoreError`]; the log is as before then, and the numbers are not used up.
-    pub fn append(
-        &mut self,
-        session: SessionId,
-        events: &[Event],
-        at_us: u64,
-    ) -> Result<Vec<Seq>, StoreError> {
+    pub fn append(&mut self, session: SessionId, events: &[(u64, Event)]) -> Result<Vec<Seq>, StoreError> {
         // Encoded before the write lock is taken.
         let mut bodies = Vec::with_capacity(events.len());
-        for event in events {
-            bodies.push(
-                serde_json::to_string(event).map_err(|error| StoreError::BadEvent {
-                    session,
-                    seq: Seq(0),
-                    detail: error.to_string(),
-                })?,
-            );
+        for (at_us, event) in events {
+            let body = serde_json::to_string(event).map_err(|error| StoreError::BadEvent {
+                session,
+                seq: Seq(0),
+                detail: error.to_string(),
+            })?;
+            bodies.push((i64::try_from(*at_us).unwrap_or(i64::MAX), body));
         }
-        match self.insert(session, &bodies, at_us) {
+        match self.insert(session, &bodies) {
             Ok(Some(first)) => Ok((first..).take(bodies.len()).map(Seq).collect()),
             Ok(None) => Err(StoreError::NoSession { session }),
             Err(source) => Err(self.sort(source)),
@@ -139,7 +133,7 @@ impl EventLog {
     }
 
     /// The number of the first of them; `None` without such a session.
-    fn insert(&mut self, session: SessionId, bodies: &[String], at_us: u64) -> rusqlite::Result<Option<u64>> {
+    fn insert(&mut self, session: SessionId, bodies: &[(i64, String)]) -> rusqlite::Result<Option<u64>> {
         let count = i64::try_from(bodies.len()).unwrap_or(i64::MAX);
         let transaction = self
             .db
@@ -153,8 +147,7 @@ impl EventLog {
         {
             let mut insert = transaction
                 .prepare_cached("INSERT INTO events (session, seq, at_us, body) VALUES (?1, ?2, ?3, ?4)")?;
-            let at_us = i64::try_from(at_us).unwrap_or(i64::MAX);
-            for (seq, body) in (first..).zip(bodies) {
+            for (seq, (at_us, body)) in (first..).zip(bodies) {
                 insert.execute(params![key(session), seq, at_us, body])?;
             }
         }

@@ -15,6 +15,11 @@ fn event(text: &str) -> Event {
     }
 }
 
+/// Events of one moment.
+fn at(us: u64, events: Vec<Event>) -> Vec<(u64, Event)> {
+    events.into_iter().map(|e| (us, e)).collect()
+}
+
 fn events(count: usize) -> Vec<Event> {
     (0..count).map(|n| event(&format!("line {n}"))).collect()
 }
@@ -36,13 +41,13 @@ fn what_was_appended_is_read_from_any_place() {
     let session = log.create_session(Path::new("/repo")).unwrap();
     let other = log.create_session(Path::new("/other")).unwrap();
     assert_eq!(log.last(session).unwrap(), Seq(0));
-    assert_eq!(log.append(session, &[], 5).unwrap(), []);
+    assert_eq!(log.append(session, &[]).unwrap(), []);
     assert_eq!(
-        log.append(session, &events(3), 10).unwrap(),
+        log.append(session, &at(10, events(3))).unwrap(),
         [Seq(1), Seq(2), Seq(3)]
     );
-    assert_eq!(log.append(other, &events(1), 11).unwrap(), [Seq(1)]);
-    assert_eq!(log.append(session, &events(2), 12).unwrap(), [Seq(4), Seq(5)]);
+    assert_eq!(log.append(other, &at(11, events(1))).unwrap(), [Seq(1)]);
+    assert_eq!(log.append(session, &at(12, events(2))).unwrap(), [Seq(4), Seq(5)]);
 
     for (from, limit, expected) in [
         (0, 9, vec![1, 2, 3, 4, 5]),
@@ -65,7 +70,7 @@ fn what_was_appended_is_read_from_any_place() {
 
     let missing = SessionId(999);
     assert!(matches!(
-        log.append(missing, &events(1), 1),
+        log.append(missing, &at(1, events(1))),
         Err(StoreError::NoSession { .. })
     ));
     assert!(matches!(log.last(missing), Err(StoreError::NoSession { .. })));
@@ -79,7 +84,7 @@ fn sessions_survive_reopening_and_their_numbers_never_come_again() {
     let first = {
         let mut log = EventLog::open(dir.path()).unwrap();
         let first = log.create_session(odd).unwrap();
-        log.append(first, &events(4), 1).unwrap();
+        log.append(first, &at(1, events(4))).unwrap();
         log.set_title(first, "add a header").unwrap();
         assert!(matches!(
             log.set_title(SessionId(77), "x"),
@@ -101,7 +106,7 @@ fn sessions_survive_reopening_and_their_numbers_never_come_again() {
         ),
         (odd, "add a header", Seq(4))
     );
-    assert_eq!(log.append(first, &events(1), 2).unwrap(), [Seq(5)]);
+    assert_eq!(log.append(first, &at(2, events(1))).unwrap(), [Seq(5)]);
     assert_eq!(check_gapless(&log, first), 5);
 }
 
@@ -128,7 +133,7 @@ fn threads_that_append_at_once_leave_no_gap() {
                 scope.spawn(|| {
                     let mut log = EventLog::open(dir.path()).unwrap();
                     (1..=40)
-                        .flat_map(|n| log.append(session, &events(n % 5), 1).unwrap())
+                        .flat_map(|n| log.append(session, &at(1, events(n % 5))).unwrap())
                         .collect::<Vec<_>>()
                 })
             })
@@ -163,7 +168,7 @@ fn a_damaged_file_is_set_aside_and_kept() {
         let old = {
             let mut log = EventLog::open(dir.path()).unwrap();
             let session = log.create_session(Path::new("/r")).unwrap();
-            log.append(session, &events(2000), 1).unwrap();
+            log.append(session, &at(1, events(2000))).unwrap();
             session
         };
         let mut bytes = std::fs::read(&file).unwrap();
@@ -212,7 +217,7 @@ fn damage_met_while_reading_is_told_with_the_next_step() {
     let mut log = EventLog::open(dir.path()).unwrap();
     let session = log.create_session(Path::new("/r")).unwrap();
     // More than SQLite keeps in memory.
-    log.append(session, &vec![event(&"x".repeat(1000)); 5_000], 1)
+    log.append(session, &at(1, vec![event(&"x".repeat(1000)); 5_000]))
         .unwrap();
     drop(log);
     let log = EventLog::open(dir.path()).unwrap();
@@ -250,7 +255,7 @@ fn writer_that_will_be_killed() {
     let mut out = std::io::stdout();
     // Bounded, should nobody kill it.
     for _ in 0..2_000 {
-        let numbers = log.append(session, &events(BATCH), 1).unwrap();
+        let numbers = log.append(session, &at(1, events(BATCH))).unwrap();
         writeln!(out, "logged {}", numbers[BATCH - 1].0).unwrap();
         out.flush().unwrap();
     }

@@ -17,7 +17,7 @@
 //! | `hunk_changed` | `hunk`, `state` (`ready`, `kept`, `rejected`, `withdrawn`, `conflicted`), `why`? |
 //! | `prose`, `notice`, `queued` | `text` |
 //! | `budget` | `lines`, `max_lines` |
-//! | `turn_ended` | `reason` (`end_turn`, `cancelled`, `failed`), `cause`?, `message`?, `ready`, `input_tokens`, `cached_tokens`, `output_tokens` |
+//! | `turn_ended` | `reason` (`end_turn`, `cancelled`, `failed`), `cause`?, `failure`? (`target`, `model`, `upstream`, `unusable`, `write`), `message`?, `ready`, `input_tokens`, `cached_tokens`, `output_tokens` |
 //! | `kept` | last line of a command that wrote hunks: `exit` 0 or 6, `hunks`, `added`, `removed`, `conflicts`, `first_us`, `turn_us` |
 //! | `done` | last line of a success that wrote nothing (`ask`): `exit`, `first_us`, `turn_us` |
 //! | `error` | last line of any command that failed: `exit`, `message`, `hint`? |
@@ -187,8 +187,9 @@ pub(crate) fn event(envelope: &Envelope, t_us: u64) -> String {
                     put(&mut fields, "reason", Some("cancelled"));
                     put(&mut fields, "cause", Some(cause));
                 }
-                StopReason::Failed { message } => {
+                StopReason::Failed { failure, message } => {
                     put(&mut fields, "reason", Some("failed"));
+                    put(&mut fields, "failure", Some(failure));
                     put(&mut fields, "message", Some(message));
                 }
             }

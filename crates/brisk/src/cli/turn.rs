@@ -5,7 +5,7 @@ use crate::cli::book::{Book, State};
 use crate::cli::keys::Key;
 use crate::cli::{style, words};
 use crate::exit::{CliError, Exit};
-use brisk_domain::{CancelReason, Event, HunkId, HunkState, Intent, Settled, StopReason};
+use brisk_domain::{CancelReason, Event, Failure, HunkId, HunkState, Intent, Settled, StopReason};
 use brisk_protocol::{Decided, HunkSet};
 
 /// What the turn is told.
@@ -569,7 +569,16 @@ impl Turn {
                 Some("the model proposed no change".into()),
                 Some("say it in other words, or name the lines: FILE:A-B".into()),
             ),
-            Some(StopReason::Failed { message }) => self.outcome(Exit::Nothing, Some(message.clone()), None),
+            Some(StopReason::Failed { failure, message }) => {
+                let exit = match failure {
+                    Failure::Target => Exit::Target,
+                    Failure::Model => Exit::NoModel,
+                    Failure::Upstream => Exit::Upstream,
+                    Failure::Unusable => Exit::Nothing,
+                    Failure::Write => Exit::Disk,
+                };
+                self.outcome(exit, Some(message.clone()), None)
+            }
             Some(StopReason::Cancelled { cause }) => {
                 let cause = if self.over_budget {
                     CancelReason::OverBudget

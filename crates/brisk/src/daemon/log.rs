@@ -106,9 +106,8 @@ fn write(store: &mut EventLog, inbox: &Receiver<Job>) {
         while let Some(session) = batch.first().map(|e| e.session_id) {
             let (mine, rest): (Vec<_>, Vec<_>) = batch.drain(..).partition(|e| e.session_id == session);
             batch = rest;
-            let at = mine.first().map_or(0, |e| e.at_us);
-            let events: Vec<Event> = mine.into_iter().map(|e| e.event).collect();
-            if let Err(error) = store.append(session, &events, at) {
+            let events: Vec<(u64, Event)> = mine.into_iter().map(|e| (e.at_us, e.event)).collect();
+            if let Err(error) = store.append(session, &events) {
                 // Said once: the session goes on, what it shows is not lost, only a later resume is.
                 if !std::mem::replace(&mut failed, true) {
                     super::note(&format!("the event log cannot be written: {error}"));

@@ -46,6 +46,8 @@ impl Models {
         for (name, u) in &config.models {
             let id = ModelId(name.clone());
             let mut chat = ChatConfig::new(id.clone(), u.base_url.clone(), u.model.clone());
+            chat.key_name =
+                format!("a variable, and name it with api_key_env in [models.{name}] of config.toml");
             if let Some(var) = &u.api_key_env {
                 chat.api_key = std::env::var(var).ok().as_deref().and_then(Secret::new);
                 chat.key_name = format!("the variable {var}");
@@ -151,7 +153,8 @@ impl Models {
             .and_then(|first| self.upstreams.get(&first.model))
         {
             let model = Arc::clone(model);
-            std::thread::spawn(move || model.with(|_| ()));
+            // A failure is told by the first edit that needs the model.
+            std::thread::spawn(move || drop(model.with(|_| ())));
         }
     }
 
@@ -161,7 +164,7 @@ impl Models {
             && let Some(Upstream::Embedded(model)) = self.upstreams.get(&first.model)
         {
             let request = open_file_request(&first.model, path, text, &self.limits);
-            model.with(|engine| engine.warm(request));
+            drop(model.with(|engine| engine.warm(request)));
         }
     }
 

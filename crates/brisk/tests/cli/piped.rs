@@ -150,6 +150,7 @@ fn ask_prints_words_as_they_are() {
 fn turns_that_come_to_nothing_have_their_exit() {
     let cancelled = |cause| StopReason::Cancelled { cause };
     let failed = StopReason::Failed {
+        failure: brisk_domain::Failure::Unusable,
         message: "it does not parse".into(),
     };
     let cases = [

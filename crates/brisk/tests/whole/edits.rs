@@ -1,0 +1,197 @@
+//! What a person does: edit, keep, undo; and what the world does meanwhile.
+
+use crate::house::{House, REGION, SHOP};
+use brisk_testkit::{Act, Reply};
+use rustix::process::{Pid, Signal, kill_process};
+
+fn edited() -> String {
+    SHOP.replace("item[\"price\"]\n", "item[\"price\"] * item[\"quantity\"]\n")
+}
+
+#[test]
+fn an_edit_is_kept_undone_and_redone() {
+    let house = House::new();
+    house.answers(REGION);
+    house.ends(
+        0,
+        &["edit", "--yes", "multiply by the quantity", "shop.py:subtotal"],
+    );
+    assert_eq!(house.file("shop.py"), edited());
+    house.ends(0, &["undo"]);
+    assert_eq!(house.file("shop.py"), SHOP);
+    house.ends(0, &["redo"]);
+    assert_eq!(house.file("shop.py"), edited());
+    assert!(house.ends(0, &["log"]).contains("multiply by the quantity"));
+    assert_eq!(house.leftovers(), Vec::<String>::new());
+}
+
+#[test]
+fn without_a_target_the_place_is_found() {
+    let house = House::new();
+    house.write("other.py", "def other():\n    return 1\n");
+    house.answers(REGION);
+    let said = house.ends(0, &["edit", "--yes", "subtotal should multiply by the quantity"]);
+    assert!(said.contains("shop.py:1-"), "{said}");
+    assert_eq!(house.file("shop.py"), edited());
+}
+
+#[test]
+fn the_hunk_is_seen_before_the_model_has_ended() {
+    let house = House::new();
+    house.answers_in_two(REGION, "");
+    let mut edit = house.start(&["edit", "--json", "--yes", "multiply", "shop.py:subtotal"]);
+    let ready = edit.until("hunk_ready");
+    assert_eq!(
+        ready["added"][0],
+        "        total += item[\"price\"] * item[\"quantity\"]"
+    );
+    assert_eq!(
+        house.file("shop.py"),
+        SHOP,
+        "the model has not ended, nothing is written"
+    );
+    house.server.open("more");
+    edit.until("kept");
+    assert_eq!(edit.finish().0, Some(0));
+    assert_eq!(house.file("shop.py"), edited());
+}
+
+#[test]
+fn a_second_edit_of_the_same_file_needs_no_new_connection() {
+    // A server that continues a begun answer stops at the closing fence by itself.
+    let house = House::made("prefill = true", "");
+    house.server.reply(Reply::text(REGION));
+    house.ends(0, &["edit", "--yes", "multiply", "shop.py:subtotal"]);
+    house.server.reply(Reply::text(
+        "def names(items):\n    return sorted(item[\"name\"] for item in items)\n",
+    ));
+    house.ends(0, &["edit", "--yes", "sort them", "shop.py:names"]);
+    assert_eq!(house.server.connections(), 1);
+    assert!(house.file("shop.py").contains("sorted"));
+}
+
+#[test]
+fn the_persons_own_edit_elsewhere_survives_a_keep() {
+    let house = House::new();
+    house.answers_in_two(
+        "def subtotal(items):\n",
+        &REGION["def subtotal(items):\n".len()..],
+    );
+    let mut edit = house.start(&["edit", "--json", "--yes", "multiply", "shop.py:subtotal"]);
+    edit.until("first_token");
+    house.write("shop.py", format!("# mine\n{SHOP}"));
+    house.server.open("more");
+    edit.until("kept");
+    assert_eq!(edit.finish().0, Some(0));
+    assert_eq!(house.file("shop.py"), format!("# mine\n{}", edited()));
+}
+
+#[test]
+fn the_persons_own_edit_of_the_same_line_is_a_conflict() {
+    let house = House::new();
+    house.answers_in_two(
+        "def subtotal(items):\n",
+        &REGION["def subtotal(items):\n".len()..],
+    );
+    let mut edit = house.start(&["edit", "--json", "--yes", "multiply", "shop.py:subtotal"]);
+    edit.until("first_token");
+    let mine = SHOP.replace("item[\"price\"]\n", "item[\"cost\"]\n");
+    house.write("shop.py", &mine);
+    house.server.open("more");
+    assert_eq!(edit.finish().0, Some(6));
+    assert_eq!(house.file("shop.py"), mine);
+}
+
+#[test]
+fn a_file_that_goes_during_the_stream_is_a_conflict_and_stays_gone() {
+    let house = House::new();
+    house.answers_in_two(
+        "def subtotal(items):\n",
+        &REGION["def subtotal(items):\n".len()..],
+    );
+    let mut edit = house.start(&["edit", "--json", "--yes", "multiply", "shop.py:subtotal"]);
+    edit.until("first_token");
+    std::fs::remove_file(house.repo.path().join("shop.py")).unwrap();
+    house.server.open("more");
+    assert_eq!(edit.finish().0, Some(6));
+    assert!(!house.repo.path().join("shop.py").exists());
+}
+
+#[test]
+fn ctrl_c_stops_the_model_and_writes_nothing() {
+    let house = House::new();
+    house.answers_in_two("def subtotal(items):\n", "");
+    let mut edit = house.start(&["edit", "--json", "--yes", "multiply", "shop.py:subtotal"]);
+    edit.until("first_token");
+    kill_process(Pid::from_raw(edit.pid()).unwrap(), Signal::INT).unwrap();
+    house.server.wait_gone(1).unwrap();
+    assert_eq!(edit.finish().0, Some(3));
+    assert_eq!(house.file("shop.py"), SHOP);
+}
+
+#[test]
+fn a_client_that_is_killed_stops_its_model() {
+    let house = House::new();
+    house.answers_in_two("def subtotal(items):\n", "");
+    let mut edit = house.start(&["edit", "--json", "--yes", "multiply", "shop.py:subtotal"]);
+    edit.until("first_token");
+    kill_process(Pid::from_raw(edit.pid()).unwrap(), Signal::KILL).unwrap();
+    house.server.wait_gone(1).unwrap();
+    assert_eq!(house.file("shop.py"), SHOP);
+}
+
+#[test]
+fn a_daemon_that_is_killed_mid_turn_blocks_nobody() {
+    let house = House::new();
+    house.answers_in_two("def subtotal(items):\n", "");
+    let mut edit = house.start(&["edit", "--json", "--yes", "multiply", "shop.py:subtotal"]);
+    edit.until("first_token");
+    let old = house.daemon_pid();
+    kill_process(Pid::from_raw(old).unwrap(), Signal::KILL).unwrap();
+    let (exit, _) = edit.finish();
+    assert_eq!(exit, Some(8));
+    assert_eq!(house.file("shop.py"), SHOP);
+    house.answers(REGION);
+    house.ends(0, &["edit", "--yes", "multiply", "shop.py:subtotal"]);
+    assert_eq!(house.file("shop.py"), edited());
+    assert_ne!(house.daemon_pid(), old);
+}
+
+#[test]
+fn invalid_utf8_from_the_model_breaks_nothing() {
+    let house = House::new();
+    let mut frame = b"data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"```python\\ndef subtotal(items):\\n    return \\\"".to_vec();
+    frame.extend_from_slice(b"\xff\xfe\\\"\\n```\"}}]}\n\n");
+    house.server.reply(Reply::stream(vec![
+        Act::Bytes { bytes: frame },
+        Act::stop(),
+        Act::Done,
+    ]));
+    let out = house.brisk(&["edit", "simplify", "shop.py:subtotal"]);
+    let code = out.status.code().unwrap();
+    assert!(
+        code == 11 || code == 1,
+        "{}",
+        String::from_utf8_lossy(&out.stderr)
+    );
+    assert_eq!(house.file("shop.py"), SHOP);
+}
+
+#[test]
+fn control_sequences_of_the_model_do_not_reach_the_terminal() {
+    let house = House::new();
+    house.answers(&REGION.replace("total = 0", "total = 0  # \u{1b}[2J\u{202e}"));
+    let out = house.brisk(&["edit", "comment it", "shop.py:subtotal"]);
+    let said = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert!(!said.contains('\u{1b}') && !said.contains('\u{202e}'), "{said:?}");
+    assert!(said.contains("202E"), "made visible: {said:?}");
+}
+
+#[test]
+fn asking_changes_nothing() {
+    let house = House::new();
+    house.server.reply(Reply::text("It adds the prices."));
+    let said = house.ends(0, &["ask", "what does subtotal do?", "shop.py"]);
+    assert!(said.contains("It adds the prices."), "{said}");
+    assert_eq!(house.file("shop.py"), SHOP);
+}
