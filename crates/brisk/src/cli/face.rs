@@ -3,11 +3,12 @@
 
 use crate::cli::book::{Book, Entry};
 use crate::cli::json;
+use crate::cli::outcome::Outcome;
 use crate::cli::paint::{Painter, Size};
 use crate::cli::sanitize::{Tabs, visible};
 use crate::cli::screen::Screen;
 use crate::cli::style::Tone;
-use crate::cli::turn::{Outcome, Question};
+use crate::cli::turn::Question;
 use crate::cli::words;
 use brisk_domain::{Event, HunkState};
 use brisk_protocol::Envelope;

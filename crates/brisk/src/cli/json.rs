@@ -26,7 +26,7 @@
 //! microseconds of the daemon when it made the event (`started` has `began_us` on the same clock).
 //! Other commands write one object whose `type` is the command's name, with the fields of the daemon's answer.
 
-use crate::cli::turn::Outcome;
+use crate::cli::outcome::Outcome;
 use crate::exit::{CliError, Exit};
 use brisk_domain::{Event, HunkState, LineKind, StopReason};
 use brisk_protocol::Envelope;

@@ -16,6 +16,7 @@ mod json;
 mod keys;
 mod link;
 mod model;
+mod outcome;
 mod paint;
 mod repo;
 mod sanitize;

@@ -86,6 +86,44 @@ pub(crate) fn wrap(line: &str, columns: usize) -> Vec<String> {
     rows
 }
 
+/// Cuts a line of words (raw text) into raw rows whose visible form fits, at spaces where there are any.
+pub(crate) fn flow(line: &str, columns: usize) -> Vec<String> {
+    let seen = |text: &str| width(&visible(text, Tabs::Expand));
+    let mut rows = vec![String::new()];
+    for word in line.split_inclusive(' ') {
+        let bare = word.trim_end_matches(' ');
+        let Some(row) = rows.last_mut() else { break };
+        if seen(&format!("{row}{bare}")) <= columns {
+            row.push_str(word);
+            continue;
+        }
+        if !row.is_empty() {
+            rows.push(String::new());
+        }
+        if seen(bare) <= columns {
+            rows.pop();
+            rows.push(word.to_owned());
+            continue;
+        }
+        // A word wider than the window: by characters.
+        for c in word.chars() {
+            let Some(row) = rows.last_mut() else { break };
+            row.push(c);
+            if row.chars().count() > 1 && seen(row) > columns {
+                row.pop();
+                rows.push(String::from(c));
+            }
+        }
+    }
+    for row in &mut rows {
+        // Spaces that hang over the edge are not painted.
+        while row.ends_with(' ') && seen(row) > columns {
+            row.pop();
+        }
+    }
+    rows
+}
+
 /// Cuts a visible line to `columns`, the last one an ellipsis where something was lost.
 pub(crate) fn clip(line: &str, columns: usize) -> String {
     if width(line) <= columns {

@@ -1,11 +1,11 @@
 //! One turn as a client lives it: what the person may do when, what is asked of the daemon, how it ends. Pure:
 //! inputs in, acts out; the shell around it owns socket, terminal and clock.
 
-use crate::cli::book::{Book, State};
+use crate::cli::book::Book;
 use crate::cli::keys::Key;
-use crate::cli::{style, words};
-use crate::exit::{CliError, Exit};
-use brisk_domain::{CancelReason, Event, Failure, HunkId, HunkState, Intent, Settled, StopReason};
+use crate::cli::outcome::{Ending, Outcome};
+use crate::exit::CliError;
+use brisk_domain::{Event, HunkId, HunkState, Intent, Settled, StopReason};
 use brisk_protocol::{Decided, HunkSet};
 
 /// What the turn is told.
@@ -62,29 +62,6 @@ pub(crate) enum Question {
     Step(usize),
     /// A decision is being written.
     Writing,
-}
-
-/// How the command ends.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Outcome {
-    /// The process ends with this.
-    pub exit: Exit,
-    /// What happened, where it is not a success.
-    pub message: Option<String>,
-    /// What to do next.
-    pub hint: Option<String>,
-    /// Hunks written.
-    pub kept: usize,
-    /// Lines added by these.
-    pub added: usize,
-    /// Lines removed by these.
-    pub removed: usize,
-    /// Hunks not written, with the reason.
-    pub conflicts: Vec<(HunkId, String)>,
-    /// Microseconds from the start of the command to the first line of a hunk.
-    pub first_us: Option<u64>,
-    /// Microseconds from the start of the command to the end of the turn (not counting the person's own time).
-    pub turn_us: Option<u64>,
 }
 
 /// What kind of turn this is.
@@ -184,7 +161,7 @@ impl Turn {
             Input::Decided(answer) => self.decided(answer),
             Input::Key(Key::CtrlC) | Input::Interrupt => self.interrupt(),
             Input::Key(key) => self.key(key),
-            Input::Gone => self.gone(),
+            Input::Gone => self.over(Ending::Gone),
         }
     }
 
@@ -376,7 +353,7 @@ impl Turn {
                     }
                     Vec::new()
                 }
-                Key::Esc | Key::CtrlD => self.leave(),
+                Key::Esc | Key::CtrlD => self.over(Ending::Left),
                 Key::CtrlC | Key::Char(_) => Vec::new(),
             },
             Phase::Step { yes, no, left } => {
@@ -384,7 +361,7 @@ impl Turn {
                     Key::Char('y') | Key::Enter => yes.extend(left.pop()),
                     Key::Char('n') => no.extend(left.pop()),
                     Key::Char('a') => yes.extend(left.drain(..).rev()),
-                    Key::Esc | Key::CtrlD => return self.leave(),
+                    Key::Esc | Key::CtrlD => return self.over(Ending::Left),
                     Key::CtrlC | Key::Char(_) => {}
                 }
                 self.step_on()
@@ -447,14 +424,7 @@ impl Turn {
                     self.book.set(id, HunkState::Conflicted { why });
                 }
             }
-            Err(error) => {
-                self.phase = Phase::Over;
-                return vec![Act::End(self.outcome(
-                    error.exit,
-                    Some(error.message),
-                    error.hint,
-                ))];
-            }
+            Err(error) => return self.over(Ending::Refused(error)),
         }
         match &mut self.phase {
             Phase::Deciding { answers, trouble } => {
@@ -467,13 +437,7 @@ impl Turn {
                 let Some(why) = trouble else {
                     return self.end();
                 };
-                self.phase = Phase::Over;
-                let hint = "nothing was lost on disk; make room or allow writing, then run the edit again";
-                vec![Act::End(self.outcome(
-                    Exit::Disk,
-                    Some(format!("not written: {why}")),
-                    Some(hint.into()),
-                ))]
+                self.over(Ending::Unwritten(why))
             }
             Phase::Streaming
             | Phase::Stopping
@@ -492,147 +456,156 @@ impl Turn {
                 self.phase = Phase::Stopping;
                 vec![Act::Send(Call::Cancel)]
             }
-            Phase::Review(_) | Phase::Step { .. } => self.leave(),
+            Phase::Review(_) | Phase::Step { .. } => self.over(Ending::Left),
             Phase::Stopping | Phase::Ended | Phase::Settling | Phase::Deciding { .. } | Phase::Over => {
-                self.phase = Phase::Over;
-                let hint = "`brisk log` shows what was written".to_owned();
-                vec![Act::End(self.outcome(
-                    Exit::Killed,
-                    Some("stopped hard".into()),
-                    Some(hint),
-                ))]
+                self.over(Ending::Hard)
             }
         }
     }
 
-    /// The person goes without a decision: nothing is written.
-    fn leave(&mut self) -> Vec<Act> {
-        self.phase = Phase::Over;
-        vec![Act::End(self.outcome(
-            Exit::Interrupted,
-            Some("left without keeping anything".into()),
-            None,
-        ))]
-    }
-
-    fn gone(&mut self) -> Vec<Act> {
-        self.phase = Phase::Over;
-        let message = "the daemon went away in the middle of the turn; what was shown and not kept is lost";
-        let hint = "`brisk log` shows what was written; run the command again to start a new daemon";
-        vec![Act::End(self.outcome(
-            Exit::Daemon,
-            Some(message.into()),
-            Some(hint.into()),
-        ))]
-    }
-
+    /// The turn ran its course.
     fn end(&mut self) -> Vec<Act> {
+        let settled = self.settled.take();
+        let answer = self.answer.take();
+        self.over(Ending::Ran {
+            intent: self.setting.intent,
+            stop: settled.as_ref().map(|s| &s.stop),
+            refusal: answer.as_ref().and_then(|a| a.as_ref().err()),
+            rejected: self.rejected,
+            over_budget: self.over_budget,
+        })
+    }
+
+    fn over(&mut self, ending: Ending<'_>) -> Vec<Act> {
         self.phase = Phase::Over;
-        let outcome = self.verdict();
-        vec![Act::End(outcome)]
+        vec![Act::End(Outcome::of(
+            &self.book,
+            ending,
+            self.first_us,
+            self.turn_us,
+        ))]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exit::Exit;
+    use brisk_domain::{CancelReason, TurnId};
+    use proptest::prelude::*;
+
+    const TURN: TurnId = TurnId(1);
+
+    fn ready(hunk: u64) -> Event {
+        Event::HunkReady {
+            turn: TURN,
+            hunk: HunkId(hunk),
+            path: "a".into(),
+            at: 0,
+            removed: vec![],
+            added: vec!["x".into()],
+        }
     }
 
-    /// The exit of a turn that ran its course.
-    fn verdict(&self) -> Outcome {
-        let kept = self.book.entries().iter().any(|e| e.is_kept());
-        let conflicts = self.conflicts();
-        if !conflicts.is_empty() {
-            let message = format!(
-                "{} not written: the file changed underneath",
-                style::count(conflicts.len(), "hunk")
-            );
-            let hint = "run the edit again on the file as it is now";
-            return self.outcome(Exit::Conflict, Some(message), Some(hint.into()));
+    fn ended(stop: StopReason) -> Event {
+        Event::TurnEnded {
+            turn: TURN,
+            settled: Settled {
+                stop,
+                ready: 0,
+                input_tokens: 0,
+                cached_tokens: 0,
+                output_tokens: 0,
+            },
         }
-        if kept {
-            return self.outcome(Exit::Done, None, None);
-        }
-        if self.rejected {
-            return self.outcome(Exit::Rejected, Some("rejected; nothing was written".into()), None);
-        }
-        if let Some(Err(error)) = &self.answer {
-            return self.outcome(error.exit, Some(error.message.clone()), error.hint.clone());
-        }
-        let stop = self.settled.as_ref().map(|s| &s.stop);
-        let offered = self.book.ready().next().is_some();
-        match stop {
-            Some(StopReason::EndTurn) | None if self.setting.intent == Intent::Ask => {
-                self.outcome(Exit::Done, None, None)
-            }
-            Some(StopReason::EndTurn) | None if offered => self.outcome(
-                Exit::Undecided,
-                Some("not kept: there is no terminal to press Enter on".into()),
-                Some("add --yes to keep every hunk".into()),
-            ),
-            Some(StopReason::EndTurn) | None => self.outcome(
-                Exit::Nothing,
-                Some("the model proposed no change".into()),
-                Some("say it in other words, or name the lines: FILE:A-B".into()),
-            ),
-            Some(StopReason::Failed { failure, message }) => {
-                let exit = match failure {
-                    Failure::Target => Exit::Target,
-                    Failure::Model => Exit::NoModel,
-                    Failure::Upstream => Exit::Upstream,
-                    Failure::Unusable => Exit::Nothing,
-                    Failure::Write => Exit::Disk,
-                };
-                self.outcome(exit, Some(message.clone()), None)
-            }
-            Some(StopReason::Cancelled { cause }) => {
-                let cause = if self.over_budget {
-                    CancelReason::OverBudget
-                } else {
-                    *cause
-                };
-                let (exit, hint) = match cause {
-                    CancelReason::Superseded | CancelReason::Steered | CancelReason::Interrupted => {
-                        (Exit::Interrupted, None)
-                    }
-                    CancelReason::OverBudget => (
-                        Exit::OverBudget,
-                        Some("ask for less at once, or run it in a terminal and allow more".into()),
+    }
+
+    #[derive(Debug, Clone)]
+    enum Said {
+        Event(Event),
+        Answered(bool),
+        Decided(Vec<u64>, Vec<u64>),
+        Key(Key),
+        Interrupt,
+        Gone,
+    }
+
+    fn said() -> impl Strategy<Value = Said> {
+        let hunk = 1u64..4;
+        let state = prop_oneof![
+            Just(HunkState::Kept),
+            Just(HunkState::Withdrawn { why: "w".into() }),
+            Just(HunkState::Conflicted { why: "c".into() }),
+        ];
+        let cause = CancelReason::Interrupted;
+        let stop = prop_oneof![Just(StopReason::EndTurn), Just(StopReason::Cancelled { cause })];
+        let key = prop_oneof![
+            Just(Key::Enter),
+            Just(Key::Esc),
+            Just(Key::CtrlC),
+            prop::sample::select(vec!['n', 's', 'y', 'a', 'g', '1', '2']).prop_map(Key::Char),
+        ];
+        prop_oneof![
+            4 => hunk.clone().prop_map(|h| Said::Event(ready(h))),
+            1 => (hunk.clone(), state).prop_map(|(h, state)| Said::Event(Event::HunkChanged {
+                hunk: HunkId(h),
+                state,
+            })),
+            1 => Just(Said::Event(Event::BudgetReached { turn: TURN, lines: 2, max_lines: 1 })),
+            2 => stop.prop_map(|s| Said::Event(ended(s))),
+            1 => any::<bool>().prop_map(Said::Answered),
+            2 => (prop::collection::vec(hunk.clone(), 0..3), prop::collection::vec(hunk, 0..3))
+                .prop_map(|(kept, rejected)| Said::Decided(kept, rejected)),
+            6 => key.prop_map(Said::Key),
+            1 => Just(Said::Interrupt),
+            1 => Just(Said::Gone),
+        ]
+    }
+
+    proptest! {
+        /// Whatever is said in whatever order: a turn ends once and is silent after; without a person nothing is
+        /// asked to be kept; a success has kept something; two interrupts always end it.
+        #[test]
+        fn a_turn_ends_once(
+            script in prop::collection::vec(said(), 0..40),
+            interactive: bool,
+            auto_keep: bool,
+        ) {
+            let mut turn = Turn::new(Setting { intent: Intent::Edit, interactive, auto_keep });
+            let mut end: Option<Outcome> = None;
+            let script = script.into_iter().chain([Said::Interrupt, Said::Interrupt]);
+            for (at, said) in script.enumerate() {
+                let ids = |list: Vec<u64>| list.into_iter().map(HunkId).collect();
+                let input = match &said {
+                    Said::Event(event) => Input::Event(event),
+                    Said::Answered(well) => Input::Answered(
+                        if *well { Ok(()) } else { Err(CliError::new(Exit::Target, "t")) },
                     ),
-                    CancelReason::Stalled => (
-                        Exit::Upstream,
-                        Some("try again, or another model: --model".into()),
-                    ),
-                    CancelReason::ClientGone | CancelReason::Shutdown => {
-                        (Exit::Daemon, Some("run the command again".into()))
-                    }
+                    Said::Decided(kept, rejected) => Input::Decided(Ok(Decided {
+                        kept: ids(kept.clone()),
+                        rejected: ids(rejected.clone()),
+                        conflicted: vec![],
+                    })),
+                    Said::Key(_) if !interactive => continue,
+                    Said::Key(key) => Input::Key(*key),
+                    Said::Interrupt => Input::Interrupt,
+                    Said::Gone => Input::Gone,
                 };
-                self.outcome(exit, Some(words::cancelled(cause).into()), hint)
+                for act in turn.on(input, at as u64) {
+                    prop_assert!(end.is_none(), "{act:?} after the end");
+                    match act {
+                        Act::Send(Call::Keep(_)) => prop_assert!(interactive),
+                        Act::Send(_) => {}
+                        Act::End(outcome) => end = Some(outcome),
+                    }
+                }
             }
-        }
-    }
-
-    fn conflicts(&self) -> Vec<(HunkId, String)> {
-        self.book
-            .entries()
-            .iter()
-            .filter_map(|e| match &e.state {
-                State::Known(HunkState::Conflicted { why }) => Some((e.id, why.clone())),
-                State::Open
-                | State::Dropped
-                | State::Known(
-                    HunkState::Ready | HunkState::Kept | HunkState::Rejected | HunkState::Withdrawn { .. },
-                ) => None,
-            })
-            .collect()
-    }
-
-    fn outcome(&self, exit: Exit, message: Option<String>, hint: Option<String>) -> Outcome {
-        let kept: Vec<_> = self.book.entries().iter().filter(|e| e.is_kept()).collect();
-        Outcome {
-            exit,
-            message,
-            hint,
-            kept: kept.len(),
-            added: kept.iter().map(|e| e.added.len()).sum(),
-            removed: kept.iter().map(|e| e.removed.len()).sum(),
-            conflicts: self.conflicts(),
-            first_us: self.first_us,
-            turn_us: self.turn_us,
+            let end = end.expect("two interrupts end every turn");
+            prop_assert_eq!(turn.question(), None);
+            prop_assert_eq!(end.exit == Exit::Done, end.message.is_none());
+            if end.exit == Exit::Done {
+                prop_assert!(end.kept > 0);
+            }
         }
     }
 }

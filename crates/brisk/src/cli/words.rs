@@ -1,7 +1,8 @@
 //! Sentences made of facts, shared by the live and the plain face. Pure.
 
+use crate::cli::outcome::Outcome;
 use crate::cli::style;
-use crate::cli::turn::{Outcome, Question};
+use crate::cli::turn::Question;
 use brisk_domain::{CancelReason, Lane, Reason, Route};
 
 /// `src/x.rs:10-32`; lines come 0-based with an exclusive end.
