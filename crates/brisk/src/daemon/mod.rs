@@ -1,7 +1,9 @@
 //! The daemon: one process a person, which keeps model, sessions and repositories warm. It starts by itself on
-//! first use and goes when idle. `server` accepts, `client` speaks the protocol, `actor` owns a session.
+//! first use and goes when idle. `server` and `websocket` accept, `client` speaks the protocol, `actor` owns a
+//! session.
 
 mod actor;
+mod admission;
 mod client;
 mod gather;
 mod hub;
@@ -10,6 +12,7 @@ mod mailbox;
 mod models;
 mod repository;
 mod server;
+mod websocket;
 
 pub use server::{DaemonError, run};
 

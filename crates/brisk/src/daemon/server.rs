@@ -4,6 +4,7 @@ use super::client::{Client, Outlet};
 use super::hub::Hub;
 use super::log::Log;
 use super::models::Models;
+use super::websocket::Door;
 use super::{note, now};
 use crate::config::{Config, ConfigError};
 use crate::home::{Home, HomeError};
@@ -71,6 +72,11 @@ pub fn run(home: Home) -> Result<(), DaemonError> {
             Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
             Ok(()) | Err(_) => {}
         }
+        // Before the socket, for which whoever starts a daemon waits: then both doors are there.
+        let door = Door::open(&hub).await;
+        if let Err(e) = &door {
+            note(&format!("no WebSocket door: {e}"));
+        }
         let listener = UnixListener::bind(&socket)?;
         std::fs::set_permissions(&socket, std::fs::Permissions::from_mode(0o600))?;
         note(&format!(
@@ -79,6 +85,7 @@ pub fn run(home: Home) -> Result<(), DaemonError> {
             std::process::id()
         ));
         serve(&hub, &listener, Duration::from_secs(config.daemon.idle_s)).await?;
+        drop(door);
         let _ = std::fs::remove_file(&socket);
         hub.end_sessions().await;
         Ok(())

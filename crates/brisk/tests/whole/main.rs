@@ -1,6 +1,14 @@
 //! The whole product: the real binary, the daemon that it starts, and a fake model server behind gates.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::wildcard_enum_match_arm,
+    reason = "helpers of tests, which read on to what they wait for"
+)]
+
 mod edits;
 mod house;
 mod refusals;
 mod sessions;
+mod websocket;
