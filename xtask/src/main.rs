@@ -1,6 +1,7 @@
 //! The project's chores, run as `cargo xtask CHORE`.
 
 mod evals;
+mod metrics;
 mod tidy;
 
 use anyhow::Context;
@@ -19,12 +20,17 @@ enum Chore {
     ///
     /// Grading runs code that a model wrote, and nothing confines it: use a machine where that is fine.
     Evals(evals::Options),
+    /// Measure the built product against the table of speed and memory
+    ///
+    /// Needs `cargo build --release -p brisk` and `cargo build --release -p brisk-testkit --bins`.
+    Metrics(metrics::Options),
 }
 
 fn main() -> ExitCode {
     let outcome = match Chore::parse() {
         Chore::Tidy => run_tidy(),
         Chore::Evals(options) => evals::run(options),
+        Chore::Metrics(options) => metrics::run(options),
     };
     match outcome {
         Ok(code) => code,

@@ -1,0 +1,178 @@
+//! The product in a home of its own, a repository made for it, and a fake model that answers.
+
+use super::client::Client;
+use super::fake::Fake;
+use anyhow::{Context, bail};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use tempfile::TempDir;
+
+/// What is measured.
+#[derive(Debug, Clone)]
+pub(super) struct Programs {
+    /// The release binary of the product.
+    pub(super) brisk: PathBuf,
+    /// The fake model.
+    pub(super) fake: PathBuf,
+}
+
+/// A file of the repository, and what the fake makes of its function `subtotal`.
+pub(super) const FILE: &str = "shop.py";
+/// The file before.
+pub(super) const BEFORE: &str = "def subtotal(items):\n    total = 0\n    for item in items:\n        total += item[\"price\"]\n    return total\n\n\ndef names(items):\n    return [item[\"name\"] for item in items]\n";
+/// The function up to its changed line, that line, and what follows.
+pub(super) const ANSWER: [&str; 3] = [
+    "def subtotal(items):\n    total = 0\n    for item in items:\n",
+    "        total += item[\"price\"] * item[\"quantity\"]\n",
+    "    return total\n",
+];
+/// What names the function.
+pub(super) const TARGET: &str = "shop.py:subtotal";
+/// What is asked of it.
+pub(super) const REQUEST: &str = "multiply by the quantity";
+
+/// The file after the edit.
+pub(super) fn after() -> String {
+    BEFORE.replace("item[\"price\"]\n", "item[\"price\"] * item[\"quantity\"]\n")
+}
+
+/// A home, a repository, a fake model; the daemon and the fake end when this is dropped.
+#[derive(Debug)]
+pub(super) struct House {
+    brisk: PathBuf,
+    home: TempDir,
+    repo: TempDir,
+    pub(super) fake: Fake,
+}
+
+impl House {
+    /// `acts` is what the fake answers, `files` what the repository holds.
+    pub(super) fn new(programs: &Programs, acts: &Value, files: &[(&str, &str)]) -> anyhow::Result<House> {
+        // The socket lies in here, and its path must be short.
+        let home = tempfile::Builder::new().prefix("bm").tempdir()?;
+        let fake = Fake::start(&programs.fake, &home.path().join("script.json"), acts)?;
+        let repo = repository(files)?;
+        let house = House {
+            brisk: programs.brisk.clone(),
+            home,
+            repo,
+            fake,
+        };
+        house.configure(&house.fake.url, "region")?;
+        Ok(house)
+    }
+
+    /// The house of most measurements.
+    pub(super) fn shop(programs: &Programs, acts: &Value) -> anyhow::Result<House> {
+        House::new(programs, acts, &[(FILE, BEFORE)])
+    }
+
+    /// Writes the configuration; the daemon reads it when it starts.
+    pub(super) fn configure(&self, url: &str, format: &str) -> anyhow::Result<()> {
+        // Should this program be killed, its daemon goes by itself after a minute.
+        let config = format!(
+            "[models.fake]\nbase_url = \"{url}/v1\"\nmodel = \"fake\"\nformat = \"{format}\"\nprefill = true\n\n\
+             [daemon]\nidle_s = 60\n"
+        );
+        Ok(std::fs::write(self.home.path().join("config.toml"), config)?)
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        self.repo.path()
+    }
+
+    pub(super) fn socket(&self) -> PathBuf {
+        self.home.path().join("run/daemon.sock")
+    }
+
+    pub(super) fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(&self.brisk);
+        command
+            .args(args)
+            .current_dir(self.repo.path())
+            .env("BRISK_HOME", self.home.path())
+            .env_remove("BRISK_MODEL")
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a command to its end; it must end well. Gives what it wrote.
+    pub(super) fn run(&self, args: &[&str]) -> anyhow::Result<String> {
+        let out = self.command(args).output()?;
+        if !out.status.success() {
+            let said = String::from_utf8_lossy(&out.stderr);
+            bail!(
+                "`brisk {}` ended with {}: {}",
+                args.join(" "),
+                out.status,
+                said.trim()
+            );
+        }
+        Ok(String::from_utf8_lossy(&out.stdout).into_owned())
+    }
+
+    /// A client of the daemon, which is started if it does not run.
+    pub(super) fn client(&self) -> anyhow::Result<Client> {
+        self.run(&["daemon", "start"])?;
+        Client::connect(&self.socket())
+    }
+
+    /// The daemon about itself.
+    pub(super) fn daemon(&self) -> anyhow::Result<Value> {
+        Ok(serde_json::from_str(&self.run(&["daemon", "status", "--json"])?)?)
+    }
+
+    pub(super) fn file(&self) -> anyhow::Result<String> {
+        std::fs::read_to_string(self.repo.path().join(FILE)).context(FILE)
+    }
+
+    /// Puts the file back, as its person would.
+    pub(super) fn reset(&self) -> anyhow::Result<()> {
+        Ok(std::fs::write(self.repo.path().join(FILE), BEFORE)?)
+    }
+
+    /// Every path below the repository's root, git's own included.
+    pub(super) fn paths(&self) -> anyhow::Result<BTreeSet<PathBuf>> {
+        let mut found = BTreeSet::new();
+        let mut folders = vec![self.repo.path().to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(&folder)? {
+                let entry = entry?;
+                if entry.file_type()?.is_dir() {
+                    folders.push(entry.path());
+                }
+                found.insert(entry.path());
+            }
+        }
+        Ok(found)
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        // None running is as good.
+        drop(self.command(&["daemon", "stop"]).output());
+    }
+}
+
+/// A git repository, whatever the person's own git is told to do.
+fn repository(files: &[(&str, &str)]) -> anyhow::Result<TempDir> {
+    let root = tempfile::Builder::new().prefix("bm-repo-").tempdir()?;
+    let status = Command::new("git")
+        .args(["init", "-q", "--template="])
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env("GIT_CONFIG_SYSTEM", "/dev/null")
+        .current_dir(root.path())
+        .status()
+        .context("git")?;
+    if !status.success() {
+        bail!("git init ended with {status}");
+    }
+    for (path, text) in files {
+        std::fs::write(root.path().join(path), text)?;
+    }
+    Ok(root)
+}

@@ -1,0 +1,203 @@
+//! The figures that Brisk wants to reach, measured from outside: the release binary, a fake model as a process of
+//! its own, one clock. Each figure is told with what is wanted of it, and the machine with all of them.
+
+mod client;
+mod engine;
+mod fake;
+mod figure;
+mod house;
+mod lines;
+mod machine;
+mod start;
+mod stats;
+mod stop;
+mod stream;
+mod torn;
+
+use anyhow::{Context, bail};
+use clap::ValueEnum;
+use figure::{Figure, Outcome, Part};
+use house::Programs;
+use machine::Machine;
+use stats::Series;
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Options of `cargo xtask metrics`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Fewer runs, and no bench that must be built
+    #[arg(long)]
+    quick: bool,
+    /// The built product [default: target/release/brisk]
+    #[arg(long, value_name = "PATH")]
+    binary: Option<PathBuf>,
+    /// The built fake model [default: target/release/brisk-fake-model]
+    #[arg(long, value_name = "PATH")]
+    fake: Option<PathBuf>,
+    /// One object a line
+    #[arg(long)]
+    json: bool,
+    /// Only this figure; may be given several times
+    #[arg(long, value_name = "NAME")]
+    only: Vec<Name>,
+    /// Also write the whole table to this file, as Markdown
+    #[arg(long, value_name = "FILE", conflicts_with = "only")]
+    write: Option<PathBuf>,
+    /// GGUF file for the figures of the embedded model
+    #[arg(long, value_name = "FILE", env = "BRISK_MODEL")]
+    model: Option<OsString>,
+    /// Number that the random moments come from
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+}
+
+/// The figures, in the order of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Name {
+    /// Start of `brisk edit` to the request at the model.
+    Start,
+    /// Prompt at the daemon to the request at the model.
+    Prompt,
+    /// Chunk at the provider to the event at the client.
+    Chunk,
+    /// A hunk's first changed line until it is visible.
+    Line,
+    /// Key to silence, key to model stopped.
+    Stop,
+    /// Torn, temporary or locked files.
+    Files,
+    /// Parser, locator, minimiser.
+    Patch,
+    /// Tokens of the prompt beside the file.
+    Overhead,
+    /// The embedded model's speed.
+    Embedded,
+    /// Pass rate, invalid edits, churn.
+    Evals,
+    /// Memory of the daemon, size of the binary.
+    Memory,
+}
+
+impl Name {
+    fn what(self) -> &'static str {
+        match self {
+            Name::Start => "warm daemon: process start of `brisk edit` to the request at the model",
+            Name::Prompt => "prompt arriving at the daemon to the request at the model",
+            Name::Chunk => "chunk at the provider to the event at the client",
+            Name::Line => "last byte of a hunk's first changed line to visible",
+            Name::Stop => "key to silence, and key to model stopped",
+            Name::Files => "torn, temporary or locked files after stops and kills",
+            Name::Patch => "streaming parser, locator, minimiser on a 1 MB file",
+            Name::Overhead => "prompt overhead of the fast lane",
+            Name::Embedded => "embedded model: drafts, first token, stops",
+            Name::Evals => "embedded edits on the tasks: pass rate, invalid edits, churn",
+            Name::Memory => "memory of the daemon without a model, and the binary",
+        }
+    }
+}
+
+/// Values and how they came about.
+type Measured = anyhow::Result<(Vec<Part>, String)>;
+
+/// Measures and prints. Misses are printed and no failure; what cannot be measured is one.
+pub(crate) fn run(options: Options) -> anyhow::Result<ExitCode> {
+    let machine = Machine::here();
+    let release = crate::root()?.join("target/release");
+    let program = |given: &Option<PathBuf>, name: &str, package: &str| -> anyhow::Result<PathBuf> {
+        let path = match given {
+            Some(path) => std::path::absolute(path)?,
+            None => release.join(name),
+        };
+        if !path.is_file() {
+            bail!(
+                "{} is not there; build it with `cargo build --release -p {package}`",
+                path.display()
+            );
+        }
+        Ok(path)
+    };
+    let programs = Programs {
+        brisk: program(&options.binary, "brisk", "brisk")?,
+        fake: program(&options.fake, "brisk-fake-model", "brisk-testkit --bins")?,
+    };
+    let mut out = io::stdout().lock();
+    match options.json {
+        true => writeln!(out, "{}", machine.json())?,
+        false => writeln!(out, "{}\n", machine.text())?,
+    }
+    let mut random = fastrand::Rng::with_seed(options.seed);
+    let mut figures = Vec::new();
+    for name in Name::value_variants() {
+        if !options.only.is_empty() && !options.only.contains(name) {
+            continue;
+        }
+        let figure = Figure {
+            name: name
+                .to_possible_value()
+                .map_or_else(String::new, |v| v.get_name().to_owned()),
+            what: name.what(),
+            outcome: measure(*name, &programs, &options, &mut random)?,
+        };
+        match options.json {
+            true => writeln!(out, "{}", figure.json())?,
+            false => writeln!(out, "{}", figure.text())?,
+        }
+        out.flush()?;
+        figures.push(figure);
+    }
+    let failed = figures.iter().any(|f| matches!(f.outcome, Outcome::Failed(_)));
+    match &options.write {
+        // Messages name paths of this machine, and a page with holes would replace a whole one.
+        Some(path) if failed => bail!(
+            "{} is left as it is: a figure could not be measured",
+            path.display()
+        ),
+        Some(path) => std::fs::write(path, machine.page(&figures, options.quick))
+            .with_context(|| path.display().to_string())?,
+        None => {}
+    }
+    Ok(if failed {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+fn measure(
+    name: Name,
+    programs: &Programs,
+    options: &Options,
+    random: &mut fastrand::Rng,
+) -> anyhow::Result<Outcome> {
+    let quick = options.quick;
+    let skipped = |why: &str| Ok(Outcome::Skipped(why.to_owned()));
+    let measured = match name {
+        Name::Start => start::command(programs, quick),
+        Name::Prompt => start::prompt(programs, quick),
+        Name::Chunk => stream::chunks(programs, quick),
+        Name::Line => stream::first_line(programs, quick),
+        Name::Stop => stop::random(programs, quick, random),
+        Name::Files => torn::files(programs, quick, random),
+        Name::Patch if quick => return skipped("it is built first; leave --quick out"),
+        Name::Patch => engine::patch(&crate::root()?),
+        Name::Overhead => start::overhead(programs),
+        Name::Embedded => match &options.model {
+            None => return skipped("no model file; name one with --model or BRISK_MODEL"),
+            Some(model) => engine::embedded(&programs.brisk, model),
+        },
+        Name::Evals => return skipped("it takes a long time; run `cargo xtask evals`"),
+        Name::Memory => start::memory(programs),
+    };
+    Ok(match measured {
+        Ok((parts, how)) => Outcome::Measured { parts, how },
+        Err(error) => Outcome::Failed(format!("{error:#}")),
+    })
+}
+
+/// A series that has something in it.
+fn series(values: Vec<u64>) -> anyhow::Result<Series> {
+    Series::new(values).context("nothing was measured")
+}

@@ -1,0 +1,128 @@
+//! Stops at random moments: how long until nothing more comes, and until the model has stopped.
+
+use super::client::{Ask, Client, Deaf, turn};
+use super::fake::{answer, rate};
+use super::figure::{Part, Reach};
+use super::house::{House, Programs};
+use super::lines::now_us;
+use super::{Measured, series};
+use brisk_domain::{Event, Intent, SessionId, StopReason, TurnId};
+
+/// Lines of the function; every second one changes. Below the budget of a turn.
+const LINES: usize = 60;
+
+/// Tokens a second.
+const RATE: f64 = 1_000.0;
+
+fn function(changed: bool) -> String {
+    let body: String = (0..LINES)
+        .map(|n| match changed && n % 2 == 0 {
+            true => format!("    total += counted(\"k{n}\")\n"),
+            false => format!("    total += item[\"k{n}\"]\n"),
+        })
+        .collect();
+    format!("def sum_up(item):\n    total = 0\n{body}    return total\n")
+}
+
+/// What a number of stops came to.
+#[derive(Debug, Default)]
+struct Stops {
+    silence: Vec<u64>,
+    model: Vec<u64>,
+    /// Events of a turn that came after its end.
+    late: usize,
+    /// Turns that ended by themselves before the key was pressed.
+    missed: usize,
+}
+
+/// Key to silence, and key to model stopped; alone, and beside a client that never reads.
+pub(super) fn random(programs: &Programs, quick: bool, random: &mut fastrand::Rng) -> Measured {
+    let stops = if quick { 100 } else { 1_000 };
+    let (before, after) = (function(false), function(true));
+    let house = House::new(programs, &answer(&[rate(&after, RATE)]), &[("sum.py", &before)])?;
+    let mut parts = Vec::new();
+    let (mut late, mut missed) = (0, 0);
+    for beside in [false, true] {
+        let mut client = house.client()?;
+        let session = client.session(house.root())?;
+        let _deaf = beside
+            .then(|| Deaf::connect(&house.socket(), session))
+            .transpose()?;
+        let mut all = Stops::default();
+        for _ in 0..stops {
+            one(&house, &mut client, session, random, &mut all)?;
+        }
+        let wanted = [(50, Reach::AtMost(10.0)), (99, Reach::AtMost(50.0))];
+        let with = if beside { "beside a deaf client, " } else { "" };
+        let (silence, model) = (series(all.silence)?, series(all.model)?);
+        parts.extend(Part::times(&format!("{with}key to silence: "), &silence, &wanted));
+        parts.extend(Part::times(
+            &format!("{with}key to model stopped: "),
+            &model,
+            &wanted,
+        ));
+        late += all.late;
+        missed += all.missed;
+    }
+    parts.push(Part::none_of("events of a turn after its end", late));
+    let how = format!(
+        "{stops} stops each at random moments of a stream of {RATE} tok/s ({missed} came after its end and do not count); a deaf client \
+         subscribed and never reads"
+    );
+    Ok((parts, how))
+}
+
+fn one(
+    house: &House,
+    client: &mut Client,
+    session: SessionId,
+    random: &mut fastrand::Rng,
+    all: &mut Stops,
+) -> anyhow::Result<()> {
+    let ask = Ask {
+        text: "count them",
+        target: "sum.py:sum_up",
+        intent: Intent::Edit,
+        auto_keep: false,
+    };
+    let prompt = client.prompt(session, ask)?;
+    let (came, request) = house.fake.request()?;
+    // Most of the stream; its very end would be a turn that is over already.
+    let stream_us = function(true).len() as f64 / 4.0 / RATE * 1e6;
+    client.read_until(came.max(now_us()) + random.u64(0..(stream_us * 0.8) as u64))?;
+    let key = client.cancel(session)?;
+    let (before, ended) = client.ended()?;
+    client.answer(&prompt)?;
+    let gone = house.fake.over(request)?;
+    client.reject(session)?;
+    let this = turn(&ended.event);
+    let earlier = |other: Option<TurnId>| other.is_some() && other < this;
+    all.late += before.iter().filter(|came| earlier(turn(&came.event))).count();
+    let cancelled = matches!(
+        &ended.event,
+        Event::TurnEnded { settled, .. } if matches!(settled.stop, StopReason::Cancelled { .. })
+    );
+    match gone {
+        Some(gone) if cancelled => {
+            all.silence.push(ended.t_us.saturating_sub(key));
+            all.model.push(gone.saturating_sub(key));
+        }
+        Some(_) | None => all.missed += 1,
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_functions_differ_line_by_line() {
+        let (before, after) = (function(false), function(true));
+        let changed = before.lines().zip(after.lines()).filter(|(a, b)| a != b).count();
+        assert_eq!(
+            (changed, before.lines().count()),
+            (LINES / 2, after.lines().count())
+        );
+    }
+}
