@@ -5,7 +5,9 @@ use crate::place::{Kind, Place, indent_of};
 use crate::prompt::Rung;
 use brisk_domain::port::ModelEvent;
 use brisk_domain::{Candidate, EditFormat, EffectId, Event, HunkId, LineKind, Now, Route, TurnId};
-use brisk_patch::{Budget, Change, Hunk, LineSide, PatchStream, Spent, StreamEvent, Text, bare, repair_tail};
+use brisk_patch::{
+    Budget, Change, Hunk, LineSide, PatchStream, Spent, StreamEvent, Text, bare, is_noise, repair_tail,
+};
 use std::collections::BTreeMap;
 
 /// What a turn works on: fixed once the files are read.
@@ -336,8 +338,6 @@ impl Attempt {
         let mut open = self.open.take();
         for change in changes {
             let Some(change) = self.in_scope(change) else {
-                self.refusals
-                    .push("a change outside of the place was left out".into());
                 continue;
             };
             let id = open.take().unwrap_or_else(|| hunks.take());
@@ -365,7 +365,8 @@ impl Attempt {
             .all(|(path, text)| check::parses(path, text, all()).is_ok())
     }
 
-    /// A whole-file answer may change only the place that the turn is about; an insertion gets its blank lines.
+    /// A whole-file answer may change only the place that the turn is about; a rewrite that only moves blanks about
+    /// changes nothing; an insertion gets its blank lines.
     fn in_scope(&self, change: Change) -> Option<Change> {
         let Change::Modify { path, mut hunk } = change else {
             return Some(change);
@@ -374,10 +375,11 @@ impl Attempt {
             return Some(Change::Modify { path, hunk });
         }
         match self.work.place.kind {
+            Kind::Rewrite if is_noise(&hunk) => None,
             Kind::Rewrite => {
                 let span = &self.work.place.span;
                 let inside = hunk.at >= span.start && hunk.old_end() <= span.end;
-                (self.rung == Rung::Region || inside).then_some(Change::Modify { path, hunk })
+                (self.rung != Rung::WholeFile || inside).then_some(Change::Modify { path, hunk })
             }
             Kind::Insert { indent } => {
                 place_new_code(&mut hunk, &self.work.text(), indent);

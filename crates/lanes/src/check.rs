@@ -1,7 +1,7 @@
 //! The cheap check of a finished answer, before the person is told that it is done: does the file still parse, did
 //! anything change, did a symbol get lost. What fails goes one rung up the ladder.
 
-use brisk_patch::{Change, Language, Text, apply, outline, parses_as_well, vanished};
+use brisk_patch::{Change, Language, Symbol, Text, apply, outline, parses_as_well, vanished};
 
 /// Why an answer is not offered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +12,10 @@ pub(crate) enum Flaw {
     Syntax,
     /// Symbols that were there are gone.
     Dropped(Vec<String>),
+    /// The answer reached its bound.
+    Endless,
+    /// A symbol is there twice.
+    Doubled(String),
     /// So many lines at the end of the place are missing.
     Cut(usize),
     /// The changes do not fit on each other.
@@ -25,6 +29,8 @@ impl Flaw {
             Flaw::Unchanged => "the answer changes nothing".into(),
             Flaw::Syntax => "the answer would break the file's syntax".into(),
             Flaw::Dropped(names) => format!("the answer drops {}", names.join(", ")),
+            Flaw::Endless => "the answer did not end".into(),
+            Flaw::Doubled(name) => format!("the answer defines {name} a second time"),
             Flaw::Cut(1) => "the answer leaves out the last line of the place".into(),
             Flaw::Cut(lines) => format!("the answer leaves out the last {lines} lines of the place"),
             Flaw::Torn(why) => format!("the answer does not fit together: {why}"),
@@ -92,11 +98,24 @@ pub(crate) fn judge(path: &str, base: &Text, changes: &[Change], request: &str) 
         outline(language, &base.joined()),
         outline(language, &result.joined()),
     );
-    let gone = vanished(&before, &now);
-    // A renamed symbol takes the place of one that went: only a shrinking count is a loss.
-    if gone.is_empty() || excused(request) || now.len() >= before.len() {
-        Ok(())
-    } else {
-        Err(Flaw::Dropped(gone))
+    if excused(request) {
+        return Ok(());
     }
+    let gone = vanished(&before, &now);
+    if !gone.is_empty() {
+        return Err(Flaw::Dropped(gone));
+    }
+    match doubled(&before, &now) {
+        Some(name) => Err(Flaw::Doubled(name)),
+        None => Ok(()),
+    }
+}
+
+/// A name that is defined more often than before: the answer repeats what is elsewhere in the file.
+fn doubled(before: &[Symbol], now: &[Symbol]) -> Option<String> {
+    let count =
+        |symbols: &[Symbol], s: &Symbol| symbols.iter().filter(|o| o.qualified() == s.qualified()).count();
+    now.iter()
+        .find(|s| count(now, s) > count(before, s).max(1))
+        .map(Symbol::qualified)
 }

@@ -23,6 +23,8 @@ pub(crate) struct Carried {
 pub(crate) enum Rung {
     /// The region alone.
     Region,
+    /// The region once more, with the words that the last answer changed nothing.
+    Again,
     /// The whole file, when the region's answer failed its check.
     WholeFile,
 }
@@ -30,6 +32,9 @@ pub(crate) enum Rung {
 const REWRITE: &str = "You are a precise code editor. You are given one part of a file and a request. \
 Write that part again, complete, with the request done: every line of it, in order, unchanged lines exactly as they are. \
 Change only what the request needs. Keep names, comments, style and indentation. No explanation.";
+
+const AGAIN: &str = "Your last answer was the same text, unchanged. That is wrong: find the line that the request is about \
+and write it differently.\n";
 
 const INSERT: &str = "You are a precise code editor. You are given a file and a request for new code. \
 Write only the new code, complete, in the style of the file. Do not repeat code that is there. No explanation.";
@@ -162,6 +167,9 @@ pub(crate) fn region(ask: &Ask<'_>, path: &str, text: &Text, place: &Place, rung
             ));
             carried(ask.earlier, &mut user);
             user.push_str(&format!("Request: {}\n", ask.request));
+            if rung == Rung::Again {
+                user.push_str(AGAIN);
+            }
             (REWRITE, Some(part.clone()))
         }
         Kind::Insert { .. } => {

@@ -26,7 +26,7 @@ mod text;
 pub use budget::{Budget, OverBudget, Spent};
 pub use hunk::{ApplyError, Change, Hunk, apply, invert, map_line};
 pub use locate::{Indent, Index, Located, locate};
-pub use minimise::{minimise, without_noise};
+pub use minimise::{is_noise, minimise, without_noise};
 pub use rebase::{Conflict, rebase};
 pub use region::RegionOutcome;
 pub use repair::repair_tail;

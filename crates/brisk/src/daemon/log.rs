@@ -114,6 +114,9 @@ fn write(store: &mut EventLog, inbox: &Receiver<Job>) {
                 }
             }
         }
-        flushes.into_iter().for_each(|done| drop(done.send(())));
+        for done in flushes {
+            // A failed send means that whoever waited has gone.
+            let _ = done.send(());
+        }
     }
 }

@@ -1,0 +1,111 @@
+//! Hunks between their birth and the disk: chosen, written, taken back.
+
+use super::{Phase, Session, changed};
+use crate::attempt::ready_event;
+use crate::io::{Effect, Wrote};
+use brisk_domain::{EffectId, Event, Failure, HunkId, HunkSelector, HunkState, TurnId};
+use std::collections::BTreeMap;
+
+impl Session {
+    pub(super) fn withdraw(&mut self, turn: TurnId, why: &str, out: &mut Vec<Effect>) {
+        let ids: Vec<HunkId> = self
+            .offered
+            .iter()
+            .filter(|(_, o)| o.turn == turn && o.writing.is_none())
+            .map(|(id, _)| *id)
+            .collect();
+        for id in ids {
+            self.offered.remove(&id);
+            out.push(changed(id, HunkState::Withdrawn { why: why.to_owned() }));
+        }
+    }
+
+    pub(super) fn select(&self, which: &HunkSelector) -> Vec<HunkId> {
+        let free = |id: &HunkId| self.offered.get(id).is_some_and(|o| o.writing.is_none());
+        match which {
+            HunkSelector::All => self.offered.keys().copied().filter(|id| free(id)).collect(),
+            HunkSelector::Ids(ids) => ids.iter().copied().filter(|id| free(id)).collect(),
+        }
+    }
+
+    pub(super) fn keep(&mut self, which: &HunkSelector, out: &mut Vec<Effect>) -> Option<EffectId> {
+        let mut by_turn: BTreeMap<TurnId, Vec<HunkId>> = BTreeMap::new();
+        for id in self.select(which) {
+            if let Some(o) = self.offered.get(&id) {
+                by_turn.entry(o.turn).or_default().push(id);
+            }
+        }
+        let mut last = None;
+        for (turn, ids) in by_turn {
+            let effect = self.effects.take();
+            if let Some(current) = self.turn.as_mut().filter(|t| t.id == turn) {
+                current.kept = true;
+            }
+            let (mut changes, mut bases, mut note) = (Vec::new(), BTreeMap::new(), String::new());
+            for id in ids {
+                if let Some(o) = self.offered.get_mut(&id) {
+                    o.writing = Some(effect);
+                    bases
+                        .entry(o.change.path().to_owned())
+                        .or_insert_with(|| o.base.clone());
+                    note.clone_from(&o.note);
+                    changes.push((id, o.change.clone()));
+                }
+            }
+            out.push(Effect::Write {
+                id: effect,
+                turn,
+                note,
+                changes,
+                bases,
+            });
+            last = Some(effect);
+        }
+        last
+    }
+
+    pub(super) fn written(&mut self, effect: EffectId, result: Result<Wrote, String>, out: &mut Vec<Effect>) {
+        let ids: Vec<HunkId> = self
+            .offered
+            .iter()
+            .filter(|(_, o)| o.writing == Some(effect))
+            .map(|(id, _)| *id)
+            .collect();
+        let trouble = match result {
+            Ok(wrote) => {
+                for id in wrote.kept {
+                    self.offered.remove(&id);
+                    out.push(changed(id, HunkState::Kept));
+                }
+                for (id, why) in wrote.conflicted {
+                    self.offered.remove(&id);
+                    out.push(changed(id, HunkState::Conflicted { why }));
+                }
+                None
+            }
+            Err(why) => {
+                // Nothing reached the disk: the hunks are offered as before, so that nothing is lost.
+                for id in ids {
+                    if let Some(o) = self.offered.get_mut(&id) {
+                        o.writing = None;
+                        out.push(Effect::Emit(ready_event(o.turn, id, &o.change)));
+                    }
+                }
+                Some(why)
+            }
+        };
+        let keeping = self.turn.as_ref().and_then(|t| match &t.phase {
+            Phase::Keeping { effect: e, stop } if *e == effect => Some(stop.clone()),
+            Phase::Keeping { .. } | Phase::Gathering(_) | Phase::Generating(_) => None,
+        });
+        match (keeping, trouble) {
+            (Some(_), Some(why)) => self.fail(Failure::Write, why, out),
+            (Some(stop), None) => self.end(stop, out),
+            (None, Some(text)) => out.push(Effect::Emit(Event::Notice {
+                turn: self.turns,
+                text,
+            })),
+            (None, None) => {}
+        }
+    }
+}
