@@ -29,8 +29,6 @@ mod options;
 mod output;
 #[cfg(any(feature = "embedded", test))]
 mod pace;
-#[cfg(test)]
-mod probe;
 #[cfg(any(feature = "embedded", test))]
 mod prompt;
 #[cfg(feature = "embedded")]

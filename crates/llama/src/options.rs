@@ -33,7 +33,7 @@ impl Default for EngineOptions {
         Self {
             threads: None,
             context: 8192,
-            sequences: 3,
+            sequences: 2,
             flash_attention: FlashAttention::default(),
         }
     }

@@ -260,7 +260,7 @@ mod tests {
         let event = Event::Queued {
             text: "x".repeat(10_000),
         };
-        log.append(session, std::slice::from_ref(&event), 1).unwrap();
+        log.append(session, &[(1, event.clone())]).unwrap();
         // The nearest thing to a full disk that needs no disk: the file may not grow.
         let pages: i64 = log
             .db
@@ -269,13 +269,13 @@ mod tests {
         log.db
             .query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))
             .unwrap();
-        let error = log.append(session, &vec![event.clone(); 50], 2).unwrap_err();
+        let error = log.append(session, &vec![(2, event.clone()); 50]).unwrap_err();
         assert!(matches!(error, StoreError::DiskFull { .. }), "{error}");
         assert_eq!(log.last(session).unwrap(), Seq(1));
         log.db
             .query_row("PRAGMA max_page_count = 1000000", [], |_| Ok(()))
             .unwrap();
-        assert_eq!(log.append(session, &[event], 3).unwrap(), [Seq(2)]);
+        assert_eq!(log.append(session, &[(3, event)]).unwrap(), [Seq(2)]);
     }
 
     #[test]
@@ -296,7 +296,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut log = EventLog::open(dir.path()).unwrap();
         let session = log.create_session(Path::new("/r")).unwrap();
-        log.append(session, &[Event::Queued { text: "a".into() }], 1)
+        log.append(session, &[(1, Event::Queued { text: "a".into() })])
             .unwrap();
         log.db
             .execute("UPDATE events SET body = '{\"event\":\"from_the_future\"}'", [])

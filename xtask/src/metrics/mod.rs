@@ -2,6 +2,7 @@
 //! its own, one clock. Each figure is told with what is wanted of it, and the machine with all of them.
 
 mod client;
+mod direct;
 mod engine;
 mod fake;
 mod figure;
@@ -18,7 +19,7 @@ use anyhow::{Context, bail};
 use clap::ValueEnum;
 use figure::{Figure, Outcome, Part};
 use house::Programs;
-use machine::Machine;
+use machine::{Machine, waited_us};
 use stats::Series;
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -174,6 +175,7 @@ fn measure(
 ) -> anyhow::Result<Outcome> {
     let quick = options.quick;
     let skipped = |why: &str| Ok(Outcome::Skipped(why.to_owned()));
+    let (began, waited) = (lines::now_us(), waited_us());
     let measured = match name {
         Name::Start => start::command(programs, quick),
         Name::Prompt => start::prompt(programs, quick),
@@ -192,7 +194,14 @@ fn measure(
         Name::Memory => start::memory(programs),
     };
     Ok(match measured {
-        Ok((parts, how)) => Outcome::Measured { parts, how },
+        Ok((parts, how)) => {
+            let share = waited.zip(waited_us()).map(|(before, after)| {
+                let percent = 100 * (after - before) / (lines::now_us() - began).max(1);
+                format!("; meanwhile a process waited for a core {percent} % of the time")
+            });
+            let how = how + &share.unwrap_or_default();
+            Outcome::Measured { parts, how }
+        }
         Err(error) => Outcome::Failed(format!("{error:#}")),
     })
 }

@@ -1,6 +1,7 @@
 //! Stops at random moments: how long until nothing more comes, and until the model has stopped.
 
 use super::client::{Ask, Client, Deaf, turn};
+use super::direct;
 use super::fake::{answer, rate};
 use super::figure::{Part, Reach};
 use super::house::{House, Programs};
@@ -40,30 +41,40 @@ pub(super) fn random(programs: &Programs, quick: bool, random: &mut fastrand::Rn
     let stops = if quick { 100 } else { 1_000 };
     let (before, after) = (function(false), function(true));
     let house = House::new(programs, &answer(&[rate(&after, RATE)]), &[("sum.py", &before)])?;
+    let mut client = house.client()?;
+    let alone = client.session(house.root())?;
+    let mut beside = house.client()?;
+    let crowded = beside.session(house.root())?;
+    let _deaf = Deaf::connect(&house.socket(), crowded)?;
+    let (mut without, mut with, mut control) = (Stops::default(), Stops::default(), Vec::new());
+    // In turn, so that all see the same machine.
+    for _ in 0..stops {
+        one(&house, &mut client, alone, random, &mut without)?;
+        one(&house, &mut beside, crowded, random, &mut with)?;
+        control.extend(direct::stop(&house.fake)?);
+    }
+    let (late, missed) = (without.late + with.late, without.missed + with.missed);
     let mut parts = Vec::new();
-    let (mut late, mut missed) = (0, 0);
-    for beside in [false, true] {
-        let mut client = house.client()?;
-        let session = client.session(house.root())?;
-        let _deaf = beside
-            .then(|| Deaf::connect(&house.socket(), session))
-            .transpose()?;
-        let mut all = Stops::default();
-        for _ in 0..stops {
-            one(&house, &mut client, session, random, &mut all)?;
-        }
+    for (label, all) in [("", without), ("beside a deaf client, ", with)] {
         let wanted = [(50, Reach::AtMost(10.0)), (99, Reach::AtMost(50.0))];
-        let with = if beside { "beside a deaf client, " } else { "" };
         let (silence, model) = (series(all.silence)?, series(all.model)?);
-        parts.extend(Part::times(&format!("{with}key to silence: "), &silence, &wanted));
         parts.extend(Part::times(
-            &format!("{with}key to model stopped: "),
+            &format!("{label}key to silence: "),
+            &silence,
+            &wanted,
+        ));
+        parts.extend(Part::times(
+            &format!("{label}key to model stopped: "),
             &model,
             &wanted,
         ));
-        late += all.late;
-        missed += all.missed;
     }
+    let told = [(50, Reach::Told), (99, Reach::Told)];
+    parts.extend(Part::times(
+        "close to model stopped without Brisk between: ",
+        &series(control)?,
+        &told,
+    ));
     parts.push(Part::none_of("events of a turn after its end", late));
     let how = format!(
         "{stops} stops each at random moments of a stream of {RATE} tok/s ({missed} came after its end and do not count); a deaf client \

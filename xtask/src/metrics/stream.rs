@@ -1,6 +1,7 @@
 //! From the model to the person: how long a chunk and a changed line take.
 
 use super::client::{Ask, Client};
+use super::direct;
 use super::fake::{FRAME, answer, frames, rate, whole};
 use super::figure::{Part, Reach};
 use super::house::{ANSWER, House, Programs, REQUEST, TARGET};
@@ -31,13 +32,15 @@ pub(super) fn chunks(programs: &Programs, quick: bool) -> Measured {
         let house = House::shop(programs, &answer(&[rate(&text, per_s)]))?;
         let mut client = house.client()?;
         let session = client.session(house.root())?;
-        let (mut times, mut lost) = (Vec::new(), 0);
+        let (mut times, mut lost, mut control) = (Vec::new(), 0, Vec::new());
         for turn in 0..=turns {
             let (late, missing) = one(&house, &mut client, session, &text)?;
             // The first one opens the connection.
             if turn > 0 {
                 times.extend(late);
                 lost += missing;
+                // Turn by turn, so that both see the same machine.
+                control.extend(direct::chunks(&house.fake)?);
             }
         }
         let slow = per_s < 5_000.0;
@@ -48,7 +51,16 @@ pub(super) fn chunks(programs: &Programs, quick: bool) -> Measured {
             &series(times)?,
             &[(50, reach(0.2)), (99, reach(5.0))],
         ));
-        parts.push(Part::none_of(format!("{label}bytes lost or changed"), lost));
+        let label = format!("{per_s} tok/s without Brisk between: ");
+        parts.extend(Part::times(
+            &label,
+            &series(control)?,
+            &[(50, Reach::Told), (99, Reach::Told)],
+        ));
+        parts.push(Part::none_of(
+            format!("{per_s} tok/s: bytes lost or changed"),
+            lost,
+        ));
     }
     let how = format!(
         "answers of {TOKENS} chunks; from before the fake's write of a chunk to the read that brought its text"

@@ -320,16 +320,15 @@ impl Actor {
     }
 
     fn emit(&mut self, event: Event) {
-        match &event {
-            Event::TurnStarted { turn, .. } if !self.unborn.is_empty() => {
-                self.turns.insert(*turn, self.unborn.remove(0));
-            }
-            Event::TurnEnded { turn, settled } => {
-                if let Some(over) = self.turns.remove(turn) {
-                    let _ = over.send(settled.stop.clone());
-                }
-            }
-            _ => {}
+        if let Event::TurnStarted { turn, .. } = &event
+            && !self.unborn.is_empty()
+        {
+            self.turns.insert(*turn, self.unborn.remove(0));
+        }
+        if let Event::TurnEnded { turn, settled } = &event
+            && let Some(over) = self.turns.remove(turn)
+        {
+            let _ = over.send(settled.stop.clone());
         }
         self.seq += 1;
         let envelope = Envelope {
