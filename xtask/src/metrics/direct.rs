@@ -7,9 +7,21 @@ use anyhow::Context;
 use std::io::Write;
 use std::net::{Shutdown, TcpStream};
 
+/// From before the write of a request to the fake's note of it, microseconds; its answer is read to the end.
+pub(super) fn request(fake: &Fake) -> anyhow::Result<u64> {
+    let (sent, stream, lines) = ask(fake)?;
+    let (came, _) = fake.request()?;
+    while lines
+        .next(super::fake::LIMIT)?
+        .is_some_and(|(_, line)| line != "data: [DONE]")
+    {}
+    drop(stream);
+    Ok(came.saturating_sub(sent))
+}
+
 /// How late each frame of one answer was, microseconds.
 pub(super) fn chunks(fake: &Fake) -> anyhow::Result<Vec<u64>> {
-    let (stream, lines) = ask(fake)?;
+    let (_, stream, lines) = ask(fake)?;
     let (_, request) = fake.request()?;
     let sent = fake.chunks(request)?;
     let mut late = Vec::new();
@@ -31,7 +43,7 @@ pub(super) fn chunks(fake: &Fake) -> anyhow::Result<Vec<u64>> {
 
 /// From the close of a connection in the middle of an answer to the fake's note of it, microseconds.
 pub(super) fn stop(fake: &Fake) -> anyhow::Result<Option<u64>> {
-    let (stream, lines) = ask(fake)?;
+    let (_, stream, lines) = ask(fake)?;
     let (_, request) = fake.request()?;
     lines.next(super::fake::LIMIT)?;
     let key = now_us();
@@ -39,12 +51,14 @@ pub(super) fn stop(fake: &Fake) -> anyhow::Result<Option<u64>> {
     Ok(fake.over(request)?.map(|gone| gone.saturating_sub(key)))
 }
 
-fn ask(fake: &Fake) -> anyhow::Result<(TcpStream, Lines)> {
+/// Asks the fake; when, and where its answer comes.
+fn ask(fake: &Fake) -> anyhow::Result<(u64, TcpStream, Lines)> {
     let address = fake.url.strip_prefix("http://").context("an address")?;
     let mut stream = TcpStream::connect(address)?;
     stream.set_nodelay(true)?;
     let lines = Lines::of(stream.try_clone()?);
     let head = "POST /v1/chat/completions HTTP/1.1\r\nhost: fake\r\ncontent-length: 2\r\n\r\n{}";
+    let t_us = now_us();
     stream.write_all(head.as_bytes())?;
-    Ok((stream, lines))
+    Ok((t_us, stream, lines))
 }

@@ -1,6 +1,7 @@
 //! From the person to the model: the start of a command, a prompt, and what a request carries beside the file.
 
 use super::client::Ask;
+use super::direct;
 use super::fake::{answer, whole};
 use super::figure::{Part, Reach, Unit};
 use super::house::{ANSWER, BEFORE, House, Programs, REQUEST, TARGET};
@@ -23,7 +24,7 @@ const UNDECIDED: i32 = 11;
 pub(super) fn command(programs: &Programs, quick: bool) -> Measured {
     let runs = if quick { 100 } else { 200 };
     let house = House::shop(programs, &answer(&[whole(&ANSWER.concat())]))?;
-    let (mut request, mut end) = (Vec::new(), Vec::new());
+    let (mut request, mut end, mut control) = (Vec::new(), Vec::new(), Vec::new());
     for run in 0..WARM + runs {
         let mut edit = house.command(&["edit", "--json", REQUEST, TARGET]);
         edit.stdout(Stdio::null()).stderr(Stdio::null());
@@ -38,6 +39,9 @@ pub(super) fn command(programs: &Programs, quick: bool) -> Measured {
         if run >= WARM {
             request.push(came - began);
             end.push(ended - began);
+            let began = now_us();
+            house.run(&["--version"])?;
+            control.push(now_us() - began);
         }
     }
     let mut parts = Part::times(
@@ -50,6 +54,8 @@ pub(super) fn command(programs: &Programs, quick: bool) -> Measured {
         &series(end)?,
         &[(50, Reach::Told)],
     ));
+    let told = [(50, Reach::Told), (99, Reach::Told)];
+    parts.extend(Part::times("`brisk --version` alone: ", &series(control)?, &told));
     Ok((parts, format!("{runs} runs of the process, one after the other")))
 }
 
@@ -59,7 +65,7 @@ pub(super) fn prompt(programs: &Programs, quick: bool) -> Measured {
     let house = House::shop(programs, &answer(&[whole(&ANSWER.concat())]))?;
     let mut client = house.client()?;
     let session = client.session(house.root())?;
-    let mut times = Vec::new();
+    let (mut times, mut control) = (Vec::new(), Vec::new());
     for run in 0..WARM + runs {
         let ask = Ask {
             text: REQUEST,
@@ -74,10 +80,13 @@ pub(super) fn prompt(programs: &Programs, quick: bool) -> Measured {
         client.reject(session)?;
         if run >= WARM {
             times.push(came - sent.t_us);
+            control.push(direct::request(&house.fake)?);
         }
     }
     let wanted = [(50, Reach::AtMost(1.0)), (99, Reach::AtMost(5.0))];
-    let parts = Part::times("", &series(times)?, &wanted);
+    let mut parts = Part::times("", &series(times)?, &wanted);
+    let told = [(50, Reach::Told), (99, Reach::Told)];
+    parts.extend(Part::times("without Brisk between: ", &series(control)?, &told));
     let how = format!("{runs} prompts with a file and a symbol on a raw connection, from before the write");
     Ok((parts, how))
 }
