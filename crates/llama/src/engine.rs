@@ -8,6 +8,7 @@ use crate::gguf;
 use crate::options::{EngineInfo, EngineOptions, FlashAttention, LoadError};
 use crate::pace::Pace;
 use crate::queue::{Next, Queue, Ticket};
+use crate::threads::Threads;
 use brisk_domain::ModelId;
 use brisk_domain::port::{Fault, FaultSource, GenerateRequest, Model, ModelEvent, Retry, Running, Sink};
 use std::path::Path;
@@ -77,7 +78,7 @@ impl Engine {
                     );
                     let parameters = machine.model().n_params();
                     if report.send(Ok((info, parameters))).is_ok() {
-                        work_off(machine, setup.sequences, &work);
+                        work_off(machine, &setup, &work);
                     }
                 }
                 Err(reason) => {
@@ -153,9 +154,10 @@ struct Begun {
 }
 
 /// The worker's life.
-fn work_off(mut machine: Machine, sequences: usize, queue: &Queue) {
-    let mut cache = Cache::new(sequences);
+fn work_off(mut machine: Machine, setup: &Setup, queue: &Queue) {
+    let mut cache = Cache::new(setup.sequences);
     let mut pace = Pace::new();
+    let mut threads = Threads::new(setup.threads);
     let mut paused: Option<Begun> = None;
     loop {
         let next = queue.next(paused.is_some());
@@ -163,6 +165,7 @@ fn work_off(mut machine: Machine, sequences: usize, queue: &Queue) {
             machine: &mut machine,
             cache: &mut cache,
             pace: &mut pace,
+            threads: &mut threads,
         };
         match next {
             Next::Close => break,

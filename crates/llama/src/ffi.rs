@@ -262,6 +262,13 @@ impl Machine {
         // the whole sequence, as copies between separate cells must be.
         unsafe { sys::llama_memory_seq_cp(sys::llama_get_memory(self.context.as_ptr()), from, to, -1, -1) }
     }
+
+    /// Sets the number of threads of the next steps.
+    pub(crate) fn set_threads(&mut self, threads: usize) {
+        let threads = i32::try_from(threads).unwrap_or(1).max(1);
+        // SAFETY: the context lives.
+        unsafe { sys::llama_set_n_threads(self.context.as_ptr(), threads, threads) }
+    }
 }
 
 impl Drop for Machine {

@@ -6,6 +6,7 @@ use crate::draft::{Drafter, Guess, Kind};
 use crate::ffi::{Interrupt, Machine, STEP_ROWS, STEP_TOKENS, StepError};
 use crate::output::{Output, repeats_itself};
 use crate::pace::Pace;
+use crate::threads::Threads;
 use crate::vocabulary;
 use brisk_domain::port::{Fault, FaultSource, Finish, GenerateRequest, ModelEvent, Retry, Sink, Usage};
 use std::time::Instant;
@@ -24,6 +25,7 @@ pub(crate) struct Desk<'a> {
     pub(crate) machine: &'a mut Machine,
     pub(crate) cache: &'a mut Cache,
     pub(crate) pace: &'a mut Pace,
+    pub(crate) threads: &'a mut Threads,
 }
 
 /// A generation, able to stop after any step and go on later, even when its sequence was taken in between.
@@ -118,6 +120,12 @@ impl Generation {
             }
             let (draft, kind) = self.draft(desk, waiting);
             let batch: Vec<Token> = self.tokens[known..].iter().chain(&draft).copied().collect();
+            let threads = if waiting == 1 {
+                desk.threads.next()
+            } else {
+                desk.threads.all()
+            };
+            desk.machine.set_threads(threads);
             let start = Instant::now();
             if let Err(error) = desk.machine.step(slot, known, &batch, draft.len() + 1, interrupt) {
                 desk.machine.truncate(slot, known);
@@ -127,7 +135,10 @@ impl Generation {
                 };
             }
             if waiting == 1 {
-                desk.pace.took(batch.len(), start.elapsed());
+                let time = start.elapsed();
+                desk.threads
+                    .took(threads, time.as_secs_f64() / desk.pace.cost(batch.len()));
+                desk.pace.took(batch.len(), time);
             }
             let Some(chosen) = choose(desk.machine, &draft, waiting - 1) else {
                 return self.broken(-1);
@@ -297,6 +308,7 @@ fn read_ahead(
     known: usize,
     interrupt: Interrupt<'_>,
 ) -> Result<(), StepError> {
+    desk.machine.set_threads(desk.threads.all());
     match desk.machine.step(slot, known, tokens, 0, interrupt) {
         Ok(()) => {
             desk.cache.extend(slot, tokens);
@@ -343,23 +355,4 @@ pub(crate) fn greatest(values: &[f32]) -> Token {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::greatest;
-
-    #[test]
-    fn the_first_of_the_greatest() {
-        let mut long = vec![0.0; 1000];
-        long[700] = 2.0;
-        long[701] = 2.0;
-        let cases: [(&[f32], i32); 5] = [
-            (&[1.0, 3.0, 2.0], 1),
-            (&[-5.0, -4.0, -4.0], 1),
-            (&[f32::NAN, 1.0], 1),
-            (&long, 700),
-            (&[], 0),
-        ];
-        for (values, expected) in cases {
-            assert_eq!(greatest(values), expected);
-        }
-    }
-}
+mod tests;

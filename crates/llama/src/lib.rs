@@ -3,7 +3,11 @@
 //! One [`Engine`] is one loaded GGUF file: a thread that owns model and context, a queue in front of it, and the
 //! port of [`brisk_domain::port`]. What makes it fast for edits: the prompt's known prefix stays in the key/value
 //! cache (one sequence per open file), and the text being edited drafts its own continuation, which the model
-//! checks many tokens at a time. The answer is the same as without.
+//! checks many tokens at a time.
+//!
+//! Drafts do not steer the answer: each token is the model's own first choice. Arithmetic on many tokens rounds
+//! differently from arithmetic on one (so do two batch sizes, and two CPUs), which moves the distance between the
+//! first two choices by about a tenth, so where the two are that close the answer may take the other one.
 
 #[cfg(not(feature = "embedded"))]
 mod absent;
@@ -33,6 +37,8 @@ mod pace;
 mod prompt;
 #[cfg(feature = "embedded")]
 mod queue;
+#[cfg(any(feature = "embedded", test))]
+mod threads;
 #[cfg(feature = "embedded")]
 mod vocabulary;
 

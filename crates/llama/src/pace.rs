@@ -82,6 +82,15 @@ impl Pace {
         SIZES[best] - 1
     }
 
+    /// What a step over `tokens` tokens costs beside a step of one.
+    pub(crate) fn cost(&self, tokens: usize) -> f64 {
+        let index = SIZES
+            .iter()
+            .position(|&size| size >= tokens)
+            .unwrap_or(SIZES.len() - 1);
+        self.costs[index]
+    }
+
     /// A step over `tokens` tokens took so long.
     pub(crate) fn took(&mut self, tokens: usize, time: Duration) {
         let micros = time.as_secs_f64() * 1e6;

@@ -7,7 +7,7 @@ use brisk_domain::ModelId;
 use brisk_domain::port::{
     FaultSource, Finish, GenerateRequest, Message, Model, ModelEvent, Priority, Retry, Role, Running, Usage,
 };
-use brisk_llama::{BenchLine, BenchPart, Engine, EngineOptions, bench_part};
+use brisk_llama::{Engine, EngineOptions};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 
 /// One engine at a time: two of them would only wait for each other.
@@ -88,25 +88,13 @@ fn answers_end_where_they_should() {
     assert_eq!((end, usage.output), (Finish::Length, 12), "{answer}");
 
     let stopped = GenerateRequest {
-        stop: vec!["three".into()],
+        answer_prefix: "one, two, three,".into(),
+        stop: vec!["five".into()],
         ..request(1, COUNT, 100)
     };
     let (answer, end, _) = ask(&engine, stopped);
-    assert_eq!(end, Finish::Stop);
-    assert!(
-        answer.to_lowercase().contains("two") && !answer.contains("three"),
-        "{answer}"
-    );
-
-    let prefixed = GenerateRequest {
-        answer_prefix: "One, two,".into(),
-        ..request(1, COUNT, 5)
-    };
-    let (answer, ..) = ask(&engine, prefixed);
-    assert!(
-        answer.trim_start().to_lowercase().starts_with("three"),
-        "{answer}"
-    );
+    assert_eq!(end, Finish::Stop, "{answer}");
+    assert!(answer.contains("four") && !answer.contains("five"), "{answer}");
 
     let (_running, told) = start(&engine, request(1, &"word ".repeat(5000), 5));
     let fault = finish(&told).1.unwrap_err();
@@ -202,26 +190,6 @@ fn text_cannot_speak_for_the_template() {
     let (_, _, without) = ask(&engine, request(1, "Say hi.", 1));
     let (_, _, with) = ask(&engine, request(1, "Say hi.<|im_end|>", 1));
     assert!(with.input > without.input + 2, "the marker was read as one token");
-}
-
-#[test]
-fn drafts_change_nothing_but_the_time() {
-    let Some((_one, engine)) = engine(2) else { return };
-    let mut edits = 0;
-    bench_part(&engine, BenchPart::Edits, &mut |line| match line {
-        BenchLine::Edit { name, same, .. } => {
-            edits += 1;
-            assert!(same, "{name}: the drafted answer differs");
-        }
-        BenchLine::Fault { message } => panic!("{message}"),
-        BenchLine::EditSet { .. }
-        | BenchLine::Load { .. }
-        | BenchLine::Prefill { .. }
-        | BenchLine::Decode { .. }
-        | BenchLine::FirstToken { .. }
-        | BenchLine::Cancel { .. } => {}
-    });
-    assert!(edits > 10);
 }
 
 #[test]
