@@ -1,5 +1,5 @@
 # Two commands matter: `make try` and `make test`. Both install what is missing, and can be run again.
-.PHONY: try test setup build model lint fuzz-build bench evals metrics clean
+.PHONY: try test setup build model lint evals metrics clean
 
 CARGO ?= cargo
 
@@ -33,5 +33,9 @@ model: build ## Fetch the default model (1.1 GB, once, resumable, checksummed)
 evals: build ## Run the edit tasks through the product and print pass rate, invalid rate, churn
 	@$(CARGO) xtask evals
 
-clean:
+metrics: build ## Print every figure of speed and memory, with the machine named
+	@$(CARGO) build --release --locked --quiet --package brisk-testkit --bins
+	@$(CARGO) xtask metrics
+
+clean: ## Remove what was built
 	@$(CARGO) clean
