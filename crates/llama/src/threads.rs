@@ -43,13 +43,8 @@ impl Threads {
             return 1;
         }
         match self.seen {
-            [Some(all), Some(one)] if one < all => {
-                if self.steps.is_multiple_of(TRY_ALL) {
-                    self.all
-                } else {
-                    1
-                }
-            }
+            [Some(all), Some(one)] if one < all && !self.steps.is_multiple_of(TRY_ALL) => 1,
+            [Some(all), Some(one)] if one < all => self.all,
             [Some(_), Some(_)] if !self.steps.is_multiple_of(TRY_ONE) => self.all,
             [_, None] if self.steps < FIRST_TRY => self.all,
             _ => 1,
