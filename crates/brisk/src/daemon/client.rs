@@ -153,8 +153,8 @@ impl Client {
             ),
             method::DAEMON => self.answer(&id, Ok(self.status())),
             method::SHUTDOWN => {
-                self.answer(&id, Ok(()));
-                self.hub.leave.notify_one();
+                // The writer asks the daemon to go once this is out.
+                self.mailbox.farewell(result_line(&id, &()));
             }
             other => {
                 let message = format!("unknown method {other}");
@@ -442,10 +442,14 @@ async fn deliver(hub: Arc<Hub>, mailbox: Arc<Mailbox>, mut outlet: impl Outlet) 
                 for mail in &batch {
                     match mail {
                         Mail::Event(envelope) => text.push_str(&event_line(envelope)),
-                        Mail::Line(line) => text.push_str(line),
+                        Mail::Line(line) | Mail::Farewell(line) => text.push_str(line),
                     }
                 }
-                outlet.write(text).await
+                let written = outlet.write(text).await;
+                if batch.iter().any(|m| matches!(m, Mail::Farewell(_))) {
+                    hub.leave.notify_one();
+                }
+                written
             }
             Take::CatchUp { session, after } => {
                 mailbox.start_reading(session);

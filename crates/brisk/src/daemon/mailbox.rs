@@ -15,13 +15,15 @@ pub(crate) enum Mail {
     Event(Envelope),
     /// A ready line (an answer to a request).
     Line(String),
+    /// A ready line after which the daemon goes: it must be out first.
+    Farewell(String),
 }
 
 impl Mail {
     fn session(&self) -> Option<SessionId> {
         match self {
             Mail::Event(e) => Some(e.session_id),
-            Mail::Line(_) => None,
+            Mail::Line(_) | Mail::Farewell(_) => None,
         }
     }
 }
@@ -104,7 +106,7 @@ fn weight(mail: &Mail) -> usize {
     const FRAME: usize = 96;
     FRAME
         + match mail {
-            Mail::Line(line) => line.len(),
+            Mail::Line(line) | Mail::Farewell(line) => line.len(),
             Mail::Event(envelope) => match &envelope.event {
                 Event::HunkLine { text, .. } | Event::Prose { text, .. } | Event::Notice { text, .. } => {
                     text.len()
@@ -205,9 +207,18 @@ impl Mailbox {
 
     /// Puts an answer in. Never waits.
     pub(crate) fn line(&self, line: String) {
+        self.answer(Mail::Line(line));
+    }
+
+    /// Puts the last answer in.
+    pub(crate) fn farewell(&self, line: String) {
+        self.answer(Mail::Farewell(line));
+    }
+
+    fn answer(&self, mail: Mail) {
         let mut state = self.lock();
         if !state.closed {
-            state.queue.push_back(Mail::Line(line));
+            state.queue.push_back(mail);
         }
         drop(state);
         self.changed.notify_one();
@@ -245,7 +256,7 @@ impl Mailbox {
         }
         state.queue.retain(|m| match m {
             Mail::Event(e) => e.session_id != session || e.seq > seq,
-            Mail::Line(_) => true,
+            Mail::Line(_) | Mail::Farewell(_) => true,
         });
     }
 
