@@ -2,15 +2,19 @@
 //! Brisk's own needs as `_brisk/*` extension methods. Any ACP client works without the extensions.
 
 mod ext;
+mod greeting;
 mod rpc;
 
 pub use agent_client_protocol_schema::ProtocolVersion;
 pub use agent_client_protocol_schema::v1 as acp;
+/// The nouns that messages are made of, for clients that import this crate alone.
+pub use brisk_domain as domain;
 pub use ext::{
     BRISK_META, DaemonStatus, Decide, Decided, Envelope, HunkSet, LogEntry, LogReply, LogRequest, ModelState,
     ModelsReply, NoParams, Place, PromptExtras, RepoRequest, RepoStatus, Resume, Resumed, SessionRef, Steer,
     UndoReply, UndoRequest, UndoWhat, Warm, method,
 };
+pub use greeting::{greeting, knows_extensions};
 pub use rpc::{
     ErrorBody, ErrorCode, Incoming, MAX_LINE, Malformed, RequestId, error_line, notify_line, parse,
     request_line, result_line,

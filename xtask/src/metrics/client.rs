@@ -5,8 +5,8 @@ use super::lines::{Lines, now_us};
 use anyhow::{Context, anyhow, bail};
 use brisk_domain::{Event, Intent, SessionId, TurnId};
 use brisk_protocol::{
-    BRISK_META, Decide, Envelope, HunkSet, Incoming, PromptExtras, RequestId, Resume, method, notify_line,
-    parse, request_line,
+    BRISK_META, Decide, Envelope, HunkSet, Incoming, PromptExtras, RequestId, Resume, greeting, method,
+    notify_line, parse, request_line,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -62,7 +62,7 @@ impl Client {
             events: Vec::new(),
             answers: Vec::new(),
         };
-        client.call("initialize", &json!({"protocolVersion": 1}))?;
+        client.call("initialize", &greeting("xtask", ""))?;
         Ok(client)
     }
 
@@ -210,11 +210,7 @@ pub(super) struct Deaf {
 impl Deaf {
     pub(super) fn connect(socket: &Path, session_id: SessionId) -> anyhow::Result<Deaf> {
         let mut stream = UnixStream::connect(socket)?;
-        let hello = request_line(
-            &RequestId::Number(1),
-            "initialize",
-            &json!({"protocolVersion": 1}),
-        );
+        let hello = request_line(&RequestId::Number(1), "initialize", &greeting("xtask", ""));
         let resume = Resume { session_id, from: 1 };
         let resume = request_line(&RequestId::Number(2), method::RESUME, &resume);
         stream.write_all((hello + &resume).as_bytes())?;

@@ -4,10 +4,8 @@
 use crate::cli::link::Link;
 use crate::exit::{CliError, Exit};
 use crate::home::Home;
-use brisk_protocol::acp::{
-    Implementation, InitializeRequest, InitializeResponse, NewSessionRequest, NewSessionResponse,
-};
-use brisk_protocol::{DaemonStatus, NoParams, ProtocolVersion, method};
+use brisk_protocol::acp::{InitializeResponse, NewSessionRequest, NewSessionResponse};
+use brisk_protocol::{DaemonStatus, NoParams, greeting, method};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FlockOperation, flock, inotify};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
@@ -91,9 +89,7 @@ pub(crate) fn stop(mut link: Link) -> Result<(), CliError> {
 }
 
 fn hello_line(link: &mut Link) -> (i64, String) {
-    let greeting =
-        InitializeRequest::new(ProtocolVersion::V1).client_info(Implementation::new("brisk", VERSION));
-    link.request_line(acp_method::INITIALIZE, &greeting)
+    link.request_line(acp_method::INITIALIZE, &greeting("brisk", VERSION))
 }
 
 fn version(hello: InitializeResponse) -> String {

@@ -1,7 +1,9 @@
 //! A hermetic home, a repository, and a model that says what the test wants.
 
 use brisk_domain::{Event, Intent, SessionId};
-use brisk_protocol::{Envelope, Incoming, PromptExtras, RequestId, method, notify_line, parse, request_line};
+use brisk_protocol::{
+    Envelope, Incoming, PromptExtras, RequestId, greeting, method, notify_line, parse, request_line,
+};
 use brisk_testkit::{Act, FakeServer, Reply, fixture};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -221,7 +223,7 @@ impl Client {
             events: vec![],
             answers: vec![],
         };
-        client.ask("initialize", &json!({"protocolVersion": 1})).unwrap();
+        client.ask("initialize", &greeting("test", "")).unwrap();
         client
     }
 

@@ -3,7 +3,7 @@
 use crate::house::{House, REGION, SHOP};
 use brisk_domain::{Event, Intent};
 use brisk_protocol::{
-    Envelope, Incoming, MAX_LINE, PromptExtras, RequestId, method, notify_line, parse, request_line,
+    Envelope, Incoming, MAX_LINE, PromptExtras, RequestId, greeting, method, notify_line, parse, request_line,
 };
 use serde_json::{Value, json};
 use std::io::{Read, Write};
@@ -82,7 +82,7 @@ impl Door {
     /// Gets in with the token and greets.
     fn enter(&self) -> Socket {
         let (mut socket, _) = self.knock("/", &[("authorization", &self.bearer())]).unwrap();
-        socket.ask("initialize", &json!({"protocolVersion": 1})).unwrap();
+        socket.ask("initialize", &json!(greeting("test", ""))).unwrap();
         socket
     }
 }
@@ -220,7 +220,7 @@ fn a_browser_gives_the_token_as_a_subprotocol() {
     ];
     let (mut socket, response) = door.knock("/", &headers).unwrap();
     assert_eq!(response.headers()["sec-websocket-protocol"], "acp.v1");
-    let hello = socket.ask("initialize", &json!({"protocolVersion": 1})).unwrap();
+    let hello = socket.ask("initialize", &json!(greeting("test", ""))).unwrap();
     assert_eq!(hello["agentInfo"]["name"], "brisk");
 }
 
