@@ -22,6 +22,8 @@ pub mod method {
     pub const RESUME: &str = "_brisk/resume";
     /// Notification [`super::Warm`]: a file was opened; read it ahead.
     pub const WARM: &str = "_brisk/warm";
+    /// Notification [`crate::FeltRecord`]: what a turn felt like, once it is over.
+    pub const FELT: &str = "_brisk/felt";
     /// Request [`super::UndoRequest`] -> [`super::UndoReply`].
     pub const UNDO: &str = "_brisk/undo";
     /// Request [`super::RepoRequest`] -> [`super::UndoReply`].

@@ -2,6 +2,7 @@
 //! Brisk's own needs as `_brisk/*` extension methods. Any ACP client works without the extensions.
 
 mod ext;
+mod felt;
 mod greeting;
 mod rpc;
 
@@ -14,6 +15,7 @@ pub use ext::{
     ModelsReply, NoParams, Place, PromptExtras, RepoRequest, RepoStatus, Resume, Resumed, SessionRef, Steer,
     UndoReply, UndoRequest, UndoWhat, Warm, method,
 };
+pub use felt::{Backwards, ClientKind, Felt, FeltRecord, Stage, Stages, StopFelt, asks_for_tests};
 pub use greeting::{greeting, knows_extensions};
 pub use rpc::{
     ErrorBody, ErrorCode, Incoming, MAX_LINE, Malformed, RequestId, error_line, notify_line, parse,
