@@ -1,4 +1,4 @@
-//! What can go wrong with the log, for the person: what, where, and what to do next.
+//! What can go wrong with a database, for the person: what, where, and what to do next.
 
 use crate::log::Seq;
 use brisk_domain::SessionId;
@@ -6,18 +6,18 @@ use rusqlite::ErrorCode;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A failure of the event log. After any of them the log is as it was before the call.
+/// A failure of the event log or the felt store. After any of them the database is as it was before the call.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// No room for the transaction.
-    #[error("no space left for the event log {}; free some space there, nothing that was logged is lost", path.display())]
+    #[error("no space left for the database {}; free some space there, nothing that was written is lost", path.display())]
     DiskFull {
         /// The database file.
         path: PathBuf,
     },
     /// The file is damaged. The next [`EventLog::open`](crate::EventLog::open) sets it aside.
     #[error(
-        "the event log {} is damaged ({detail}); restart the daemon (`brisk daemon stop`): it sets the file aside, \
+        "the database {} is damaged ({detail}); restart the daemon (`brisk daemon stop`): it sets the file aside, \
          keeps it, and begins a new one",
         path.display()
     )]
@@ -29,7 +29,7 @@ pub enum StoreError {
     },
     /// The file was written by a later version of Brisk.
     #[error(
-        "the event log {} has format {found}, this version of Brisk knows up to {known}; use the later version, or \
+        "the database {} has format {found}, this version of Brisk knows up to {known}; use the later version, or \
          move the file away",
         path.display()
     )]
@@ -42,7 +42,7 @@ pub enum StoreError {
         known: i64,
     },
     /// Another process holds the write lock for longer than any transaction takes.
-    #[error("the event log {} is held by another process; see `brisk daemon status`, then try again", path.display())]
+    #[error("the database {} is held by another process; see `brisk daemon status`, then try again", path.display())]
     Busy {
         /// The database file.
         path: PathBuf,
@@ -64,7 +64,7 @@ pub enum StoreError {
         detail: String,
     },
     /// Folder or file could not be made, opened or moved.
-    #[error("the event log {} could not be used: {source}; see the rights on its folder", path.display())]
+    #[error("the database {} could not be used: {source}; see the rights on its folder", path.display())]
     Io {
         /// The file or folder.
         path: PathBuf,
@@ -72,7 +72,7 @@ pub enum StoreError {
         source: io::Error,
     },
     /// Everything else that SQLite says.
-    #[error("the event log {} could not be used: {source}", path.display())]
+    #[error("the database {} could not be used: {source}", path.display())]
     Sqlite {
         /// The database file.
         path: PathBuf,

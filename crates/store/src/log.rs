@@ -10,6 +10,29 @@ use std::fs::File;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
+/// The log's tables. `sessions.id` is never given twice (AUTOINCREMENT). Events lie in the order in which they are
+/// read, without a second index.
+const SCHEMA: open::Schema = open::Schema {
+    format: 1,
+    tables: "
+    CREATE TABLE sessions (
+        id       INTEGER PRIMARY KEY AUTOINCREMENT,
+        root     BLOB    NOT NULL,
+        title    TEXT    NOT NULL DEFAULT '',
+        made_us  INTEGER NOT NULL,
+        last_seq INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
+    CREATE TABLE events (
+        session INTEGER NOT NULL REFERENCES sessions(id),
+        seq     INTEGER NOT NULL,
+        at_us   INTEGER NOT NULL,
+        body    TEXT    NOT NULL,
+        PRIMARY KEY (session, seq)
+    ) STRICT, WITHOUT ROWID;
+",
+    after_loss: seed_ids,
+};
+
 /// The place of an event in its session: 1, 2, 3, ... without a gap. 0 stands for "nothing yet".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -58,12 +81,8 @@ impl EventLog {
     /// # Errors
     /// [`StoreError`] when the folder cannot be used, or the file comes from a later version.
     pub fn open(dir: &Path) -> Result<EventLog, StoreError> {
-        std::fs::create_dir_all(dir).map_err(|source| StoreError::Io {
-            path: dir.to_owned(),
-            source,
-        })?;
         let path = dir.join("events.db");
-        let opened = open::open(&path)?;
+        let opened = open::open(&path, &SCHEMA)?;
         Ok(EventLog {
             db: opened.db,
             path,
@@ -242,6 +261,23 @@ impl EventLog {
         }
         error
     }
+}
+
+/// Numbers of a lost log must not come again: a client may still hold one. Seconds since 1970 grow faster than sessions
+/// are made.
+fn seed_ids(db: &Connection) -> rusqlite::Result<()> {
+    let sessions: i64 = db.query_row(
+        "SELECT count(*) FROM sqlite_sequence WHERE name = 'sessions'",
+        [],
+        |row| row.get(0),
+    )?;
+    if sessions == 0 {
+        db.execute(
+            "INSERT INTO sqlite_sequence (name, seq) VALUES ('sessions', ?1)",
+            [open::wall_us() / 1_000_000],
+        )?;
+    }
+    Ok(())
 }
 
 fn key(session: SessionId) -> i64 {

@@ -8,8 +8,15 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// The form of the tables below. Raised with every change of them.
-const FORMAT: i64 = 1;
+/// What a database holds.
+pub(crate) struct Schema {
+    /// The form of the tables. Raised with every change of them.
+    pub(crate) format: i64,
+    /// Makes them.
+    pub(crate) tables: &'static str,
+    /// Called on the empty database that takes the place of a damaged one.
+    pub(crate) after_loss: fn(&Connection) -> rusqlite::Result<()>,
+}
 
 /// A database up to this size, bytes, is checked page by page at every start (some 10 ms); a larger one only after
 /// damage was met.
@@ -17,25 +24,6 @@ const ALWAYS_CHECKED: u64 = 16 << 20;
 
 /// How long a write waits for another process. Transactions take milliseconds.
 const BUSY: Duration = Duration::from_secs(5);
-
-/// `sessions.id` is never given twice (AUTOINCREMENT). Events lie in the order in which they are read, without a
-/// second index.
-const TABLES: &str = "
-    CREATE TABLE sessions (
-        id       INTEGER PRIMARY KEY AUTOINCREMENT,
-        root     BLOB    NOT NULL,
-        title    TEXT    NOT NULL DEFAULT '',
-        made_us  INTEGER NOT NULL,
-        last_seq INTEGER NOT NULL DEFAULT 0
-    ) STRICT;
-    CREATE TABLE events (
-        session INTEGER NOT NULL REFERENCES sessions(id),
-        seq     INTEGER NOT NULL,
-        at_us   INTEGER NOT NULL,
-        body    TEXT    NOT NULL,
-        PRIMARY KEY (session, seq)
-    ) STRICT, WITHOUT ROWID;
-";
 
 /// A damaged database that was moved away so that a new one could begin.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,10 +42,13 @@ pub(crate) struct Opened {
     pub(crate) in_use: File,
 }
 
-/// Opens `path`, making it if it is missing. Its folder must exist.
-pub(crate) fn open(path: &Path) -> Result<Opened, StoreError> {
+/// Opens `path`, making it and its folder if they are missing.
+pub(crate) fn open(path: &Path, schema: &Schema) -> Result<Opened, StoreError> {
+    if let Some(dir) = path.parent() {
+        std::fs::create_dir_all(dir).map_err(|source| io_error(dir, source))?;
+    }
     let in_use = shared_lock(path)?;
-    let why = match open_checked(path) {
+    let why = match open_checked(path, schema) {
         Ok(db) => {
             return Ok(Opened {
                 db,
@@ -71,10 +62,8 @@ pub(crate) fn open(path: &Path) -> Result<Opened, StoreError> {
     drop(in_use);
     let aside = set_aside(path, &why)?;
     let in_use = shared_lock(path)?;
-    let db = open_checked(path)?;
-    // Numbers of the lost log must not come again: a client may still hold one. Seconds since 1970 grow faster than
-    // sessions are made.
-    seed_ids(&db).map_err(|source| StoreError::of(path, source))?;
+    let db = open_checked(path, schema)?;
+    (schema.after_loss)(&db).map_err(|source| StoreError::of(path, source))?;
     Ok(Opened {
         db,
         set_aside: Some(SetAside { path: aside, why }),
@@ -94,7 +83,7 @@ pub(crate) fn wall_us() -> i64 {
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }
 
-fn open_checked(path: &Path) -> Result<Connection, StoreError> {
+fn open_checked(path: &Path, schema: &Schema) -> Result<Connection, StoreError> {
     let sort = |source| StoreError::of(path, source);
     // Made by us and not by SQLite, so that nobody else can read what the person says.
     OpenOptions::new()
@@ -120,17 +109,17 @@ fn open_checked(path: &Path) -> Result<Connection, StoreError> {
     let format: i64 = transaction
         .query_row("PRAGMA user_version", [], |row| row.get(0))
         .map_err(sort)?;
-    if format > FORMAT {
+    if format > schema.format {
         return Err(StoreError::TooNew {
             path: path.to_owned(),
             found: format,
-            known: FORMAT,
+            known: schema.format,
         });
     }
     if format == 0 {
-        transaction.execute_batch(TABLES).map_err(sort)?;
+        transaction.execute_batch(schema.tables).map_err(sort)?;
         transaction
-            .pragma_update(None, "user_version", FORMAT)
+            .pragma_update(None, "user_version", schema.format)
             .map_err(sort)?;
     }
     transaction.commit().map_err(sort)?;
@@ -197,21 +186,6 @@ fn set_aside(path: &Path, why: &str) -> Result<PathBuf, StoreError> {
     }
     let _ = std::fs::remove_file(beside(path, "suspect"));
     Ok(aside)
-}
-
-fn seed_ids(db: &Connection) -> rusqlite::Result<()> {
-    let sessions: i64 = db.query_row(
-        "SELECT count(*) FROM sqlite_sequence WHERE name = 'sessions'",
-        [],
-        |row| row.get(0),
-    )?;
-    if sessions == 0 {
-        db.execute(
-            "INSERT INTO sqlite_sequence (name, seq) VALUES ('sessions', ?1)",
-            [wall_us() / 1_000_000],
-        )?;
-    }
-    Ok(())
 }
 
 fn shared_lock(path: &Path) -> Result<File, StoreError> {
