@@ -57,6 +57,8 @@ pub(crate) enum Cmd {
     /// The process that keeps models warm; it starts by itself and goes when idle
     #[command(subcommand)]
     Daemon(DaemonCmd),
+    /// Be an ACP agent on standard input and output, for editors
+    Acp,
     /// Check everything that Brisk needs, with the next step for what is missing
     Doctor,
     /// Shell completions, to standard output
@@ -184,6 +186,7 @@ mod tests {
             "brisk undo --turn 12:1",
             "brisk model pull",
             "brisk daemon run",
+            "brisk acp",
             "brisk help exit-codes",
             "brisk completions zsh",
         ];

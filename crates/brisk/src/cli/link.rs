@@ -49,6 +49,12 @@ impl Link {
         })
     }
 
+    /// The socket itself, for a conversation of somebody else; whoever has asked before must have all answers.
+    pub(crate) fn into_stream(self) -> Result<UnixStream, CliError> {
+        self.stream.set_read_timeout(None).map_err(lost)?;
+        Ok(self.stream)
+    }
+
     /// A request's line and the id that its answer will have. Nothing is sent yet.
     pub(crate) fn request_line(&mut self, method: &str, params: &impl Serialize) -> (i64, String) {
         self.ids += 1;

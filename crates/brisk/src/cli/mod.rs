@@ -1,6 +1,7 @@
 //! The command line client: an ACP client of the daemon like any other. It has no runtime of its own; one thread
 //! polls socket, keys and signals.
 
+mod acp;
 mod args;
 mod bar;
 mod bench;
@@ -115,6 +116,7 @@ fn dispatch(context: &Context, command: Option<Cmd>) -> Result<Exit, CliError> {
         Some(Cmd::Status) => repo::status(context),
         Some(Cmd::Log { limit }) => repo::log(context, limit),
         Some(Cmd::Model(command)) => model::run(context, command),
+        Some(Cmd::Acp) => acp::run(context),
         Some(Cmd::Doctor) => doctor::run(context),
         Some(Cmd::Daemon(DaemonCmd::Start | DaemonCmd::Run)) => daemon::start(context),
         Some(Cmd::Daemon(DaemonCmd::Stop)) => daemon::stop(context),

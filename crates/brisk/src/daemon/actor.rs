@@ -1,6 +1,7 @@
 //! One session's task: it owns the reducer, carries out its effects, and gives each event its number. Control
 //! messages are read before anything a model says; clients are told through mailboxes and never waited for.
 
+use super::felt::{Desk, Moment, Watch};
 use super::gather;
 use super::hub::Hub;
 use super::log::Log;
@@ -22,10 +23,12 @@ pub(crate) enum Control {
     /// A command; the answer comes when its turn is over.
     Prompt {
         command: Command,
-        over: oneshot::Sender<StopReason>,
+        over: oneshot::Sender<Over>,
     },
     /// A command without an answer.
     Tell(Command),
+    /// The person does not let a turn grow beyond its budget: it ends, if it still runs.
+    GiveUp { turn: TurnId },
     /// Keep or reject; the answer comes when it is on disk.
     Decide {
         command: Command,
@@ -46,6 +49,14 @@ pub(crate) enum Control {
     Warm { path: String },
     /// The daemon is going; the answer comes when writes are done.
     Shutdown { done: oneshot::Sender<()> },
+}
+
+/// A turn that was prompted for is over.
+pub(crate) struct Over {
+    /// Why.
+    pub(crate) stop: StopReason,
+    /// Number of the event that says so.
+    pub(crate) seq: u64,
 }
 
 /// How to reach a session.
@@ -69,14 +80,17 @@ struct Actor {
     cwd: PathBuf,
     models: Arc<Models>,
     log: Log,
+    /// Sees what goes in and out, for the desk.
+    watch: Watch,
+    desk: Desk,
     seq: u64,
     reports: mpsc::UnboundedSender<Input>,
     running: BTreeMap<EffectId, Box<dyn Running>>,
     wakes: BTreeMap<EffectId, Now>,
     clients: Vec<Arc<Mailbox>>,
-    turns: BTreeMap<TurnId, oneshot::Sender<StopReason>>,
+    turns: BTreeMap<TurnId, oneshot::Sender<Over>>,
     /// Prompts whose turn has not begun, in order.
-    unborn: Vec<oneshot::Sender<StopReason>>,
+    unborn: Vec<oneshot::Sender<Over>>,
     decisions: Vec<Waiting>,
     writes: usize,
 }
@@ -89,6 +103,7 @@ pub(crate) fn start(
     repo: Arc<Repo>,
     models: Arc<Models>,
     log: Log,
+    desk: Desk,
 ) -> Handle {
     let (control, commands) = mpsc::unbounded_channel();
     let (reports, inbox) = mpsc::unbounded_channel();
@@ -99,6 +114,8 @@ pub(crate) fn start(
         cwd: cwd.clone(),
         models,
         log,
+        watch: Watch::new(id),
+        desk,
         seq,
         reports,
         running: BTreeMap::new(),
@@ -166,6 +183,13 @@ impl Actor {
                 self.feed(Input::Command(command));
             }
             Control::Tell(command) => self.feed(Input::Command(command)),
+            Control::GiveUp { turn } => {
+                if self.turns.contains_key(&turn) {
+                    self.feed(Input::Stop {
+                        cause: CancelReason::OverBudget,
+                    });
+                }
+            }
             Control::Decide { command, done } => {
                 let waiting = Waiting {
                     effects: BTreeSet::new(),
@@ -221,6 +245,7 @@ impl Actor {
     }
 
     fn report(&mut self, input: Input) {
+        self.watch.report(&input, Moment::take());
         match &input {
             Input::Model {
                 effect,
@@ -264,6 +289,7 @@ impl Actor {
     }
 
     fn perform(&mut self, effects: Vec<Effect>) {
+        self.desk.send(self.watch.effects(&effects, Moment::take()));
         for effect in effects {
             match effect {
                 Effect::Emit(event) => self.emit(event),
@@ -277,7 +303,9 @@ impl Actor {
                 }
                 Effect::Generate { id, request } => {
                     let reports = self.reports.clone();
+                    let held = self.desk.hold(self.watch.turn());
                     let sink: Sink = Arc::new(move |event| {
+                        let _held = &held;
                         let _ = reports.send(Input::Model { effect: id, event });
                     });
                     self.running.insert(id, self.models.generate(request, sink));
@@ -325,12 +353,12 @@ impl Actor {
         {
             self.turns.insert(*turn, self.unborn.remove(0));
         }
-        if let Event::TurnEnded { turn, settled } = &event
-            && let Some(over) = self.turns.remove(turn)
-        {
-            let _ = over.send(settled.stop.clone());
-        }
         self.seq += 1;
+        let mut over = None;
+        if let Event::TurnEnded { turn, settled } = &event {
+            let (stop, seq) = (settled.stop.clone(), self.seq);
+            over = self.turns.remove(turn).map(|sender| (sender, Over { stop, seq }));
+        }
         let envelope = Envelope {
             session_id: self.id,
             seq: self.seq,
@@ -339,6 +367,11 @@ impl Actor {
         };
         self.clients.iter().for_each(|c| c.event(&envelope));
         self.log.append(envelope);
+        // After the event, so that an answer never overtakes it.
+        if let Some((sender, over)) = over {
+            // Whoever asked may have gone.
+            let _ = sender.send(over);
+        }
     }
 
     /// Reads a file ahead so that the first edit of it starts warm. Only while nothing else is under way.

@@ -2,24 +2,32 @@
 //! never waits for an answer, so a cancel is always seen.
 
 use super::actor::{Control, Handle};
-use super::gather::parse_target;
+use super::asking::Asking;
 use super::hub::{Hub, refuse, refuse_worktree};
-use super::mailbox::{Mail, Mailbox, Take};
+use super::mailbox::Mailbox;
+use super::options::Choice;
+use super::plain::{Plain, Reached, View};
 use super::repository;
 use crate::exit::Exit;
-use brisk_domain::{CancelReason, Command, HunkSelector, Intent, Prompt, SessionId, StopReason};
+use brisk_domain::{Command, HunkSelector, SessionId};
 use brisk_protocol::{
-    BRISK_META, DaemonStatus, Decide, Envelope, ErrorBody, ErrorCode, HunkSet, Incoming, LogRequest,
-    ModelsReply, PromptExtras, ProtocolVersion, RepoRequest, RequestId, Resume, Resumed, SessionRef, Steer,
-    UndoRequest, Warm, acp, error_line, method, notify_line, parse, result_line,
+    DaemonStatus, Decide, ErrorBody, ErrorCode, FeltRecord, HunkSet, Incoming, LogRequest, ModelsReply,
+    RepoRequest, RequestId, Resume, Resumed, SessionRef, UndoRequest, Warm, acp, error_line, method, parse,
+    result_line,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{mpsc, oneshot};
+
+mod acp_only;
+mod deliver;
+mod turns;
+
+use deliver::deliver;
 
 /// Bytes of events that may wait for one client.
 const MAILBOX_CAP: usize = 1 << 20;
@@ -29,6 +37,12 @@ pub(crate) struct Client {
     hub: Arc<Hub>,
     mailbox: Arc<Mailbox>,
     joined: BTreeMap<SessionId, Handle>,
+    /// How it is told what happens; its writer reads this.
+    view: Arc<Mutex<View>>,
+    asking: Arc<Asking>,
+    choices: BTreeMap<SessionId, Choice>,
+    /// Where its view reports turns that wait at their budget.
+    reached: mpsc::UnboundedSender<Reached>,
 }
 
 /// Where a client's bytes go; the transport says how.
@@ -46,17 +60,39 @@ impl Client {
     ) {
         hub.clients.fetch_add(1, Ordering::Relaxed);
         let mailbox = Arc::new(Mailbox::new(MAILBOX_CAP));
-        let writer = tokio::spawn(deliver(Arc::clone(&hub), Arc::clone(&mailbox), outlet));
+        let (reached, mut waiting) = mpsc::unbounded_channel();
+        // Whoever does not greet is taken for a client that knows nothing but ACP.
+        let view = Arc::new(Mutex::new(View::Plain(Plain::new(reached.clone()))));
+        let writer = tokio::spawn(deliver(
+            Arc::clone(&hub),
+            Arc::clone(&mailbox),
+            Arc::clone(&view),
+            outlet,
+        ));
         let mut client = Client {
             hub,
+            asking: Arc::new(Asking::new(Arc::clone(&mailbox))),
             mailbox,
             joined: BTreeMap::new(),
+            view,
+            choices: BTreeMap::new(),
+            reached,
         };
-        while let Some(line) = lines.recv().await {
-            client.hub.touch();
-            client.line(&line).await;
+        loop {
+            tokio::select! {
+                biased;
+                line = lines.recv() => match line {
+                    Some(line) => {
+                        client.hub.touch();
+                        client.line(&line).await;
+                    }
+                    None => break,
+                },
+                Some(reached) = waiting.recv() => client.ask_to_grow(reached),
+            }
         }
         client.leave();
+        client.asking.close();
         client.mailbox.close();
         let _ = writer.await;
         client.hub.clients.fetch_sub(1, Ordering::Relaxed);
@@ -83,8 +119,7 @@ impl Client {
         match parse(line) {
             Ok(Incoming::Request { id, method, params }) => self.request(id, &method, &params).await,
             Ok(Incoming::Notification { method, params }) => self.notified(&method, &params),
-            // This side asks its clients nothing yet.
-            Ok(Incoming::Response { .. }) => {}
+            Ok(Incoming::Response { id, outcome }) => self.asking.answered(&id, outcome),
             Err(malformed) => {
                 let body = ErrorBody {
                     code: ErrorCode::Parse.number(),
@@ -104,6 +139,7 @@ impl Client {
                     && let Some(handle) = self.joined.get(&id)
                 {
                     let _ = handle.control.send(Control::Tell(Command::Interrupt));
+                    self.asking.cancel(id);
                 }
             }
             method::WARM => {
@@ -113,6 +149,12 @@ impl Client {
                     let _ = handle.control.send(Control::Warm { path: warm.path });
                 }
             }
+            method::FELT => {
+                // One that runs backwards or names no turn is dropped: nobody waits for an answer.
+                if let Ok(record) = decode::<FeltRecord>(params) {
+                    self.hub.desk.client(record);
+                }
+            }
             // Unknown notifications are ignored, as JSON-RPC asks.
             _ => {}
         }
@@ -120,13 +162,25 @@ impl Client {
 
     async fn request(&mut self, id: RequestId, name: &str, params: &RawValue) {
         match name {
-            "initialize" => self.answer(&id, initialize(params)),
+            "initialize" => {
+                let hello = self.initialize(params);
+                self.answer(&id, hello);
+            }
             "session/new" => {
                 let opened = self.new_session(params).await;
                 self.answer(&id, opened);
             }
+            "session/load" => self.load_session(id, params).await,
+            "session/set_mode" => {
+                let set = self.set_mode(params).await;
+                self.answer(&id, set);
+            }
+            "session/set_config_option" => {
+                let set = self.set_option(params).await;
+                self.answer(&id, set);
+            }
             "session/prompt" => match self.prompt(params).await {
-                Ok(over) => self.later(id, over, |stop| Ok(acp::PromptResponse::new(stop_reason(&stop)))),
+                Ok(turn) => self.settle(id, turn),
                 Err(body) => self.answer::<()>(&id, Err(body)),
             },
             method::STEER | method::QUEUE => {
@@ -200,11 +254,17 @@ impl Client {
         }
         let id = self.hub.new_session(&request.cwd).await?;
         self.join(id).await?;
-        Ok(acp::NewSessionResponse::new(id.to_string()))
+        let choice = Choice::default();
+        Ok(acp::NewSessionResponse::new(id.to_string())
+            .modes(choice.modes())
+            .config_options(choice.options(&self.hub.models.states())))
     }
 
     async fn join(&mut self, id: SessionId) -> Result<u64, ErrorBody> {
         let handle = self.hub.session(id).await?;
+        if let View::Plain(plain) = &mut *look(&self.view) {
+            plain.opened(id, handle.repo.root().to_owned());
+        }
         let (last, answer) = oneshot::channel();
         let mailbox = Arc::clone(&self.mailbox);
         let gone = |_| refuse(Exit::Daemon, "the session ended; start a new one");
@@ -224,43 +284,6 @@ impl Client {
             .get(&id)
             .cloned()
             .ok_or_else(|| refuse(Exit::Target, format!("there is no session {id}")))
-    }
-
-    async fn prompt(&mut self, params: &RawValue) -> Result<oneshot::Receiver<StopReason>, ErrorBody> {
-        let request: acp::PromptRequest = decode(params)?;
-        let id = session_id(&request.session_id)?;
-        let extras = match request.meta.as_ref().and_then(|m| m.get(BRISK_META)) {
-            Some(value) => serde_json::from_value(value.clone()).map_err(|e| invalid(&e))?,
-            None => PromptExtras {
-                targets: vec![],
-                intent: Intent::Edit,
-                model: None,
-                auto_keep: false,
-            },
-        };
-        let mut text = String::new();
-        for block in &request.prompt {
-            if let acp::ContentBlock::Text(t) = block {
-                text.push_str(&t.text);
-            }
-        }
-        let handle = self.handle(id).await?;
-        let command = Command::Prompt(prompt_of(&handle, text, extras)?);
-        let (over, answer) = oneshot::channel();
-        send(&handle, Control::Prompt { command, over })?;
-        Ok(answer)
-    }
-
-    async fn steer(&mut self, params: &RawValue, queue: bool) -> Result<(), ErrorBody> {
-        let steer: Steer = decode(params)?;
-        let handle = self.handle(steer.session_id).await?;
-        let prompt = prompt_of(&handle, steer.text, steer.extras)?;
-        let command = if queue {
-            Command::Queue(prompt)
-        } else {
-            Command::Prompt(prompt)
-        };
-        send(&handle, Control::Tell(command))
     }
 
     async fn tell(&mut self, params: &RawValue, command: Command) -> Result<(), ErrorBody> {
@@ -320,13 +343,14 @@ impl Client {
             Ok(repo) => repo,
             Err(body) => return self.answer::<()>(&id, Err(body)),
         };
+        let desk = self.hub.desk.clone();
         let (name, params, mailbox) = (name.to_owned(), params.to_owned(), Arc::clone(&self.mailbox));
         tokio::task::spawn_blocking(move || {
             let of = |e| refuse_worktree(&e);
             match name.as_str() {
                 method::UNDO => {
                     let done = decode::<UndoRequest>(&params)
-                        .and_then(|request| repository::undo(&repo, &request.what).map_err(of));
+                        .and_then(|request| repository::undo(&repo, &request.what, &desk).map_err(of));
                     reply(&mailbox, &id, done);
                 }
                 method::REDO => reply(&mailbox, &id, repository::redo(&repo).map_err(of)),
@@ -367,23 +391,10 @@ fn send(handle: &Handle, control: Control) -> Result<(), ErrorBody> {
         .map_err(|_| refuse(Exit::Daemon, "the session ended; start a new one"))
 }
 
-fn prompt_of(handle: &Handle, text: String, extras: PromptExtras) -> Result<Prompt, ErrorBody> {
-    if text.trim().is_empty() {
-        return Err(refuse(Exit::Usage, "the request is empty; say what to change"));
-    }
-    let targets = extras
-        .targets
-        .iter()
-        .map(|raw| parse_target(&handle.repo, &handle.cwd, raw))
-        .collect::<Result<_, _>>()
-        .map_err(|message| refuse(Exit::Target, message))?;
-    Ok(Prompt {
-        text,
-        targets,
-        intent: extras.intent,
-        model: extras.model,
-        auto_keep: extras.auto_keep,
-    })
+/// The view, for a moment. Nobody waits while it is held.
+fn look(view: &Mutex<View>) -> MutexGuard<'_, View> {
+    // Only what was shown is behind the lock: a panic elsewhere cannot leave it half changed.
+    view.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn invalid(error: &serde_json::Error) -> ErrorBody {
@@ -406,23 +417,6 @@ fn session_id(id: &acp::SessionId) -> Result<SessionId, ErrorBody> {
         .ok_or_else(|| refuse(Exit::Target, format!("there is no session {}", id.0)))
 }
 
-fn initialize(params: &RawValue) -> Result<acp::InitializeResponse, ErrorBody> {
-    let _: acp::InitializeRequest = decode(params)?;
-    let info = acp::Implementation::new("brisk", env!("CARGO_PKG_VERSION"));
-    Ok(acp::InitializeResponse::new(ProtocolVersion::V1).agent_info(info))
-}
-
-fn stop_reason(stop: &StopReason) -> acp::StopReason {
-    match stop {
-        StopReason::EndTurn => acp::StopReason::EndTurn,
-        StopReason::Cancelled {
-            cause: CancelReason::OverBudget,
-        } => acp::StopReason::MaxTurnRequests,
-        StopReason::Cancelled { .. } => acp::StopReason::Cancelled,
-        StopReason::Failed { .. } => acp::StopReason::Refusal,
-    }
-}
-
 /// Resident memory of this process, bytes; zero where the kernel does not say.
 fn resident_bytes() -> u64 {
     let pages = std::fs::read_to_string("/proc/self/statm")
@@ -430,50 +424,4 @@ fn resident_bytes() -> u64 {
         .and_then(|s| s.split_whitespace().nth(1).and_then(|n| n.parse::<u64>().ok()))
         .unwrap_or(0);
     pages * rustix::param::page_size() as u64
-}
-
-/// Writes a client's mail at the client's pace; a batch is one write.
-async fn deliver(hub: Arc<Hub>, mailbox: Arc<Mailbox>, mut outlet: impl Outlet) {
-    let event_line = |e: &Envelope| notify_line(method::EVENT, e);
-    loop {
-        let written = match mailbox.take().await {
-            Take::Batch(batch) => {
-                let mut text = String::new();
-                for mail in &batch {
-                    match mail {
-                        Mail::Event(envelope) => text.push_str(&event_line(envelope)),
-                        Mail::Line(line) | Mail::Farewell(line) => text.push_str(line),
-                    }
-                }
-                let written = outlet.write(text).await;
-                if batch.iter().any(|m| matches!(m, Mail::Farewell(_))) {
-                    hub.leave.notify_one();
-                }
-                written
-            }
-            Take::CatchUp { session, after } => {
-                mailbox.start_reading(session);
-                hub.log.flush().await;
-                let mut at = after;
-                let mut outcome = Ok(());
-                while let Ok(events) = hub.log.read(session, at + 1, 1_000).await
-                    && let Some(last) = events.last()
-                {
-                    at = last.seq;
-                    outcome = outlet.write(events.iter().map(event_line).collect()).await;
-                    if outcome.is_err() {
-                        break;
-                    }
-                }
-                mailbox.read_up_to(session, at);
-                outcome
-            }
-            Take::Closed => return,
-        };
-        if written.is_err() {
-            // The reader sees the same end and takes the client down.
-            mailbox.close();
-            return;
-        }
-    }
 }

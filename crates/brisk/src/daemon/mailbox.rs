@@ -98,6 +98,8 @@ impl State {
 pub(crate) struct Mailbox {
     state: Mutex<State>,
     changed: Notify,
+    /// Something was taken out.
+    taken: Notify,
     cap: usize,
 }
 
@@ -169,6 +171,7 @@ impl Mailbox {
         Mailbox {
             state: Mutex::new(state),
             changed: Notify::new(),
+            taken: Notify::new(),
             cap,
         }
     }
@@ -258,12 +261,32 @@ impl Mailbox {
             Mail::Event(e) => e.session_id != session || e.seq > seq,
             Mail::Line(_) | Mail::Farewell(_) => true,
         });
+        drop(state);
+        self.taken.notify_waiters();
     }
 
     /// Nothing more is taken or put in.
     pub(crate) fn close(&self) {
         self.lock().closed = true;
         self.changed.notify_one();
+        self.taken.notify_waiters();
+    }
+
+    /// Waits until the writer has a session's events up to `seq`: a line that is put in then comes after them, and
+    /// also after what had to be read from the log. Ends, too, when nothing of them is on the way any more.
+    pub(crate) async fn caught_up(&self, session: SessionId, seq: u64) {
+        loop {
+            let waiting = self.taken.notified();
+            {
+                let mut state = self.lock();
+                let Track { flow, delivered } = *state.track(session);
+                let queued = || state.queue.iter().any(|m| m.session() == Some(session));
+                if state.closed || (flow == Flow::Live && (delivered >= seq || !queued())) {
+                    return;
+                }
+            }
+            waiting.await;
+        }
     }
 
     /// Waits for something to write. Only the client's own writer calls this.
@@ -280,6 +303,8 @@ impl Mailbox {
                             state.track(e.session_id).delivered = e.seq;
                         }
                     }
+                    drop(state);
+                    self.taken.notify_waiters();
                     return Take::Batch(batch);
                 }
                 if state.closed {
@@ -326,6 +351,32 @@ mod tests {
         mailbox.event(&line(3, 2, "c"));
         let want = vec![Mail::Event(line(2, 1, "a\nb")), Mail::Event(line(3, 2, "c"))];
         assert_eq!(mailbox.take().await, Take::Batch(want));
+    }
+
+    async fn at_once(future: impl Future<Output = ()>) -> bool {
+        tokio::time::timeout(std::time::Duration::ZERO, future)
+            .await
+            .is_ok()
+    }
+
+    #[tokio::test]
+    async fn a_line_can_wait_for_the_events_before_it() {
+        let mailbox = Mailbox::new(400);
+        mailbox.event(&line(1, 1, "a"));
+        let waiting = mailbox.caught_up(SessionId(1), 1);
+        tokio::pin!(waiting);
+        assert!(!at_once(waiting.as_mut()).await);
+        assert!(matches!(mailbox.take().await, Take::Batch(_)));
+        assert!(at_once(waiting.as_mut()).await);
+        // Too much for the queue: then for the log.
+        mailbox.event(&line(2, 1, &"x".repeat(500)));
+        let waiting = mailbox.caught_up(SessionId(1), 2);
+        tokio::pin!(waiting);
+        assert!(matches!(mailbox.take().await, Take::CatchUp { .. }));
+        mailbox.start_reading(SessionId(1));
+        assert!(!at_once(waiting.as_mut()).await);
+        mailbox.read_up_to(SessionId(1), 2);
+        assert!(at_once(waiting.as_mut()).await);
     }
 
     #[tokio::test]

@@ -1,15 +1,21 @@
 //! The daemon: one process a person, which keeps model, sessions and repositories warm. It starts by itself on
-//! first use and goes when idle. `server` and `websocket` accept, `client` speaks the protocol, `actor` owns a
-//! session.
+//! first use and goes when idle. `server` and `websocket` accept, `client` speaks the protocol (`plain` to those
+//! that know only ACP), `actor` owns a session.
 
 mod actor;
 mod admission;
+mod asking;
 mod client;
+mod felt;
 mod gather;
 mod hub;
 mod log;
 mod mailbox;
+mod mention;
 mod models;
+mod options;
+mod patience;
+mod plain;
 mod repository;
 mod server;
 mod websocket;

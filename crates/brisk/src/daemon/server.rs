@@ -1,9 +1,11 @@
 //! The daemon's doors and its life: one daemon a person (a lock), a unix socket, an idle clock, an orderly end.
 
 use super::client::{Client, Outlet};
+use super::felt::{Desk, Exporter};
 use super::hub::Hub;
 use super::log::Log;
 use super::models::Models;
+use super::patience::{Accept, Patience};
 use super::websocket::Door;
 use super::{note, now};
 use crate::config::{Config, ConfigError};
@@ -64,8 +66,11 @@ pub fn run(home: Home) -> Result<(), DaemonError> {
         ));
     }
     let (log, writer) = Log::start(first, EventLog::open(&events)?)?;
+    let telemetry = &config.telemetry;
+    let export = Exporter::start(telemetry.endpoint.as_deref(), runtime.handle());
+    let (desk, felt) = Desk::start(&events, telemetry.keep_days, export)?;
     let socket = home.socket();
-    let hub = Arc::new(Hub::new(home, models, log));
+    let hub = Arc::new(Hub::new(home, models, log, desk.clone()));
     runtime.block_on(async {
         // The lock says that no daemon runs: a socket that is there belongs to one that died.
         match std::fs::remove_file(&socket) {
@@ -95,6 +100,10 @@ pub fn run(home: Home) -> Result<(), DaemonError> {
     if writer.join().is_err() {
         note("the event log's writer ended badly");
     }
+    desk.close();
+    if felt.is_some_and(|thread| thread.join().is_err()) {
+        note("the writer of the figures ended badly");
+    }
     drop(lock);
     Ok(())
 }
@@ -112,21 +121,25 @@ fn take_lock(home: &Home) -> Result<File, DaemonError> {
     }
 }
 
+impl Accept for UnixListener {
+    type Stream = UnixStream;
+    async fn accept(&self) -> io::Result<UnixStream> {
+        UnixListener::accept(self).await.map(|(stream, _)| stream)
+    }
+}
+
 async fn serve(hub: &Arc<Hub>, listener: &UnixListener, idle: Duration) -> io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     // The terminal that started the daemon may close; the daemon stays.
     let mut hangup = signal(SignalKind::hangup())?;
     let mut check = tokio::time::interval_at(Instant::now() + idle, idle.min(Duration::from_secs(30)));
+    let mut patience = Patience::default();
     loop {
         tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    let hub = Arc::clone(hub);
-                    tokio::spawn(connection(hub, stream));
-                }
-                Err(e) => note(&format!("a connection failed: {e}")),
-            },
+            stream = patience.next(listener, "unix socket") => {
+                tokio::spawn(connection(Arc::clone(hub), stream));
+            }
             _ = check.tick() => {
                 let quiet = now().0.saturating_sub(hub.active_us.load(Ordering::Relaxed));
                 if hub.clients.load(Ordering::Relaxed) == 0 && u128::from(quiet) >= idle.as_micros() {

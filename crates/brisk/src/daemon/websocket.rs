@@ -6,6 +6,7 @@ use super::admission::{Gate, Refusal, Token};
 use super::client::{Client, Outlet};
 use super::hub::Hub;
 use super::note;
+use super::patience::{Accept, Patience};
 use brisk_protocol::MAX_LINE;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
@@ -21,7 +22,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Mutex, Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::machine::TryParse;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, create_response, write_response};
@@ -114,33 +115,31 @@ fn publish(file: &Path, bytes: &[u8]) -> io::Result<()> {
     std::fs::rename(&new, file)
 }
 
+impl Accept for TcpListener {
+    type Stream = TcpStream;
+    async fn accept(&self) -> io::Result<TcpStream> {
+        TcpListener::accept(self).await.map(|(stream, _)| stream)
+    }
+}
+
 async fn accept(hub: Arc<Hub>, listener: TcpListener, gate: Arc<Gate>) {
     let handshakes = Arc::new(Semaphore::new(MAX_HANDSHAKES));
-    // After a failure (no files left, say) the next try waits, so that the log does not fill the disk.
-    let mut pause = interval(Duration::from_secs(1));
-    pause.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut patience = Patience::default();
     loop {
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                let Ok(permit) = Arc::clone(&handshakes).try_acquire_owned() else {
-                    continue;
-                };
-                let (hub, gate) = (Arc::clone(&hub), Arc::clone(&gate));
-                tokio::spawn(async move {
-                    // Events are small and each counts at once.
-                    let _ = stream.set_nodelay(true);
-                    let admitted = timeout(HANDSHAKE, handshake(stream, &gate)).await;
-                    drop(permit);
-                    if let Ok(Ok(Some(socket))) = admitted {
-                        converse(hub, socket).await;
-                    }
-                });
+        let stream = patience.next(&listener, "WebSocket").await;
+        let Ok(permit) = Arc::clone(&handshakes).try_acquire_owned() else {
+            continue;
+        };
+        let (hub, gate) = (Arc::clone(&hub), Arc::clone(&gate));
+        tokio::spawn(async move {
+            // Events are small and each counts at once.
+            let _ = stream.set_nodelay(true);
+            let admitted = timeout(HANDSHAKE, handshake(stream, &gate)).await;
+            drop(permit);
+            if let Ok(Ok(Some(socket))) = admitted {
+                converse(hub, socket).await;
             }
-            Err(e) => {
-                note(&format!("a WebSocket connection failed: {e}"));
-                pause.tick().await;
-            }
-        }
+        });
     }
 }
 

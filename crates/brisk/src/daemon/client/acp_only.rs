@@ -1,0 +1,128 @@
+//! The methods of ACP that Brisk's own clients do not need: greeting a plain client, loading a session, choosing a
+//! mode and a model.
+
+use super::deliver::update_line;
+use super::{Client, decode, look, reply, session_id};
+use crate::daemon::hub::refuse;
+use crate::daemon::options::Choice;
+use crate::daemon::plain::{Plain, View};
+use crate::exit::Exit;
+use brisk_domain::SessionId;
+use brisk_protocol::{ErrorBody, ProtocolVersion, RequestId, acp, knows_extensions};
+use serde_json::value::RawValue;
+use std::sync::Arc;
+
+impl Client {
+    pub(super) fn initialize(&mut self, params: &RawValue) -> Result<acp::InitializeResponse, ErrorBody> {
+        let request: acp::InitializeRequest = decode(params)?;
+        *look(&self.view) = if knows_extensions(&request) {
+            View::Extended
+        } else {
+            View::Plain(Plain::new(self.reached.clone()))
+        };
+        let info = acp::Implementation::new("brisk", env!("CARGO_PKG_VERSION"));
+        Ok(acp::InitializeResponse::new(ProtocolVersion::V1)
+            .agent_info(info)
+            .agent_capabilities(acp::AgentCapabilities::new().load_session(true)))
+    }
+
+    /// Joins a session and tells all of it once more before the answer.
+    pub(super) async fn load_session(&mut self, id: RequestId, params: &RawValue) {
+        match self.load(params).await {
+            Ok((session, last, fresh)) => {
+                let (mailbox, view) = (Arc::clone(&self.mailbox), Arc::clone(&self.view));
+                let choice = self.choices.get(&session).cloned().unwrap_or_default();
+                let answer = acp::LoadSessionResponse::new()
+                    .modes(choice.modes())
+                    .config_options(choice.options(&self.hub.models.states()));
+                tokio::spawn(async move {
+                    mailbox.caught_up(session, last).await;
+                    let gone = match &mut *look(&view) {
+                        View::Plain(plain) if fresh => plain.withdraw(session),
+                        View::Plain(_) | View::Extended => vec![],
+                    };
+                    gone.into_iter()
+                        .for_each(|u| mailbox.line(update_line(session, u)));
+                    reply(&mailbox, &id, Ok(answer));
+                });
+            }
+            Err(body) => self.answer::<()>(&id, Err(body)),
+        }
+    }
+
+    /// The session, its last event, and whether its earlier daemon is gone, and with it what was on offer.
+    async fn load(&mut self, params: &RawValue) -> Result<(SessionId, u64, bool), ErrorBody> {
+        let request: acp::LoadSessionRequest = decode(params)?;
+        let session = session_id(&request.session_id)?;
+        let fresh = self.hub.live(session).is_none();
+        let handle = self.hub.session(session).await?;
+        if handle.cwd != request.cwd {
+            if fresh {
+                self.hub.retire(session);
+            }
+            let elsewhere = format!("session {session} is one of {}", handle.cwd.display());
+            return Err(refuse(Exit::Target, elsewhere));
+        }
+        self.mailbox.hold(session);
+        let last = match self.joined.contains_key(&session) {
+            true => self.hub.last(session).await?,
+            false => self.join(session).await?,
+        };
+        if let View::Plain(plain) = &mut *look(&self.view) {
+            plain.replaying(session, last);
+        }
+        self.mailbox.replay(session, 1);
+        Ok((session, last, fresh))
+    }
+
+    pub(super) async fn set_mode(
+        &mut self,
+        params: &RawValue,
+    ) -> Result<acp::SetSessionModeResponse, ErrorBody> {
+        let request: acp::SetSessionModeRequest = decode(params)?;
+        let session = session_id(&request.session_id)?;
+        self.choose(session, |choice| choice.set_mode(&request.mode_id.0))
+            .await?;
+        Ok(acp::SetSessionModeResponse::new())
+    }
+
+    pub(super) async fn set_option(
+        &mut self,
+        params: &RawValue,
+    ) -> Result<acp::SetSessionConfigOptionResponse, ErrorBody> {
+        let request: acp::SetSessionConfigOptionRequest = decode(params)?;
+        let session = session_id(&request.session_id)?;
+        let models = self.hub.models.states();
+        let value = request.value.as_value_id().map(|v| v.0.to_string());
+        let value = value.ok_or_else(|| refuse(Exit::Usage, "this option takes one of its values"))?;
+        let choice = self
+            .choose(session, |choice| {
+                choice.set(&request.config_id.0, &value, &models)
+            })
+            .await?;
+        Ok(acp::SetSessionConfigOptionResponse::new(choice.options(&models)))
+    }
+
+    /// Changes what is chosen. The mode can be set in two ways, so each tells the other.
+    async fn choose(
+        &mut self,
+        session: SessionId,
+        set: impl FnOnce(&mut Choice) -> Result<(), String>,
+    ) -> Result<Choice, ErrorBody> {
+        self.handle(session).await?;
+        let choice = self.choices.entry(session).or_default();
+        let before = choice.clone();
+        set(choice).map_err(|why| refuse(Exit::Usage, why))?;
+        let choice = choice.clone();
+        if choice.intent != before.intent {
+            let options = acp::ConfigOptionUpdate::new(choice.options(&self.hub.models.states()));
+            for update in [
+                acp::SessionUpdate::CurrentModeUpdate(choice.current_mode()),
+                acp::SessionUpdate::ConfigOptionUpdate(options),
+            ] {
+                self.mailbox.line(update_line(session, update));
+            }
+        }
+        Ok(choice)
+    }
+}

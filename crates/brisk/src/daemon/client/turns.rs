@@ -1,0 +1,267 @@
+//! Prompts, and how they end. A client that knows the extensions decides about hunks when it likes; a plain one is
+//! asked before its prompt is answered, because nothing else of ACP could decide.
+
+use super::{Client, decode, invalid, look, reply, send, session_id};
+use crate::daemon::actor::{Control, Handle, Over};
+use crate::daemon::asking::{Asking, Choices, Verdict};
+use crate::daemon::client::deliver::update_line;
+use crate::daemon::gather::parse_target;
+use crate::daemon::hub::refuse;
+use crate::daemon::mailbox::Mailbox;
+use crate::daemon::mention;
+use crate::daemon::options::Choice;
+use crate::daemon::plain::{Reached, Shown, View, call_id};
+use crate::exit::Exit;
+use brisk_domain::{CancelReason, Command, Failure, HunkSelector, Prompt, SessionId, StopReason};
+use brisk_protocol::{BRISK_META, ErrorBody, PromptExtras, RequestId, Steer, acp};
+use serde_json::value::RawValue;
+use std::sync::{Arc, Mutex};
+use tokio::sync::oneshot;
+
+/// A prompt under way.
+pub(super) struct Turn {
+    session: SessionId,
+    handle: Handle,
+    over: oneshot::Receiver<Over>,
+}
+
+impl Client {
+    pub(super) async fn prompt(&mut self, params: &RawValue) -> Result<Turn, ErrorBody> {
+        let request: acp::PromptRequest = decode(params)?;
+        let session = session_id(&request.session_id)?;
+        let named = match request.meta.as_ref().and_then(|m| m.get(BRISK_META)) {
+            Some(value) => Some(serde_json::from_value(value.clone()).map_err(|e| invalid(&e))?),
+            None => None,
+        };
+        let handle = self.handle(session).await?;
+        let chosen = self.choices.get(&session).cloned().unwrap_or_default();
+        let (text, links) = words(&request.prompt);
+        let extras = named.unwrap_or_else(|| extras_of(chosen, &handle, links));
+        let command = Command::Prompt(prompt_of(&handle, text, extras)?);
+        // What is still asked about an earlier turn is not waited for any more.
+        self.asking.cancel(session);
+        let (sender, over) = oneshot::channel();
+        send(
+            &handle,
+            Control::Prompt {
+                command,
+                over: sender,
+            },
+        )?;
+        Ok(Turn {
+            session,
+            handle,
+            over,
+        })
+    }
+
+    pub(super) async fn steer(&mut self, params: &RawValue, queue: bool) -> Result<(), ErrorBody> {
+        let steer: Steer = decode(params)?;
+        let handle = self.handle(steer.session_id).await?;
+        let prompt = prompt_of(&handle, steer.text, steer.extras)?;
+        let command = if queue {
+            Command::Queue(prompt)
+        } else {
+            Command::Prompt(prompt)
+        };
+        send(&handle, Control::Tell(command))
+    }
+
+    /// Answers a prompt when its turn is over, without holding up what this client says next.
+    pub(super) fn settle(&self, id: RequestId, turn: Turn) {
+        let (mailbox, asking) = (Arc::clone(&self.mailbox), Arc::clone(&self.asking));
+        let view = Arc::clone(&self.view);
+        tokio::spawn(async move {
+            let plain = matches!(*look(&view), View::Plain(_));
+            let outcome = match turn.over.await {
+                Err(_) => Err(refuse(Exit::Daemon, "the session ended; start a new one")),
+                Ok(over) if plain => {
+                    let (session, handle) = (turn.session, turn.handle);
+                    mailbox.caught_up(session, over.seq).await;
+                    decide(&mailbox, &asking, &view, session, &handle, &over.stop).await
+                }
+                Ok(over) => Ok(stop_reason(&over.stop)),
+            };
+            reply(&mailbox, &id, outcome.map(acp::PromptResponse::new));
+        });
+    }
+
+    /// A plain client's turn waits at its budget: may the patch grow?
+    pub(super) fn ask_to_grow(&self, reached: Reached) {
+        let Reached {
+            session,
+            turn,
+            lines,
+            max_lines,
+        } = reached;
+        let Some(handle) = self.joined.get(&session).cloned() else {
+            return;
+        };
+        let asking = Arc::clone(&self.asking);
+        let mailbox = Arc::clone(&self.mailbox);
+        tokio::spawn(async move {
+            let title = format!("Let the patch grow beyond {max_lines} changed lines ({lines} so far)");
+            let id = format!("{session}-{turn}-budget");
+            let call = acp::ToolCall::new(id.clone(), title).kind(acp::ToolKind::Edit);
+            let choices = Choices {
+                allow: "Let it grow",
+                reject: "Stop here",
+            };
+            let verdict = asking.permission(session, call.into(), choices).await;
+            let command = match verdict {
+                Verdict::Allowed => Control::Tell(Command::RaiseBudget),
+                Verdict::Refused | Verdict::Unanswered | Verdict::Cancelled => Control::GiveUp { turn },
+            };
+            mailbox.line(update_line(session, closed(id, verdict == Verdict::Allowed)));
+            let _ = handle.control.send(command);
+        });
+    }
+}
+
+/// Asks a plain client about the hunks on offer, if there are any, and says how its prompt ended.
+async fn decide(
+    mailbox: &Mailbox,
+    asking: &Asking,
+    view: &Mutex<View>,
+    session: SessionId,
+    handle: &Handle,
+    stop: &StopReason,
+) -> Result<acp::StopReason, ErrorBody> {
+    let offered = match &*look(view) {
+        View::Plain(plain) => plain.offered(session),
+        View::Extended => vec![],
+    };
+    let wanted = match stop {
+        StopReason::EndTurn
+        | StopReason::Failed { .. }
+        | StopReason::Cancelled {
+            cause: CancelReason::OverBudget | CancelReason::Stalled,
+        } => true,
+        // The person stopped it, or nobody is there: the hunks stay on offer.
+        StopReason::Cancelled { .. } => false,
+    };
+    if wanted && !offered.is_empty() {
+        let hunks = HunkSelector::Ids(offered.iter().map(|h| h.id).collect());
+        let (call, own) = question(session, &offered);
+        let choices = Choices {
+            allow: "Keep",
+            reject: "Reject",
+        };
+        let verdict = asking.permission(session, call, choices).await;
+        if let Some(id) = own {
+            mailbox.line(update_line(session, closed(id, verdict == Verdict::Allowed)));
+        }
+        let command = match verdict {
+            Verdict::Allowed => Command::Keep(hunks),
+            Verdict::Refused => Command::Reject(hunks),
+            Verdict::Cancelled => return Ok(acp::StopReason::Cancelled),
+            Verdict::Unanswered => return Ok(stop_reason(stop)),
+        };
+        let (done, written) = oneshot::channel();
+        send(handle, Control::Decide { command, done })?;
+        // What came of each hunk has been told by its tool call.
+        let _ = written.await;
+    }
+    match stop {
+        // In ACP a refusal would take the prompt out of the conversation; this is a fault with words.
+        StopReason::Failed { failure, message } => Err(refuse(exit_of(*failure), message.clone())),
+        StopReason::EndTurn | StopReason::Cancelled { .. } => Ok(stop_reason(stop)),
+    }
+}
+
+/// The tool call that the permission is about: the hunk's own, or one for several, whose id then comes second.
+fn question(session: SessionId, offered: &[Shown]) -> (acp::ToolCallUpdate, Option<String>) {
+    let fields = acp::ToolCallUpdateFields::new()
+        .kind(acp::ToolKind::Edit)
+        .content(offered.iter().map(|h| h.diff.clone().into()).collect::<Vec<_>>())
+        .locations(offered.iter().map(|h| h.location.clone()).collect::<Vec<_>>());
+    match offered {
+        [one] => {
+            let fields = fields.title(one.title.clone());
+            (acp::ToolCallUpdate::new(call_id(session, one.id), fields), None)
+        }
+        many => {
+            let last = many.last().map(|h| h.id).unwrap_or_default();
+            let id = format!("{}-keep", call_id(session, last));
+            let fields = fields.title(format!("Keep {} changes", many.len()));
+            (acp::ToolCallUpdate::new(id.clone(), fields), Some(id))
+        }
+    }
+}
+
+/// The end of a tool call that was only a question.
+fn closed(id: String, yes: bool) -> acp::SessionUpdate {
+    let status = if yes {
+        acp::ToolCallStatus::Completed
+    } else {
+        acp::ToolCallStatus::Failed
+    };
+    let fields = acp::ToolCallUpdateFields::new().status(status);
+    acp::SessionUpdate::ToolCallUpdate(acp::ToolCallUpdate::new(id, fields))
+}
+
+fn exit_of(failure: Failure) -> Exit {
+    match failure {
+        Failure::Target => Exit::Target,
+        Failure::Model => Exit::NoModel,
+        Failure::Upstream => Exit::Upstream,
+        Failure::Unusable => Exit::Nothing,
+        Failure::Write => Exit::Disk,
+    }
+}
+
+/// The words of a prompt, and the files that it points to. A link is named in the words, too.
+fn words(blocks: &[acp::ContentBlock]) -> (String, Vec<String>) {
+    let (mut text, mut links) = (String::new(), Vec::new());
+    for block in blocks {
+        if let acp::ContentBlock::Text(t) = block {
+            text.push_str(&t.text);
+        }
+        if let acp::ContentBlock::ResourceLink(link) = block {
+            text.push_str(&link.name);
+            links.extend(mention::target(&link.uri));
+        }
+    }
+    (text, links)
+}
+
+/// What a prompt without extras means. Links that are no files of this repository are left to the words.
+fn extras_of(choice: Choice, handle: &Handle, links: Vec<String>) -> PromptExtras {
+    let here = |raw: &String| parse_target(&handle.repo, &handle.cwd, raw).is_ok();
+    PromptExtras {
+        targets: links.into_iter().filter(here).collect(),
+        intent: choice.intent,
+        model: choice.model,
+        auto_keep: false,
+    }
+}
+
+fn prompt_of(handle: &Handle, text: String, extras: PromptExtras) -> Result<Prompt, ErrorBody> {
+    if text.trim().is_empty() {
+        return Err(refuse(Exit::Usage, "the request is empty; say what to change"));
+    }
+    let targets = extras
+        .targets
+        .iter()
+        .map(|raw| parse_target(&handle.repo, &handle.cwd, raw))
+        .collect::<Result<_, _>>()
+        .map_err(|message| refuse(Exit::Target, message))?;
+    Ok(Prompt {
+        text,
+        targets,
+        intent: extras.intent,
+        model: extras.model,
+        auto_keep: extras.auto_keep,
+    })
+}
+
+fn stop_reason(stop: &StopReason) -> acp::StopReason {
+    match stop {
+        StopReason::EndTurn => acp::StopReason::EndTurn,
+        StopReason::Cancelled {
+            cause: CancelReason::OverBudget,
+        } => acp::StopReason::MaxTurnRequests,
+        StopReason::Cancelled { .. } => acp::StopReason::Cancelled,
+        StopReason::Failed { .. } => acp::StopReason::Refusal,
+    }
+}
