@@ -18,6 +18,9 @@ pub struct Config {
     /// The daemon itself.
     #[serde(default)]
     pub daemon: Daemon,
+    /// What is remembered of turns, and where it is sent.
+    #[serde(default)]
+    pub telemetry: Telemetry,
 }
 
 /// A server that speaks Chat Completions.
@@ -113,6 +116,31 @@ fn idle_s() -> u64 {
 impl Default for Daemon {
     fn default() -> Daemon {
         Daemon { idle_s: idle_s() }
+    }
+}
+
+/// Figures of turns: how long they took and what became of their hunks.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Telemetry {
+    /// Days after which they are deleted; 0: none are kept.
+    #[serde(default = "keep_days")]
+    pub keep_days: u32,
+    /// An OpenTelemetry collector (OTLP over HTTP). None: nothing is sent, unless the environment names one.
+    #[serde(default)]
+    pub endpoint: Option<String>,
+}
+
+fn keep_days() -> u32 {
+    90
+}
+
+impl Default for Telemetry {
+    fn default() -> Telemetry {
+        Telemetry {
+            keep_days: keep_days(),
+            endpoint: None,
+        }
     }
 }
 

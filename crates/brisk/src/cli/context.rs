@@ -43,6 +43,11 @@ impl Context {
         monotonic_us().saturating_sub(self.began.0)
     }
 
+    /// CLOCK_MONOTONIC microseconds.
+    pub(crate) fn now_us(&self) -> u64 {
+        monotonic_us()
+    }
+
     /// CLOCK_MONOTONIC microseconds at which the command began.
     pub(crate) fn began_us(&self) -> u64 {
         self.began.0

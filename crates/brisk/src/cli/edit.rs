@@ -12,7 +12,9 @@ use crate::cli::turn::{Act, Call, Input, Setting, Turn};
 use crate::exit::{CliError, Exit};
 use brisk_domain::{Intent, ModelId, SessionId};
 use brisk_protocol::acp::{CancelNotification, ContentBlock, Meta, PromptRequest, TextContent};
-use brisk_protocol::{BRISK_META, Decide, Envelope, Incoming, PromptExtras, RequestId, SessionRef, method};
+use brisk_protocol::{
+    BRISK_META, ClientKind, Decide, Envelope, Felt, Incoming, PromptExtras, RequestId, SessionRef, method,
+};
 use rustix::event::{PollFd, PollFlags, poll};
 use std::io::{self, Write};
 use std::os::fd::AsFd;
@@ -93,6 +95,8 @@ pub(crate) fn run(context: &Context, wish: Wish) -> Result<Exit, CliError> {
         keyboard,
         signals,
         outcome: None,
+        // Enter was pressed when the command began.
+        felt: Some(Felt::key(id, ClientKind::Cli, context.began_us())),
     };
     shell.run()
 }
@@ -110,6 +114,8 @@ struct Shell<'a> {
     keyboard: Option<Keyboard>,
     signals: Signals,
     outcome: Option<Outcome>,
+    /// None once it was told.
+    felt: Option<Felt>,
 }
 
 /// Which of the three has something.
@@ -127,6 +133,7 @@ impl Shell<'_> {
             if let Some(outcome) = self.outcome.take() {
                 self.face.end(&outcome, self.context.t_us());
                 self.flush()?;
+                self.painted();
                 return Ok(outcome.exit);
             }
             self.face.ask(self.turn.question().as_ref());
@@ -222,6 +229,9 @@ impl Shell<'_> {
                     if envelope.session_id != self.session {
                         continue;
                     }
+                    if let Some(felt) = &mut self.felt {
+                        felt.on_event(&envelope.event, self.context.now_us());
+                    }
                     self.input(Input::Event(&envelope.event))?;
                     self.face.event(&envelope, self.turn.book(), self.context.t_us());
                 }
@@ -247,7 +257,14 @@ impl Shell<'_> {
     }
 
     fn input(&mut self, input: Input<'_>) -> Result<(), CliError> {
+        let by_person = matches!(input, Input::Key(_) | Input::Interrupt);
         for act in self.turn.on(input, self.context.t_us()) {
+            if by_person
+                && act == Act::Send(Call::Cancel)
+                && let Some(felt) = &mut self.felt
+            {
+                felt.on_stop(self.context.now_us());
+            }
             match act {
                 Act::Send(call) => self.send(call)?,
                 Act::End(outcome) => self.outcome = Some(outcome),
@@ -281,7 +298,25 @@ impl Shell<'_> {
     }
 
     fn flush(&mut self) -> Result<(), CliError> {
-        write(self.face.take())
+        let output = self.face.take();
+        let nothing = output == Output::default();
+        write(output)?;
+        if !nothing {
+            self.painted();
+        }
+        Ok(())
+    }
+
+    /// What came is on the screen. Tells the daemon what the turn felt like once its end is painted.
+    fn painted(&mut self) {
+        let Some(felt) = &mut self.felt else { return };
+        felt.on_painted(self.context.now_us());
+        if felt.is_over()
+            && let Some(record) = self.felt.take().and_then(Felt::finish)
+        {
+            // Figures are no reason to fail: a daemon that is gone is noticed elsewhere.
+            let _ = self.link.notify(method::FELT, &record);
+        }
     }
 }
 

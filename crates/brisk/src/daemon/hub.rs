@@ -1,6 +1,7 @@
 //! What the daemon's parts share: sessions, repositories, models, the log.
 
 use super::actor::{self, Control, Handle};
+use super::felt::Desk;
 use super::log::Log;
 use super::models::Models;
 use super::now;
@@ -44,6 +45,7 @@ pub(crate) struct Hub {
     pub(crate) home: Home,
     pub(crate) models: Arc<Models>,
     pub(crate) log: Log,
+    pub(crate) desk: Desk,
     pub(crate) started: std::time::Instant,
     pub(crate) clients: AtomicUsize,
     /// Microseconds of the monotonic clock at which something last happened.
@@ -61,11 +63,12 @@ fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Hub {
-    pub(crate) fn new(home: Home, models: Arc<Models>, log: Log) -> Hub {
+    pub(crate) fn new(home: Home, models: Arc<Models>, log: Log, desk: Desk) -> Hub {
         Hub {
             home,
             models,
             log,
+            desk,
             started: std::time::Instant::now(),
             clients: AtomicUsize::new(0),
             active_us: AtomicU64::new(now().0),
@@ -123,6 +126,7 @@ impl Hub {
             repo,
             Arc::clone(&self.models),
             self.log.clone(),
+            self.desk.clone(),
         );
         lock(&self.sessions).insert(id, handle);
         Ok(id)
@@ -150,6 +154,7 @@ impl Hub {
                 repo,
                 Arc::clone(&self.models),
                 self.log.clone(),
+                self.desk.clone(),
             )
         });
         Ok(handle.clone())

@@ -1,16 +1,19 @@
 //! Undo, redo, status and log of a repository, as the protocol tells them.
 
+use super::felt::Desk;
 use brisk_protocol::{LogEntry, LogReply, RepoStatus, UndoReply, UndoWhat};
 use brisk_worktree::{OpId, OpKind, OpSummary, Recovery, Repo, Undone, Which, WorktreeError};
 
-pub(crate) fn undo(repo: &Repo, what: &UndoWhat) -> Result<UndoReply, WorktreeError> {
+pub(crate) fn undo(repo: &Repo, what: &UndoWhat, desk: &Desk) -> Result<UndoReply, WorktreeError> {
     let which = match *what {
         UndoWhat::Last => Which::Last,
         UndoWhat::Op { op } => Which::Op(OpId(op)),
         UndoWhat::Turn { session, turn } => Which::Turn(session, turn),
         UndoWhat::Hunk { session, hunk } => Which::Hunk(session, hunk),
     };
-    repo.undo(which).map(reply)
+    let done = repo.undo(which)?;
+    desk.undone(done.hunks.iter().map(|t| (t.session, t.hunk)));
+    Ok(reply(done))
 }
 
 pub(crate) fn redo(repo: &Repo) -> Result<UndoReply, WorktreeError> {

@@ -201,7 +201,8 @@ impl<'a> PartFile<'a> {
     }
 }
 
-fn client(base: &str) -> Result<Client, String> {
+/// A client for the server at `base`; one that begins with `https:` is never left for plain HTTP.
+pub(crate) fn client(base: &str) -> Result<Client, String> {
     let mut roots = rustls::RootCertStore::empty();
     let (_added, _ignored) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     let tls = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))

@@ -7,3 +7,5 @@ mod parts;
 #[cfg(test)]
 mod tests;
 pub mod verify;
+
+pub(crate) use hub::client;

@@ -3,7 +3,7 @@
 use crate::fake::{Home, Peer, Prompted, accept};
 use crate::terminal::Terminal;
 use brisk_domain::{CancelReason, Event, HunkId, HunkState, StopReason};
-use brisk_protocol::{Decided, HunkSet, method};
+use brisk_protocol::{ClientKind, Decided, FeltRecord, HunkSet, Stage, method};
 use rustix::process::Signal;
 
 const EDIT: &[&str] = &["edit", "rename it", "src/x.rs:parse_header"];
@@ -59,6 +59,49 @@ fn lines_show_as_they_come_and_enter_keeps() {
     assert!(screen.contains(" to the first line, "), "{screen}");
     assert!(screen.trim_end().ends_with("undo: brisk undo"), "{screen}");
     assert_eq!(code, 0);
+}
+
+#[test]
+fn what_it_felt_like_is_told_once_and_without_words() {
+    let (_home, mut terminal, mut peer, prompted) = start(80, 24);
+    peer.begun();
+    peer.opened(1, 11);
+    peer.line(1, "+let secret = 1;");
+    terminal.shows("+let secret = 1;");
+    terminal.press("\x1b");
+    peer.expect("session/cancel");
+    peer.ready(1, 11, &["+let secret = 1;"]);
+    let cause = CancelReason::Interrupted;
+    peer.ended(&prompted, StopReason::Cancelled { cause }, 1);
+    terminal.shows("Enter keep");
+    let (_, params) = peer.expect(method::FELT);
+    let text = params.to_string();
+    for word in ["secret", "src/x.rs", "rename"] {
+        assert!(!text.contains(word), "{text}");
+    }
+    let record: FeltRecord = serde_json::from_value(params).unwrap();
+    assert_eq!(
+        (record.session_id, record.turn),
+        (crate::fake::SESSION, crate::fake::TURN)
+    );
+    assert_eq!(record.client, ClientKind::Cli);
+    for stage in Stage::ALL {
+        // The request is the daemon's to know.
+        assert_eq!(
+            record.stages.at(stage).is_some(),
+            stage != Stage::Request,
+            "{stage:?}"
+        );
+    }
+    let stop = record.stop.unwrap();
+    let line = record.stages.at(Stage::FirstLine).unwrap();
+    let end = record.stages.at(Stage::Complete).unwrap();
+    assert!(line <= stop.key && stop.key <= end);
+    assert_eq!(stop.silent_after, Some(end - stop.key));
+    terminal.press("\r");
+    let (id, _) = peer.decide(method::KEEP);
+    peer.reply(id, &kept(&[1]));
+    assert_eq!(terminal.ends().1, 0);
 }
 
 #[test]
