@@ -1,5 +1,6 @@
 //! Whether a file still parses as well as it did: tree-sitter, by file name.
 
+use std::ops::Range;
 use tree_sitter::{Parser, Tree};
 
 /// A language that Brisk can parse.
@@ -102,6 +103,32 @@ pub fn errors(lang: Language, text: &str) -> usize {
     }
 }
 
+/// Byte ranges of the text that say something to people only: comments, and texts that stand alone as a statement
+/// (docstrings). In order.
+pub fn remarks(lang: Language, text: &str) -> Vec<Range<usize>> {
+    let Some(tree) = parse(lang, text) else {
+        return Vec::new();
+    };
+    let mut cursor = tree.walk();
+    let mut found = Vec::new();
+    loop {
+        let node = cursor.node();
+        let alone = node.kind() == "expression_statement"
+            && node.named_child_count() == 1
+            && node.named_child(0).is_some_and(|child| child.kind() == "string");
+        if alone || node.kind().ends_with("comment") {
+            found.push(node.byte_range());
+        } else if cursor.goto_first_child() {
+            continue;
+        }
+        while !cursor.goto_next_sibling() {
+            if !cursor.goto_parent() {
+                return found;
+            }
+        }
+    }
+}
+
 /// Whether an edit broke nothing that parsed before: no more errors after than before.
 pub fn parses_as_well(lang: Language, before: &str, after: &str) -> bool {
     match errors(lang, after) {
@@ -113,6 +140,34 @@ pub fn parses_as_well(lang: Language, before: &str, after: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn remarks_are_comments_and_docstrings() {
+        let cases: [(Language, &str, &[&str]); 3] = [
+            (
+                Language::Python,
+                "def f(a):\n    \"\"\"Why.\"\"\"\n    return \"a\"  # so\n",
+                &["\"\"\"Why.\"\"\"", "# so"],
+            ),
+            (
+                Language::Rust,
+                "/* a */ fn f() -> &'static str {\n    // b\n    \"c\"\n}\n",
+                &["/* a */", "// b"],
+            ),
+            (
+                Language::Go,
+                "package a\n\nvar s = \"// no\" // yes\n",
+                &["// yes"],
+            ),
+        ];
+        for (language, text, expected) in cases {
+            let found: Vec<&str> = remarks(language, text)
+                .into_iter()
+                .map(|r| text[r].trim_end())
+                .collect();
+            assert_eq!(found, expected, "{text}");
+        }
+    }
 
     #[test]
     fn every_grammar_loads_and_counts() {

@@ -32,6 +32,14 @@ pub mod method {
     pub const STATUS: &str = "_brisk/status";
     /// Request [`super::LogRequest`] -> [`super::LogReply`].
     pub const LOG: &str = "_brisk/log";
+    /// Request [`super::CompleteRequest`] -> [`super::CompleteReply`]: places for a begun target.
+    pub const COMPLETE: &str = "_brisk/complete";
+    /// Request [`super::RepoRequest`] -> [`super::SessionsReply`]: sessions that began in this folder.
+    pub const SESSIONS: &str = "_brisk/sessions";
+    /// Request [`super::NoParams`] -> [`super::Limits`]: bounds of a turn.
+    pub const LIMITS: &str = "_brisk/limits";
+    /// Request [`super::Amend`] -> null: other text in place of what a ready hunk adds.
+    pub const AMEND: &str = "_brisk/amend";
     /// Request [`super::NoParams`] -> [`super::ModelsReply`].
     pub const MODELS: &str = "_brisk/models";
     /// Request [`super::NoParams`] -> [`super::DaemonStatus`].
@@ -311,4 +319,73 @@ pub struct DaemonStatus {
     pub rss: u64,
     /// Address of the WebSocket door.
     pub websocket: Option<String>,
+}
+
+/// Asks for places whose names fit what was typed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CompleteRequest {
+    /// Absolute.
+    pub cwd: PathBuf,
+    /// A begun `FILE`, `FILE:SYMBOL` or `FILE:A-B`; letters may be left out.
+    pub query: String,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// One place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Completion {
+    /// As a target, see [`PromptExtras::targets`].
+    pub target: String,
+    /// What it is, in a few words; may be empty.
+    pub detail: String,
+}
+
+/// The answer to [`CompleteRequest`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CompleteReply {
+    /// Best first.
+    pub items: Vec<Completion>,
+}
+
+/// One session of the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SessionSummary {
+    /// Its number.
+    pub session_id: SessionId,
+    /// Number of its last event.
+    pub last: u64,
+    /// When it was made, microseconds since 1970.
+    pub made_us: u64,
+    /// The daemon holds it: what runs and what is on offer in it is there. Else it comes from the log alone.
+    pub held: bool,
+}
+
+/// Sessions of a folder.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SessionsReply {
+    /// Newest first, without those in which nothing happened.
+    pub sessions: Vec<SessionSummary>,
+}
+
+/// Bounds of a turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Files that a patch may change.
+    pub max_files: usize,
+    /// Lines that a patch may add and remove together.
+    pub max_lines: usize,
+}
+
+/// The person's own text for a ready hunk.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Amend {
+    /// Which session.
+    pub session_id: SessionId,
+    /// Which hunk; it must be on offer.
+    pub hunk: HunkId,
+    /// What it adds from now on, lines without terminators.
+    pub added: Vec<String>,
 }

@@ -1,0 +1,159 @@
+//! Commands that begin with a slash, and the card that explains the keys.
+
+use super::{Act, App, Wish};
+use crate::look;
+use crate::wire::Call;
+use brisk_protocol::HunkSet;
+use brisk_protocol::domain::{HunkId, Intent, ModelId};
+
+/// One command.
+#[derive(Debug)]
+pub(crate) struct CommandHelp {
+    pub(crate) name: &'static str,
+    pub(crate) arguments: &'static str,
+    pub(crate) help: &'static str,
+}
+
+macro_rules! commands {
+    ($($name:literal $arguments:literal $help:literal;)*) => {
+        /// All of them, as the menu and the help show them.
+        pub(crate) const COMMANDS: &[CommandHelp] =
+            &[$(CommandHelp { name: $name, arguments: $arguments, help: $help },)*];
+    };
+}
+
+commands! {
+    "help" "" "keys and commands";
+    "keep" "[N]" "keep the hunks on offer, or the Nth";
+    "reject" "[N]" "reject them, or the Nth";
+    "undo" "" "take back what was kept last";
+    "redo" "" "bring it back";
+    "ask" "TEXT" "a question; nothing is changed";
+    "edit" "TEXT" "a change, also where the text begins with a slash";
+    "model" "[ID]" "use this model from now on; without one: let Brisk choose";
+    "models" "" "which models there are";
+    "status" "" "the state of the tree";
+    "log" "" "what was written here";
+    "queue" "TEXT" "a prompt for after this turn";
+    "stop" "" "stop the turn";
+    "more" "" "let the patch grow beyond its budget";
+    "new" "" "a new session";
+    "vi" "" "vi keys on or off";
+    "plain" "" "plain mode on or off: one line of text for every change";
+    "reconnect" "" "connect to the daemon again";
+    "quit" "" "leave";
+}
+
+/// The card of keys: when, key, what it does.
+pub(crate) const KEYS: &[(&str, &str)] = &[
+    ("Enter", "send; while a turn runs: redirect it"),
+    ("Tab", "queue for after this turn; Up takes it back"),
+    ("Esc", "stop; twice: drop what was offered"),
+    ("@", "a file, file:symbol or file:10-20"),
+    ("/", "commands"),
+    ("Enter x", "hunks on offer: keep all, reject all"),
+    ("j k", "hunks on offer: next, previous"),
+    ("y n", "hunks on offer: keep or reject this one"),
+    ("e ?", "hunks on offer: edit by hand, explain"),
+    ("i", "hunks on offer: write instead"),
+    ("u r", "after a keep: undo, redo"),
+    ("C-r C-p C-n", "search the history, older, newer"),
+    ("C-j M-Enter", "a new line"),
+    ("C-x", "write in $EDITOR"),
+    ("C-c C-d", "leave (C-c twice)"),
+];
+
+impl App {
+    /// Carries a command out; the prompt that it stands for, if it is one.
+    pub(super) fn command(&mut self, text: &str) -> Option<Wish> {
+        let (name, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+        let rest = rest.trim();
+        match name {
+            "help" => self.print_help(),
+            "keep" => self.decide_by_number(rest, true),
+            "reject" => self.decide_by_number(rest, false),
+            "undo" => self.send(Call::Undo),
+            "redo" => self.send(Call::Redo),
+            "ask" | "edit" if rest.is_empty() => self.usage(name),
+            "ask" => return Some(Wish::read(rest, Intent::Ask, &self.known)),
+            "edit" => return Some(Wish::read(rest, Intent::Edit, &self.known)),
+            "queue" if rest.is_empty() => self.usage(name),
+            "queue" => {
+                let wish = Wish::read(rest, Intent::Edit, &self.known);
+                self.queue.push_back(wish);
+                self.next_queued();
+            }
+            "model" => {
+                self.model = (!rest.is_empty()).then(|| ModelId(rest.to_owned()));
+                let now = self.model.as_ref().map_or("as Brisk chooses", |m| m.0.as_str());
+                let text = format!("model: {now}");
+                self.say(&text, look::DIM);
+            }
+            "models" => self.send(Call::Models),
+            "status" => {
+                self.tell_status = true;
+                self.send(Call::Status);
+            }
+            "log" => self.send(Call::Log),
+            "stop" => {
+                if self.live.is_some() {
+                    self.stop();
+                }
+            }
+            "more" => self.send(Call::RaiseBudget),
+            "new" => self.act(Act::New),
+            "vi" => {
+                self.composer.toggle_vi();
+                let state = if self.composer.vi().is_some() { "on" } else { "off" };
+                self.say(&format!("vi keys {state}"), look::DIM);
+            }
+            "plain" => {
+                self.plain = !self.plain;
+                self.act(Act::Plain(self.plain));
+            }
+            "reconnect" => self.act(Act::Reconnect),
+            "quit" | "exit" | "q" => self.quit(),
+            _ => {
+                self.say(
+                    &format!("there is no command /{name}; /help lists them, /edit sends such a text"),
+                    look::WARN,
+                );
+            }
+        }
+        None
+    }
+
+    fn usage(&mut self, name: &str) {
+        if let Some(c) = COMMANDS.iter().find(|c| c.name == name) {
+            self.say(&format!("/{} {}: {}", c.name, c.arguments, c.help), look::WARN);
+        }
+    }
+
+    fn decide_by_number(&mut self, number: &str, keep: bool) {
+        let make = |set| if keep { Call::Keep(set) } else { Call::Reject(set) };
+        if number.is_empty() {
+            return self.decide(make(HunkSet::All), |_| true);
+        }
+        let offered: Vec<HunkId> = self.book.offered().map(|h| h.id).collect();
+        let nth = number.parse::<usize>().ok().and_then(|n| n.checked_sub(1));
+        match nth.and_then(|n| offered.get(n)).copied() {
+            Some(id) => self.decide(make(HunkSet::Ids(vec![id])), |h| h == id),
+            None => self.say(
+                &format!("there is no hunk {number}; on offer: {}", offered.len()),
+                look::WARN,
+            ),
+        }
+    }
+
+    fn print_help(&mut self) {
+        let mut lines: Vec<_> = KEYS
+            .iter()
+            .map(|(key, what)| format!("  {key:<14} {what}"))
+            .collect();
+        lines.extend(COMMANDS.iter().map(|c| {
+            let name = format!("/{} {}", c.name, c.arguments);
+            format!("  {name:<14} {}", c.help)
+        }));
+        self.say(&lines.join("\n"), look::PLAIN);
+    }
+}

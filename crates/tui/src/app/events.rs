@@ -1,0 +1,318 @@
+//! What the session tells.
+
+use super::{Act, App, Live, Stage};
+use crate::colour::Job;
+use crate::felt::Felt;
+use crate::look;
+use crate::wire::Call;
+use brisk_protocol::Envelope;
+use brisk_protocol::domain::{CancelReason, Event, HunkId, HunkState, LineKind, Settled, StopReason, TurnId};
+
+impl App {
+    pub(super) fn envelope(&mut self, envelope: Envelope) {
+        // After a new connection what was seen already may come once more.
+        if envelope.seq <= self.seq {
+            return;
+        }
+        if envelope.seq > self.past {
+            self.seq = envelope.seq;
+            self.present();
+            return self.event(envelope.event);
+        }
+        // While the last of them is taken it is still the past.
+        self.seq = envelope.seq.min(self.past - 1);
+        self.event(envelope.event);
+        self.seq = envelope.seq;
+        self.present();
+    }
+
+    fn event(&mut self, event: Event) {
+        match event {
+            Event::TurnStarted { turn, text } => self.started(turn, text),
+            Event::PlaceFound {
+                path,
+                start,
+                end,
+                why,
+                ..
+            } => {
+                let place = format!("{} ({why})", lines_of(&path, start, end));
+                if self.plain {
+                    self.say(&format!("place: {place}"), look::DIM);
+                }
+                if !self.is_past() {
+                    self.act(Act::Colour(Job::Warm { path }));
+                }
+                if let Some(live) = &mut self.live {
+                    live.place = Some(place);
+                }
+            }
+            Event::Routed { route, .. } => {
+                if self.plain {
+                    let text = format!("route: {}", crate::view::route(&route, true));
+                    self.say(&text, look::DIM);
+                }
+                self.route = Some(route);
+                self.stage(Stage::Reading);
+            }
+            Event::FirstToken { .. } => {
+                let now = self.now;
+                self.stage(Stage::Writing);
+                if let Some(live) = &mut self.live {
+                    live.felt.token.get_or_insert(now);
+                }
+            }
+            Event::Prose { text, .. } => self.prose(&text),
+            Event::Notice { text, .. } => self.say(&text, look::WARN),
+            Event::BudgetReached { lines, max_lines, .. } => {
+                self.stage(Stage::Budget(lines, max_lines));
+                if self.plain {
+                    let text = format!(
+                        "the patch has {lines} changed lines, its budget is {max_lines}: /more goes on, /keep, /reject or /stop"
+                    );
+                    self.say(&text, look::WARN);
+                }
+            }
+            // The queue is ours; another client's is its own matter.
+            Event::Queued { .. } => {}
+            Event::TurnEnded { turn, settled } => self.ended(turn, &settled),
+            event @ (Event::HunkOpened { .. }
+            | Event::HunkLine { .. }
+            | Event::HunkReady { .. }
+            | Event::HunkDropped { .. }
+            | Event::HunkChanged { .. }) => self.hunk(event),
+        }
+    }
+
+    fn stage(&mut self, stage: Stage) {
+        if let Some(live) = &mut self.live
+            && live.stage != Stage::Stopping
+        {
+            live.stage = stage;
+        }
+    }
+
+    fn started(&mut self, turn: TurnId, text: String) {
+        self.flush_prose();
+        let at = self.sent.iter().position(|(_, w)| w.text == text);
+        if let Some(at) = at {
+            self.sent.remove(at);
+        }
+        let key = self
+            .live
+            .as_ref()
+            .filter(|l| l.turn.is_none())
+            .map(|l| l.felt.key);
+        // The text of a large paste does not belong into the scrollback.
+        let mut shown: Vec<_> = text.lines().take(6).map(|l| look::line(l, look::OWN)).collect();
+        if let Some(first) = shown.first_mut() {
+            first.spans.insert(0, look::span("\u{203a} ", look::HEAD));
+        }
+        let more = text.lines().count().saturating_sub(shown.len());
+        if more > 0 {
+            shown.push(look::line(
+                &format!("  \u{2026} {}", look::count(more, "more line")),
+                look::DIM,
+            ));
+        }
+        self.print(shown);
+        self.live = Some(Live {
+            turn: Some(turn),
+            text,
+            stage: Stage::Reading,
+            felt: Felt {
+                key: key.unwrap_or(self.now),
+                ..Felt::default()
+            },
+            place: None,
+            prose: String::new(),
+            ready: 0,
+        });
+        self.save_draft();
+    }
+
+    fn hunk(&mut self, event: Event) {
+        let now = self.now;
+        let first = matches!(event, Event::HunkLine { .. } | Event::HunkReady { .. });
+        if first && let Some(live) = &mut self.live {
+            live.felt.token.get_or_insert(now);
+            live.felt.hunk.get_or_insert(now);
+        }
+        if self.plain && !self.is_past() {
+            self.tell_hunk(&event);
+        }
+        let changed = self.book.on(event);
+        if let Some(id) = changed.ready {
+            if let Some(live) = &mut self.live {
+                live.ready += 1;
+            }
+            self.colour(id);
+        }
+        if let Some(over) = changed.over {
+            self.print_over(over);
+        }
+    }
+
+    fn colour(&mut self, id: HunkId) {
+        if self.is_past() || self.plain {
+            return;
+        }
+        if let Some(hunk) = self.book.find(id) {
+            let job = Job::Hunk {
+                hunk: id,
+                path: hunk.path.clone(),
+                at: hunk.at,
+                removed: hunk.removed.clone(),
+                added: hunk.added.clone(),
+            };
+            self.act(Act::Colour(job));
+        }
+    }
+
+    /// Plain mode: a hunk in words.
+    fn tell_hunk(&mut self, event: &Event) {
+        if let Event::HunkReady {
+            path,
+            at,
+            removed,
+            added,
+            ..
+        } = event
+        {
+            let n = self.book.offered().count() + 1;
+            self.say(&format!("hunk {n}, {path} line {}", at + 1), look::HEAD);
+            for (kind, lines) in [(LineKind::Removed, removed), (LineKind::Added, added)] {
+                let (word, style) = match kind {
+                    LineKind::Removed => ("goes: ", look::REMOVED),
+                    LineKind::Added => ("comes: ", look::ADDED),
+                };
+                for line in lines {
+                    self.say(&format!("{word}{line}"), style);
+                }
+            }
+        }
+    }
+
+    /// Whole lines of an answer go into the scrollback, the begun one is shown in the pane.
+    fn prose(&mut self, text: &str) {
+        let now = self.now;
+        let Some(live) = &mut self.live else { return };
+        live.felt.token.get_or_insert(now);
+        live.felt.hunk.get_or_insert(now);
+        live.prose.push_str(text);
+        if let Some((whole, rest)) = live.prose.rsplit_once('\n') {
+            let (whole, rest) = (whole.to_owned(), rest.to_owned());
+            live.prose = rest;
+            self.say(&whole, look::PLAIN);
+        }
+    }
+
+    fn flush_prose(&mut self) {
+        let rest = self.live.as_mut().map(|l| std::mem::take(&mut l.prose));
+        if let Some(rest) = rest.filter(|r| !r.is_empty()) {
+            self.say(&rest, look::PLAIN);
+        }
+    }
+
+    fn ended(&mut self, turn: TurnId, settled: &Settled) {
+        self.flush_prose();
+        self.book.ended(turn);
+        let mut felt = self.live.take().map_or_else(Felt::default, |l| l.felt);
+        felt.settled = Some(self.now);
+        if !self.is_past() {
+            self.felts.add(&felt);
+            self.felt = Some(felt);
+        }
+        let well = settled.stop == StopReason::EndTurn;
+        match &settled.stop {
+            StopReason::EndTurn if settled.ready == 0 && felt.hunk.is_none() => {
+                self.say("nothing was changed", look::DIM);
+            }
+            StopReason::EndTurn => {}
+            StopReason::Cancelled { cause } => self.say(cancelled(*cause), look::DIM),
+            StopReason::Failed { message, .. } => self.say(message, look::BAD),
+        }
+        let offered = self.book.offered().count();
+        if self.plain && offered > 0 && !self.is_past() {
+            let text = format!(
+                "{} on offer: Enter or /keep, /reject, /keep N, /reject N",
+                look::count(offered, "hunk")
+            );
+            self.say(&text, look::PLAIN);
+        }
+        self.selected = 0;
+        if self.is_past() {
+            return;
+        }
+        if std::mem::take(&mut self.discard) && offered > 0 {
+            self.reject_all();
+        }
+        // After a stop the queue waits for the person; after a failure too, since its next would likely fail as well.
+        let steered = matches!(
+            &settled.stop,
+            StopReason::Cancelled {
+                cause: CancelReason::Steered
+            }
+        );
+        if !well && !steered && !self.queue.is_empty() {
+            self.held = true;
+        }
+        if self.sent.is_empty() {
+            self.next_queued();
+        } else {
+            // A steer is on its way: its turn begins at once.
+            self.expect_turn();
+        }
+    }
+
+    fn expect_turn(&mut self) {
+        if let Some((_, wish)) = self.sent.front() {
+            self.live = Some(Live {
+                turn: None,
+                text: wish.text.clone(),
+                stage: Stage::Sent,
+                felt: Felt {
+                    key: self.steered_at.take().unwrap_or(self.now),
+                    ..Felt::default()
+                },
+                place: None,
+                prose: String::new(),
+                ready: 0,
+            });
+        }
+    }
+
+    /// A hunk that was asked about and of which no word came is no longer on offer.
+    pub(super) fn missing(&mut self, ids: &[HunkId]) {
+        for id in ids {
+            let why = "it is no longer on offer".to_owned();
+            if let Some(over) = self.book.close(*id, HunkState::Withdrawn { why }) {
+                self.print_over(over);
+            }
+        }
+    }
+
+    pub(super) fn refresh(&mut self) {
+        self.send(Call::Status);
+    }
+}
+
+/// `src/x.rs:10-32`; lines come 0-based with an exclusive end.
+fn lines_of(path: &str, start: usize, end: usize) -> String {
+    match end.saturating_sub(start) {
+        0 | 1 => format!("{path}:{}", start + 1),
+        _ => format!("{path}:{}-{end}", start + 1),
+    }
+}
+
+fn cancelled(cause: CancelReason) -> &'static str {
+    match cause {
+        CancelReason::Superseded => "a better answer took its place",
+        CancelReason::Steered => "redirected",
+        CancelReason::Interrupted => "stopped",
+        CancelReason::OverBudget => "stopped at the patch budget",
+        CancelReason::Stalled => "the model went silent or repeated itself; it was stopped",
+        CancelReason::ClientGone => "stopped: its client went away",
+        CancelReason::Shutdown => "stopped: the daemon is going",
+    }
+}

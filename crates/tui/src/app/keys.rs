@@ -1,0 +1,208 @@
+//! What keys mean, and in which order meanings are tried: stop first, then what is open (menu, help), then decisions
+//! about hunks, then the text.
+
+use super::{Act, After, App, Purpose, Stage, TWICE};
+use crate::composer::Took;
+use crate::key::{Key, Typed};
+use crate::look;
+use crate::wire::Call;
+use brisk_protocol::HunkSet;
+
+impl App {
+    pub(super) fn typed(&mut self, typed: Typed) {
+        match typed {
+            Typed::Paste(text) => {
+                self.hint = None;
+                self.after = After::Nothing;
+                self.composer.paste(&text);
+                self.written();
+            }
+            Typed::Key(key) => self.key(key),
+        }
+    }
+
+    /// Plain mode: a line is a prompt or a command; an empty one keeps what is on offer.
+    pub(super) fn line(&mut self, line: &str) {
+        if line.trim().is_empty() {
+            if self.book.is_offering() && self.live.is_none() {
+                self.keep_all();
+            }
+            return;
+        }
+        self.composer.set(line);
+        self.submit();
+    }
+
+    #[allow(
+        clippy::wildcard_enum_match_arm,
+        reason = "every other key goes on to the text"
+    )]
+    fn key(&mut self, key: Key) {
+        self.hint = None;
+        if key != Key::Ctrl('c') {
+            self.quit_at = None;
+        }
+        if self.composer.searching().is_some() {
+            self.composer.key(key);
+            return self.written();
+        }
+        match key {
+            Key::Esc => return self.escape(),
+            Key::Ctrl('c') => return self.interrupt(),
+            Key::Ctrl('d') if self.composer.is_empty() => return self.quit(),
+            Key::Ctrl('l') => return self.act(Act::Redraw),
+            Key::Ctrl('z') => return self.act(Act::Suspend),
+            Key::F1 => {
+                self.help = !self.help;
+                return;
+            }
+            _ => {}
+        }
+        if self.menu_key(key) {
+            return;
+        }
+        self.help = false;
+        if self.composer.is_empty() && !self.typing && self.single(key) {
+            return;
+        }
+        self.after = After::Nothing;
+        match key {
+            Key::Enter => match self.composer.is_empty() {
+                true => self.held = false,
+                false => self.submit(),
+            },
+            Key::Tab if !self.composer.is_empty() => self.enqueue(),
+            Key::Up if self.composer.is_empty() && self.unqueue() => {}
+            Key::Ctrl('x') | Key::Alt('e') => {
+                let text = self.composer.whole();
+                self.act(Act::Edit {
+                    purpose: Purpose::Prompt,
+                    text,
+                    suffix: ".md".into(),
+                });
+            }
+            key => {
+                if self.composer.key(key) == Took::Yes {
+                    self.written();
+                }
+            }
+        }
+        self.next_queued();
+    }
+
+    fn written(&mut self) {
+        if self.composer.is_empty() {
+            self.typing = false;
+        }
+        self.draft_changed();
+        self.look_up();
+    }
+
+    /// Esc: stops first of all. Twice: what is on offer is dropped.
+    fn escape(&mut self) {
+        if self.live.is_some() {
+            return self.stop();
+        }
+        let again = self
+            .stopped_at
+            .is_some_and(|at| self.now.saturating_sub(at) <= TWICE);
+        if again && self.book.is_offering() {
+            self.stopped_at = None;
+            return self.reject_all();
+        }
+        if self.menu.take().is_some() || std::mem::take(&mut self.help) {
+            return;
+        }
+        self.typing = false;
+        self.composer.key(Key::Esc);
+    }
+
+    pub(super) fn stop(&mut self) {
+        let Some(live) = &mut self.live else { return };
+        if live.stage == Stage::Stopping {
+            self.discard = true;
+            return;
+        }
+        live.stage = Stage::Stopping;
+        self.stopped_at = Some(self.now);
+        self.menu = None;
+        self.held = !self.queue.is_empty();
+        self.send(Call::Cancel);
+    }
+
+    /// Ctrl-C: stops, clears what is written, or leaves at the second time.
+    fn interrupt(&mut self) {
+        if self.live.as_ref().is_some_and(|l| l.stage != Stage::Stopping) {
+            return self.stop();
+        }
+        if !self.composer.is_empty() {
+            let text = self.composer.take();
+            self.typing = false;
+            self.menu = None;
+            self.act(Act::Remember(text));
+            self.hint = Some("cleared; the up arrow brings it back".into());
+            return self.draft_changed();
+        }
+        if self
+            .quit_at
+            .is_some_and(|at| self.now.saturating_sub(at) <= TWICE)
+        {
+            return self.quit();
+        }
+        self.quit_at = Some(self.now);
+        self.hint = Some("Ctrl-C again leaves".into());
+    }
+
+    pub(super) fn quit(&mut self) {
+        self.save_draft();
+        let offered = self.book.offered().count();
+        if offered > 0 {
+            let session = self.session.map_or_else(String::new, |s| s.to_string());
+            self.say(
+                &format!(
+                    "{} not decided; `brisk --session {session}` goes on",
+                    look::count(offered, "hunk")
+                ),
+                look::WARN,
+            );
+        }
+        self.act(Act::Quit);
+    }
+
+    /// A single key while nothing is written; false: it types.
+    #[allow(clippy::wildcard_enum_match_arm, reason = "every other key types")]
+    fn single(&mut self, key: Key) -> bool {
+        if let Some(Stage::Budget(..)) = self.live.as_ref().map(|l| l.stage) {
+            return self.budget_key(key);
+        }
+        if self.live.is_some() {
+            return false;
+        }
+        if self.book.is_offering() {
+            return self.review_key(key);
+        }
+        match (key, self.after) {
+            (Key::Char('?'), _) => self.help = true,
+            (Key::Char('u'), After::Kept | After::Undone) => self.send(Call::Undo),
+            (Key::Char('r'), After::Undone) => self.send(Call::Redo),
+            _ => return false,
+        }
+        true
+    }
+
+    #[allow(clippy::wildcard_enum_match_arm, reason = "every other key types")]
+    fn budget_key(&mut self, key: Key) -> bool {
+        match key {
+            Key::Char('g') => {
+                if let Some(live) = &mut self.live {
+                    live.stage = Stage::Writing;
+                }
+                self.send(Call::RaiseBudget);
+            }
+            Key::Enter => self.decide(Call::Keep(HunkSet::All), |_| true),
+            Key::Char('x') => self.decide(Call::Reject(HunkSet::All), |_| true),
+            _ => return false,
+        }
+        true
+    }
+}

@@ -1,0 +1,483 @@
+//! The client as one value: an input and a moment in, acts out. Everything that a person can do and everything that
+//! the daemon can say is decided here; nothing here waits, reads or paints.
+
+mod commands;
+mod complete;
+mod events;
+mod keys;
+mod prompt;
+mod replies;
+mod review;
+
+pub(crate) use commands::{COMMANDS, KEYS};
+pub(crate) use complete::Menu;
+pub use prompt::Draft;
+pub(crate) use prompt::Wish;
+
+use crate::book::{Book, Over};
+use crate::colour::{Job, Painted};
+use crate::composer::Composer;
+use crate::felt::{self, Felt};
+use crate::key::Typed;
+use crate::look;
+use crate::wire::{Call, Reply};
+use brisk_protocol::domain::{HunkId, HunkState, ModelId, Route, SessionId, TurnId};
+use brisk_protocol::{Envelope, Limits, RepoStatus};
+use ratatui_core::text::Line;
+use std::collections::{BTreeSet, VecDeque};
+
+/// A draft is saved when the person has not typed for this long, microseconds.
+const DRAFT_AFTER: u64 = 400_000;
+/// A second key within this long counts as "twice", microseconds.
+const TWICE: u64 = 2_000_000;
+
+/// What happens to the client.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    /// The person's terminal said something.
+    Typed(Typed),
+    /// Plain mode: a whole line.
+    Line(String),
+    /// An event of the session.
+    Event(Envelope),
+    /// An answer.
+    Reply(Reply),
+    /// A worker has coloured a hunk.
+    Painted(Painted),
+    /// The external editor is done; no text: it failed, with the reason.
+    Edited(Purpose, Result<String, String>),
+    /// The connection is there, with a session.
+    Connected {
+        /// Which.
+        session: SessionId,
+        /// Process of the daemon: another one has forgotten what ran.
+        daemon: u32,
+        /// Number of its last event; 0 for a new one.
+        last: u64,
+        /// The daemon holds it; else it comes from the log, and what ran or was on offer in it is gone.
+        held: bool,
+    },
+    /// The connection is gone; it is being made again.
+    Lost,
+    /// It cannot be made again.
+    Failed(String),
+    /// The moment of [`App::due`] has come.
+    Tick,
+    /// The terminal goes, or a signal ends us.
+    Hangup,
+}
+
+/// Why a text is in the external editor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// It is the prompt.
+    Prompt,
+    /// It is what a hunk adds.
+    Hunk(HunkId),
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Act {
+    /// Ask the daemon.
+    Send(Call),
+    /// Put lines into the terminal's scrollback.
+    Print(Vec<Line<'static>>),
+    /// Hand the terminal to the person's editor.
+    Edit {
+        /// What for.
+        purpose: Purpose,
+        /// The text to begin with.
+        text: String,
+        /// Name that the file ends with, so that the editor knows the language.
+        suffix: String,
+    },
+    /// Let a worker do this.
+    Colour(Job),
+    /// Keep what is not sent, for the next start.
+    Save(Draft),
+    /// Keep this for the history of the next start.
+    Remember(String),
+    /// Paint everything anew.
+    Redraw,
+    /// Sleep (Ctrl-Z).
+    Suspend,
+    /// Ring.
+    Bell,
+    /// Leave this session and begin another.
+    New,
+    /// Connect once more.
+    Reconnect,
+    /// Live or plain mode from now on.
+    Plain(bool),
+    /// End.
+    Quit,
+}
+
+/// How things are with the daemon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Link {
+    /// Being made.
+    Connecting,
+    /// There.
+    Up,
+    /// Gone, and being made again.
+    Lost,
+    /// Not to be had.
+    Failed,
+}
+
+/// How far a turn is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// On its way to the daemon.
+    Sent,
+    /// The model reads.
+    Reading,
+    /// The model writes.
+    Writing,
+    /// The patch has reached its budget: lines, bound.
+    Budget(usize, usize),
+    /// Stop was asked for.
+    Stopping,
+}
+
+/// The turn under way.
+#[derive(Debug)]
+pub(crate) struct Live {
+    pub(crate) turn: Option<TurnId>,
+    pub(crate) text: String,
+    pub(crate) stage: Stage,
+    pub(crate) felt: Felt,
+    /// Where it edits, and why there.
+    pub(crate) place: Option<String>,
+    /// The last line of an answer in words, not ended yet.
+    pub(crate) prose: String,
+    /// Hunks that became ready.
+    pub(crate) ready: usize,
+}
+
+/// What a single key means while nothing is written and no turn runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum After {
+    /// Nothing: keys type.
+    #[default]
+    Nothing,
+    /// Something was kept: `u` takes it back.
+    Kept,
+    /// Something was undone: `r` brings it back.
+    Undone,
+}
+
+/// What a client begins with.
+#[derive(Debug, Clone, Default)]
+pub struct Setup {
+    /// Every change of state is one line of text, and there is no pane.
+    pub plain: bool,
+    /// vi keys from the start.
+    pub vi: bool,
+    /// Earlier prompts, oldest first.
+    pub history: Vec<String>,
+    /// What an earlier client did not send.
+    pub draft: Option<Draft>,
+    /// Lines that fit the terminal: an old session is shown from so far back.
+    pub rows: usize,
+}
+
+/// The client.
+#[derive(Debug)]
+pub struct App {
+    pub(crate) plain: bool,
+    pub(crate) rows: usize,
+    pub(crate) composer: Composer,
+    pub(crate) link: Link,
+    pub(crate) session: Option<SessionId>,
+    daemon: Option<u32>,
+    /// Number of the last event that was seen.
+    seq: u64,
+    /// Events up to here happened before we came.
+    past: u64,
+    /// When the past is over: what ran in it is gone.
+    forget: bool,
+    /// Lines of the past, the newest ones.
+    tail: VecDeque<Line<'static>>,
+    pub(crate) live: Option<Live>,
+    pub(crate) book: Book,
+    pub(crate) selected: usize,
+    /// Prompts for later, oldest first.
+    pub(crate) queue: VecDeque<Wish>,
+    /// The queue waits for the person.
+    pub(crate) held: bool,
+    /// Prompts that were sent and whose turn has not begun.
+    sent: VecDeque<(u64, Wish)>,
+    prompts: u64,
+    pub(crate) after: After,
+    /// Letters type even though hunks are on offer.
+    pub(crate) typing: bool,
+    discard: bool,
+    stopped_at: Option<u64>,
+    quit_at: Option<u64>,
+    pub(crate) menu: Option<Menu>,
+    /// Places that were taken from the menu.
+    known: BTreeSet<String>,
+    pub(crate) help: bool,
+    pub(crate) hint: Option<String>,
+    pub(crate) model: Option<ModelId>,
+    pub(crate) route: Option<Route>,
+    pub(crate) repo: Option<RepoStatus>,
+    pub(crate) limits: Option<Limits>,
+    pub(crate) felt: Option<Felt>,
+    pub(crate) felts: felt::Session,
+    kept_lines: (usize, usize),
+    /// The next answer about the tree is to be printed.
+    tell_status: bool,
+    /// The key that sent a new direction.
+    steered_at: Option<u64>,
+    draft_due: Option<u64>,
+    saved: Draft,
+    now: u64,
+    acts: Vec<Act>,
+}
+
+impl App {
+    /// A client that is not connected yet.
+    pub fn new(setup: Setup) -> App {
+        let mut composer = Composer::new(setup.history);
+        if setup.vi {
+            composer.toggle_vi();
+        }
+        let mut app = App {
+            plain: setup.plain,
+            rows: setup.rows.max(5),
+            composer,
+            link: Link::Connecting,
+            session: None,
+            daemon: None,
+            seq: 0,
+            past: 0,
+            forget: false,
+            tail: VecDeque::new(),
+            live: None,
+            book: Book::default(),
+            selected: 0,
+            queue: VecDeque::new(),
+            held: false,
+            sent: VecDeque::new(),
+            prompts: 0,
+            after: After::Nothing,
+            typing: false,
+            discard: false,
+            stopped_at: None,
+            quit_at: None,
+            menu: None,
+            known: BTreeSet::new(),
+            help: false,
+            hint: None,
+            model: None,
+            route: None,
+            repo: None,
+            limits: None,
+            felt: None,
+            felts: felt::Session::default(),
+            kept_lines: (0, 0),
+            tell_status: false,
+            steered_at: None,
+            draft_due: None,
+            saved: Draft::default(),
+            now: 0,
+            acts: Vec::new(),
+        };
+        if let Some(draft) = setup.draft {
+            app.restore(draft);
+        }
+        app
+    }
+
+    /// The one door. `now_us`: microseconds of a clock that only rises.
+    pub fn handle(&mut self, input: Input, now_us: u64) -> Vec<Act> {
+        self.now = self.now.max(now_us);
+        match input {
+            Input::Typed(typed) => self.typed(typed),
+            Input::Line(line) => self.line(&line),
+            Input::Event(envelope) => self.envelope(envelope),
+            Input::Reply(reply) => self.reply(reply),
+            Input::Painted(painted) => {
+                if let Some(hunk) = self.book.find(painted.hunk) {
+                    hunk.painted = Some(painted);
+                }
+            }
+            Input::Edited(purpose, outcome) => self.edited(purpose, outcome),
+            Input::Connected {
+                session,
+                daemon,
+                last,
+                held,
+            } => self.connected(session, daemon, last, held),
+            Input::Lost => self.lost(),
+            Input::Failed(why) => {
+                self.link = Link::Failed;
+                self.say(&why, look::BAD);
+                self.say("what you write is kept; /reconnect tries again", look::DIM);
+            }
+            Input::Tick => self.tick(),
+            Input::Hangup => {
+                self.save_draft();
+                self.act(Act::Quit);
+            }
+        }
+        std::mem::take(&mut self.acts)
+    }
+
+    /// When [`Input::Tick`] is wanted, if at all: nothing ticks while nothing waits.
+    pub fn due(&self) -> Option<u64> {
+        self.draft_due
+    }
+
+    /// Which event a connection that broke goes on from.
+    pub fn seen(&self) -> u64 {
+        self.seq
+    }
+
+    /// The session, once there is one.
+    pub fn session(&self) -> Option<SessionId> {
+        self.session
+    }
+
+    /// Whether this is plain mode.
+    pub fn is_plain(&self) -> bool {
+        self.plain
+    }
+
+    /// The window has this many rows now.
+    pub fn resize(&mut self, rows: usize) {
+        self.rows = rows.max(5);
+    }
+
+    fn act(&mut self, act: Act) {
+        self.acts.push(act);
+    }
+
+    fn send(&mut self, call: Call) {
+        if self.link == Link::Up {
+            self.act(Act::Send(call));
+        } else {
+            self.hint = Some("there is no connection to the daemon yet".into());
+        }
+    }
+
+    /// Prints one thing into the scrollback; of a past only the end.
+    fn print(&mut self, lines: Vec<Line<'static>>) {
+        if self.seq < self.past {
+            self.tail.extend(lines);
+            let room = self.rows * 2;
+            let over = self.tail.len().saturating_sub(room);
+            self.tail.drain(..over);
+        } else {
+            self.act(Act::Print(lines));
+        }
+    }
+
+    fn say(&mut self, text: &str, style: ratatui_core::style::Style) {
+        let lines = look::lines(text, style);
+        self.print(lines);
+    }
+
+    fn is_past(&self) -> bool {
+        self.seq < self.past
+    }
+
+    fn tick(&mut self) {
+        if self.draft_due.is_some_and(|at| at <= self.now) {
+            self.save_draft();
+        }
+    }
+
+    fn connected(&mut self, session: SessionId, daemon: u32, last: u64, held: bool) {
+        let again = self.link == Link::Lost;
+        self.link = Link::Up;
+        self.session = Some(session);
+        let other = self.daemon.is_some_and(|d| d != daemon);
+        self.daemon = Some(daemon);
+        self.forget = other || (!held && last > 0);
+        if again {
+            self.say("connected again", look::DIM);
+        }
+        if last > 0 {
+            if self.seq == 0 {
+                // Only the end of a long past is asked for; a line of it is rarely less than an event.
+                let window = (self.rows as u64 * 20).max(1_000);
+                self.seq = last.saturating_sub(window);
+            }
+            self.past = last;
+            let from = self.seq + 1;
+            self.send(Call::Resume { from });
+        }
+        self.present();
+        self.send(Call::Status);
+        self.send(Call::Limits);
+        if !again {
+            self.next_queued();
+        }
+    }
+
+    /// Where the past has come to its end.
+    fn present(&mut self) {
+        if self.is_past() {
+            return;
+        }
+        let tail: Vec<_> = self.tail.drain(..).collect();
+        if !tail.is_empty() {
+            self.act(Act::Print(tail));
+        }
+        if std::mem::take(&mut self.forget) {
+            self.forgotten();
+        }
+    }
+
+    fn lost(&mut self) {
+        if self.link != Link::Lost {
+            self.say(
+                "the connection to the daemon is lost; connecting again",
+                look::WARN,
+            );
+        }
+        self.link = Link::Lost;
+        // What was on its way may not have arrived: it waits at the front of the queue.
+        while let Some((_, wish)) = self.sent.pop_back() {
+            self.give_back(wish);
+        }
+    }
+
+    /// Another daemon: the turn that ran and the hunks on offer died with the old one.
+    fn forgotten(&mut self) {
+        if let Some(live) = self.live.take() {
+            self.say(
+                "the turn ended with the daemon; its prompt is back, Enter sends it again",
+                look::WARN,
+            );
+            let wish = Wish::plain(live.text);
+            self.give_back(wish);
+        }
+        let ids: Vec<HunkId> = self.book.hunks.iter().map(|h| h.id).collect();
+        for id in ids {
+            let why = "the daemon that offered it is gone".to_owned();
+            if let Some(over) = self.book.close(id, HunkState::Withdrawn { why }) {
+                self.print_over(over);
+            }
+        }
+    }
+
+    fn print_over(&mut self, over: Over) {
+        let lines = crate::view::finished(&over, self.plain);
+        if matches!(over.state, HunkState::Kept) {
+            self.kept_lines.0 += over.hunk.added.len();
+            self.kept_lines.1 += over.hunk.removed.len();
+        }
+        self.print(lines);
+        let offered = self.book.offered().count();
+        self.selected = self.selected.min(offered.saturating_sub(1));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,103 @@
+//! Decisions about hunks on offer.
+
+use super::{Act, App, Purpose};
+use crate::app::Wish;
+use crate::key::Key;
+use crate::look;
+use crate::wire::Call;
+use brisk_protocol::HunkSet;
+use brisk_protocol::domain::{HunkId, Intent};
+
+impl App {
+    /// Keys of the review; false: the key types.
+    #[allow(clippy::wildcard_enum_match_arm, reason = "every other key types")]
+    pub(super) fn review_key(&mut self, key: Key) -> bool {
+        let offered: Vec<HunkId> = self.book.offered().map(|h| h.id).collect();
+        let last = offered.len().saturating_sub(1);
+        let chosen = offered.get(self.selected).copied();
+        match (key, chosen) {
+            (Key::Enter, _) => self.keep_all(),
+            (Key::Char('x'), _) => self.reject_all(),
+            (Key::Char('j') | Key::Down, _) => self.selected = (self.selected + 1).min(last),
+            (Key::Char('k') | Key::Up, _) => self.selected = self.selected.saturating_sub(1),
+            (Key::Char(' ' | 'y'), Some(id)) => self.decide(Call::Keep(HunkSet::Ids(vec![id])), |h| h == id),
+            (Key::Char('n'), Some(id)) => self.decide(Call::Reject(HunkSet::Ids(vec![id])), |h| h == id),
+            (Key::Char('e'), Some(id)) => self.edit_hunk(id),
+            (Key::Char('?'), Some(id)) => self.explain(id),
+            (Key::Char('i'), _) => {
+                self.typing = true;
+                self.hint = Some("keys type now; Esc goes back to the hunks".into());
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    pub(super) fn keep_all(&mut self) {
+        self.decide(Call::Keep(HunkSet::All), |_| true);
+    }
+
+    pub(super) fn reject_all(&mut self) {
+        self.decide(Call::Reject(HunkSet::All), |_| true);
+    }
+
+    pub(super) fn decide(&mut self, call: Call, which: impl Fn(HunkId) -> bool) {
+        if self.link == super::Link::Up {
+            self.book.deciding(which);
+        }
+        self.kept_lines = (0, 0);
+        self.send(call);
+    }
+
+    fn edit_hunk(&mut self, id: HunkId) {
+        let Some(hunk) = self.book.find(id) else { return };
+        let mut text = hunk.added.join("\n");
+        text.push('\n');
+        let name = hunk.path.rsplit('/').next().unwrap_or_default();
+        let suffix = format!("-{name}");
+        self.act(Act::Edit {
+            purpose: Purpose::Hunk(id),
+            text,
+            suffix,
+        });
+    }
+
+    pub(super) fn edited(&mut self, purpose: Purpose, outcome: Result<String, String>) {
+        let text = match outcome {
+            Ok(text) => text,
+            Err(why) => return self.say(&why, look::BAD),
+        };
+        match purpose {
+            Purpose::Prompt => {
+                self.composer.set(text.trim_end_matches('\n'));
+                self.typing = true;
+                self.draft_changed();
+            }
+            Purpose::Hunk(hunk) => {
+                let added: Vec<String> = text.lines().map(str::to_owned).collect();
+                if self.book.find(hunk).is_some_and(|h| h.added != added) {
+                    self.send(Call::Amend { hunk, added });
+                }
+            }
+        }
+    }
+
+    /// Asks the model about one hunk; it stays on offer.
+    fn explain(&mut self, id: HunkId) {
+        let Some(hunk) = self.book.find(id) else { return };
+        let mut text = format!("Explain this change in {} in a few sentences:\n", hunk.place());
+        for (sign, lines) in [('-', &hunk.removed), ('+', &hunk.added)] {
+            for line in lines {
+                text.push(sign);
+                text.push_str(line);
+                text.push('\n');
+            }
+        }
+        let targets = vec![hunk.path.clone()];
+        self.prompt(Wish {
+            text,
+            targets,
+            intent: Intent::Ask,
+        });
+    }
+}

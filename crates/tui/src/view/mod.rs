@@ -1,0 +1,186 @@
+//! What is seen: rows of the pane under the scrollback, made from the state at the moment of a frame. Only what fits
+//! is laid out, however long a hunk or a text is.
+
+mod composer;
+mod patch;
+mod status;
+
+pub(crate) use patch::finished;
+pub(crate) use status::route;
+
+use crate::app::{App, COMMANDS, KEYS, Stage};
+use crate::look;
+use ratatui_core::buffer::Buffer;
+use ratatui_core::layout::Rect;
+use ratatui_core::text::Line;
+
+/// The size of a terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// Columns.
+    pub columns: u16,
+    /// Rows.
+    pub rows: u16,
+}
+
+/// One frame of the pane.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Frame {
+    /// Its cells; as wide as the terminal, as high as needed.
+    pub cells: Buffer,
+    /// Where the cursor is, column and row.
+    pub cursor: (u16, u16),
+}
+
+/// Paints the pane. At least one row, at most all but one of the terminal's.
+pub fn frame(app: &App, size: Size) -> Frame {
+    let columns = usize::from(size.columns.max(1));
+    let most = usize::from(size.rows.max(2)) - 1;
+    let status = status::line(app, columns);
+    let text = composer::rows(app, columns, (most / 3).clamp(1, 12));
+    let mut room = most.saturating_sub(text.rows.len() + 1);
+    let below = menu(app, columns, room.min(8));
+    room = room.saturating_sub(below.len());
+    let queue = queue(app, room.min(4));
+    room = room.saturating_sub(queue.len());
+    let hint = hint(app, room);
+    room = room.saturating_sub(hint.len());
+    let mut rows = if app.help {
+        help(room)
+    } else {
+        patch::pane(app, room)
+    };
+    rows.truncate(room);
+    rows.extend(hint);
+    rows.extend(queue);
+    let cursor = (text.cursor.0, rows.len() + text.cursor.1);
+    rows.extend(text.rows);
+    rows.extend(below);
+    rows.push(status);
+    // A window of two rows has no place for all of it: the end counts, where the text is.
+    let over = rows.len().saturating_sub(most);
+    rows.drain(..over);
+    let area = Rect::new(0, 0, size.columns.max(1), u16::try_from(rows.len()).unwrap_or(1));
+    let mut cells = Buffer::empty(area);
+    for (y, row) in rows.iter().enumerate() {
+        cells.set_line(0, u16::try_from(y).unwrap_or(0), row, area.width);
+    }
+    let last = |n: usize, end: u16| u16::try_from(n).unwrap_or(u16::MAX).min(end.saturating_sub(1));
+    Frame {
+        cursor: (
+            last(cursor.0, area.width),
+            last(cursor.1.saturating_sub(over), area.height),
+        ),
+        cells,
+    }
+}
+
+fn menu(app: &App, columns: usize, room: usize) -> Vec<Line<'static>> {
+    let Some(menu) = &app.menu else { return Vec::new() };
+    let from = (menu.chosen + 1).saturating_sub(room);
+    let wide = menu
+        .items
+        .iter()
+        .map(|i| i.target.chars().count())
+        .max()
+        .unwrap_or(0)
+        .min(columns / 2);
+    menu.items
+        .iter()
+        .enumerate()
+        .skip(from)
+        .take(room)
+        .map(|(i, item)| {
+            let style = if i == menu.chosen {
+                look::CHOSEN
+            } else {
+                look::PLAIN
+            };
+            let mut line = look::line(&format!(" {:<wide$} ", item.target), style);
+            line.push_span(look::span(&format!(" {}", item.detail), look::DIM));
+            line
+        })
+        .collect()
+}
+
+fn queue(app: &App, room: usize) -> Vec<Line<'static>> {
+    let from = app.queue.len().saturating_sub(room);
+    let last = app.queue.len().saturating_sub(1);
+    app.queue
+        .iter()
+        .enumerate()
+        .skip(from)
+        .map(|(i, wish)| {
+            let first = wish.text.lines().next().unwrap_or_default();
+            let mut line = look::line(&format!("\u{21b3} {first}"), look::DIM);
+            if i == last {
+                let how = if app.held {
+                    "  (held: Enter sends, Up edits)"
+                } else {
+                    "  (queued, Up edits)"
+                };
+                line.push_span(look::span(how, look::DIM));
+            }
+            line
+        })
+        .collect()
+}
+
+/// One row above the text: what can be done now.
+fn hint(app: &App, room: usize) -> Vec<Line<'static>> {
+    if room == 0 {
+        return Vec::new();
+    }
+    let text = match (&app.hint, &app.live) {
+        (Some(hint), _) => return vec![look::line(hint, look::WARN)],
+        (None, Some(live)) => match live.stage {
+            Stage::Budget(lines, most) => {
+                return vec![look::line(
+                    &format!(
+                        "{lines} changed lines, the budget is {most}: g goes on \u{b7} Enter keep \u{b7} x reject \u{b7} Esc stop"
+                    ),
+                    look::WARN,
+                )];
+            }
+            Stage::Sent | Stage::Reading | Stage::Writing | Stage::Stopping => return Vec::new(),
+        },
+        (None, None) => app,
+    };
+    let offered = text.book.offered().count();
+    if offered > 0 && text.typing {
+        return vec![look::line("writing; Esc goes back to the hunks", look::DIM)];
+    }
+    if offered > 0 && text.composer.is_empty() {
+        let one = if offered > 1 {
+            " \u{b7} y keep this \u{b7} n reject this \u{b7} j k move"
+        } else {
+            ""
+        };
+        return vec![look::line(
+            &format!(
+                "Enter keep{} \u{b7} x reject{one} \u{b7} e edit \u{b7} ? explain \u{b7} i write",
+                if offered > 1 { " all" } else { "" }
+            ),
+            look::DIM,
+        )];
+    }
+    Vec::new()
+}
+
+fn help(room: usize) -> Vec<Line<'static>> {
+    let mut rows: Vec<Line<'static>> = KEYS
+        .iter()
+        .map(|(key, what)| {
+            let mut line = look::line(&format!(" {key:<14}"), look::HEAD);
+            line.push_span(look::span(what, look::PLAIN));
+            line
+        })
+        .collect();
+    let names: Vec<String> = COMMANDS.iter().map(|c| format!("/{}", c.name)).collect();
+    rows.push(look::line(&format!(" {}", names.join(" ")), look::DIM));
+    rows.truncate(room);
+    rows
+}
+
+#[cfg(test)]
+mod tests;
