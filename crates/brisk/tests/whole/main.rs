@@ -9,6 +9,7 @@
 
 mod edits;
 mod house;
+mod plain;
 mod refusals;
 mod sessions;
 mod websocket;

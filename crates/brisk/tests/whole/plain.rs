@@ -1,0 +1,525 @@
+//! A client that knows nothing but ACP, through `brisk acp`: it decodes what it is told with the protocol's own
+//! types, and fails on anything that it does not know.
+
+use crate::house::{House, REGION, SHOP};
+use brisk_protocol::acp;
+use brisk_protocol::{Incoming, RequestId, notify_line, parse, request_line, result_line};
+use brisk_testkit::Reply;
+use rustix::process::{Pid, Signal, kill_process};
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+
+/// An editor with `brisk acp` as its agent.
+struct Editor {
+    child: Child,
+    write: Option<ChildStdin>,
+    read: BufReader<ChildStdout>,
+    next: i64,
+    updates: Vec<Value>,
+    /// What the agent asks and nobody has looked at.
+    asked: VecDeque<(RequestId, acp::RequestPermissionRequest)>,
+    answers: Vec<(RequestId, Result<Value, String>)>,
+}
+
+impl Editor {
+    /// Starts the agent; nothing is said yet.
+    fn start(house: &House) -> Editor {
+        let mut child = house
+            .command(&["acp"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        Editor {
+            write: child.stdin.take(),
+            read: BufReader::new(child.stdout.take().unwrap()),
+            child,
+            next: 0,
+            updates: vec![],
+            asked: VecDeque::new(),
+            answers: vec![],
+        }
+    }
+
+    /// Greets as editors do.
+    fn greeted(house: &House) -> Editor {
+        let mut editor = Editor::start(house);
+        let hello = editor.ask(
+            "initialize",
+            &json!({"protocolVersion": 1, "clientCapabilities": {"fs": {"readTextFile": true, "writeTextFile": true}}}),
+        );
+        let hello: acp::InitializeResponse = serde_json::from_value(hello.unwrap()).unwrap();
+        assert!(hello.agent_capabilities.load_session);
+        editor
+    }
+
+    fn say(&mut self, text: &str) {
+        self.write.as_mut().unwrap().write_all(text.as_bytes()).unwrap();
+    }
+
+    fn send(&mut self, name: &str, params: &impl Serialize) -> RequestId {
+        self.next += 1;
+        let id = RequestId::Number(self.next);
+        self.say(&request_line(&id, name, params));
+        id
+    }
+
+    fn tell(&mut self, name: &str, params: &impl Serialize) {
+        self.say(&notify_line(name, params));
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        let n = self.read.read_line(&mut line).unwrap();
+        assert_ne!(n, 0, "the agent ended; updates: {:#?}", self.updates);
+        line
+    }
+
+    fn read(&mut self) {
+        let line = self.line();
+        match parse(&line).unwrap() {
+            Incoming::Notification { method, params } => {
+                assert_eq!(method, "session/update", "{line}");
+                let note: acp::SessionNotification = serde_json::from_str(params.get()).unwrap();
+                self.updates.push(serde_json::to_value(note.update).unwrap());
+            }
+            Incoming::Request { id, method, params } => {
+                assert_eq!(method, "session/request_permission", "{line}");
+                self.asked
+                    .push_back((id, serde_json::from_str(params.get()).unwrap()));
+            }
+            Incoming::Response { id, outcome } => {
+                let outcome = outcome
+                    .map(|r| serde_json::from_str(r.get()).unwrap())
+                    .map_err(|e| e.message);
+                self.answers.push((id, outcome));
+            }
+        }
+    }
+
+    fn answer(&mut self, id: &RequestId) -> Result<Value, String> {
+        loop {
+            if let Some(at) = self.answers.iter().position(|(i, _)| i == id) {
+                return self.answers.swap_remove(at).1;
+            }
+            self.read();
+        }
+    }
+
+    fn ask(&mut self, name: &str, params: &impl Serialize) -> Result<Value, String> {
+        let id = self.send(name, params);
+        self.answer(&id)
+    }
+
+    fn session(&mut self, house: &House) -> String {
+        let params = acp::NewSessionRequest::new(house.repo.path());
+        let opened = self.ask("session/new", &params).unwrap();
+        let opened: acp::NewSessionResponse = serde_json::from_value(opened).unwrap();
+        opened.session_id.0.to_string()
+    }
+
+    /// Words and a link to a file, as an editor sends them.
+    fn prompt(&mut self, house: &House, session: &str, text: &str, link: &str) -> RequestId {
+        let uri = format!("file://{}/{link}", house.repo.path().display());
+        let prompt = vec![
+            acp::ContentBlock::Text(acp::TextContent::new(text)),
+            acp::ContentBlock::ResourceLink(acp::ResourceLink::new("shop.py", uri)),
+        ];
+        self.send(
+            "session/prompt",
+            &acp::PromptRequest::new(session.to_owned(), prompt),
+        )
+    }
+
+    /// The next question.
+    fn asked(&mut self) -> (RequestId, acp::RequestPermissionRequest) {
+        loop {
+            if let Some(question) = self.asked.pop_front() {
+                return question;
+            }
+            self.read();
+        }
+    }
+
+    /// Chooses the option of this kind.
+    fn choose(&mut self, kind: acp::PermissionOptionKind) -> acp::RequestPermissionRequest {
+        let (id, question) = self.asked();
+        let option = question.options.iter().find(|o| o.kind == kind).unwrap();
+        let outcome = acp::SelectedPermissionOutcome::new(option.option_id.clone());
+        self.reply(&id, acp::RequestPermissionOutcome::Selected(outcome));
+        question
+    }
+
+    fn reply(&mut self, id: &RequestId, outcome: acp::RequestPermissionOutcome) {
+        self.say(&result_line(id, &acp::RequestPermissionResponse::new(outcome)));
+    }
+
+    fn until(&mut self, what: impl Fn(&Value) -> bool) -> Value {
+        let mut from = 0;
+        loop {
+            if let Some(found) = self.updates[from..].iter().find(|u| what(u)) {
+                return found.clone();
+            }
+            from = self.updates.len();
+            self.read();
+        }
+    }
+
+    /// The last status of every tool call, by its id.
+    fn calls(&self) -> Vec<(String, String)> {
+        let mut calls: Vec<(String, String)> = vec![];
+        for update in &self.updates {
+            if let (Some(id), Some(status)) = (update["toolCallId"].as_str(), update["status"].as_str()) {
+                calls.retain(|(i, _)| i != id);
+                calls.push((id.to_owned(), status.to_owned()));
+            }
+        }
+        calls
+    }
+
+    fn spoken(&self, kind: &str) -> String {
+        let of_kind = self.updates.iter().filter(|u| u["sessionUpdate"] == kind);
+        of_kind.filter_map(|u| u["content"]["text"].as_str()).collect()
+    }
+
+    /// Ends the input; gives the exit code and what was written to standard error.
+    fn end(mut self) -> (Option<i32>, String) {
+        drop(self.write.take());
+        self.finish()
+    }
+
+    fn finish(mut self) -> (Option<i32>, String) {
+        let mut rest = String::new();
+        self.read.read_to_string(&mut rest).unwrap();
+        let out = self.child.wait_with_output().unwrap();
+        (
+            out.status.code(),
+            String::from_utf8_lossy(&out.stderr).into_owned(),
+        )
+    }
+}
+
+fn call(update: &Value) -> bool {
+    update["sessionUpdate"] == "tool_call"
+}
+
+fn edited() -> String {
+    SHOP.replace("item[\"price\"]\n", "item[\"price\"] * item[\"quantity\"]\n")
+}
+
+const ALLOW: acp::PermissionOptionKind = acp::PermissionOptionKind::AllowOnce;
+const REJECT: acp::PermissionOptionKind = acp::PermissionOptionKind::RejectOnce;
+
+#[test]
+fn an_edit_is_shown_as_it_comes_asked_about_and_written() {
+    let house = House::new();
+    house.answers_in_two(REGION, "");
+    let mut editor = Editor::greeted(&house);
+    let session = editor.session(&house);
+    let turn = editor.prompt(&house, &session, "multiply by the quantity in ", "shop.py#L1-5");
+    // The hunk is there before the model has ended.
+    let shown = editor.until(call);
+    let path = house.repo.path().join("shop.py");
+    assert_eq!(shown["kind"], "edit");
+    assert_eq!(shown["status"], "in_progress");
+    assert_eq!(shown["locations"], json!([{"path": path, "line": 4}]));
+    assert_eq!(
+        shown["content"],
+        json!([{
+            "type": "diff", "path": path,
+            "oldText": "        total += item[\"price\"]\n",
+            "newText": "        total += item[\"price\"] * item[\"quantity\"]\n",
+        }])
+    );
+    assert!(editor.asked.is_empty());
+    house.server.open("more");
+    let (id, question) = editor.asked();
+    assert_eq!(&*question.tool_call.tool_call_id.0, shown["toolCallId"]);
+    assert_eq!(question.options.len(), 2);
+    assert_eq!(
+        house.file("shop.py"),
+        SHOP,
+        "nothing is written before the answer"
+    );
+    let outcome = acp::SelectedPermissionOutcome::new("allow");
+    editor.reply(&id, acp::RequestPermissionOutcome::Selected(outcome));
+    assert_eq!(editor.answer(&turn).unwrap()["stopReason"], "end_turn");
+    assert_eq!(house.file("shop.py"), edited());
+    // Told before the prompt's answer.
+    assert_eq!(editor.calls(), [("s1-h1".to_owned(), "completed".to_owned())]);
+    let thoughts = editor.spoken("agent_thought_chunk");
+    assert!(
+        thoughts.contains("shop.py:1-5: ") && thoughts.contains("fast lane, fake\n"),
+        "{thoughts}"
+    );
+    assert_eq!(editor.end(), (Some(0), String::new()));
+    house.ends(0, &["undo"]);
+    assert_eq!(house.file("shop.py"), SHOP);
+}
+
+#[test]
+fn what_the_person_answers_decides() {
+    // How the question is answered; how the prompt then ends; the hunk's last status; what is on disk.
+    let cancelled = || json!({"outcome": {"outcome": "cancelled"}});
+    let chosen = |id: &str| json!({"outcome": {"outcome": "selected", "optionId": id}});
+    let cases = [
+        (chosen("allow"), "end_turn", "completed", edited()),
+        (chosen("reject"), "end_turn", "failed", SHOP.to_owned()),
+        (cancelled(), "cancelled", "in_progress", SHOP.to_owned()),
+        (chosen("nonsense"), "end_turn", "in_progress", SHOP.to_owned()),
+        (json!(7), "end_turn", "in_progress", SHOP.to_owned()),
+    ];
+    for (answer, stop, status, file) in cases {
+        let house = House::new();
+        house.answers(REGION);
+        let mut editor = Editor::greeted(&house);
+        let session = editor.session(&house);
+        let turn = editor.prompt(&house, &session, "multiply in ", "shop.py#L1-5");
+        let (id, _) = editor.asked();
+        editor.say(&result_line(&id, &answer));
+        assert_eq!(editor.answer(&turn).unwrap()["stopReason"], stop, "{answer}");
+        assert_eq!(editor.calls()[0].1, status, "{answer}");
+        assert_eq!(house.file("shop.py"), file, "{answer}");
+    }
+}
+
+#[test]
+fn a_hunk_left_on_offer_is_asked_about_with_the_next_ones() {
+    let house = House::new();
+    house.answers(REGION);
+    let mut editor = Editor::greeted(&house);
+    let session = editor.session(&house);
+    let first = editor.prompt(&house, &session, "multiply in ", "shop.py#L1-5");
+    let (id, _) = editor.asked();
+    // The editor's stop button: ACP wants both.
+    editor.tell("session/cancel", &json!({"sessionId": session}));
+    editor.reply(&id, acp::RequestPermissionOutcome::Cancelled);
+    assert_eq!(editor.answer(&first).unwrap()["stopReason"], "cancelled");
+    house.answers("def names(items):\n    return sorted(item[\"name\"] for item in items)\n");
+    let second = editor.prompt(&house, &session, "sort them in ", "shop.py#L8-9");
+    let question = editor.choose(ALLOW);
+    assert_eq!(question.tool_call.fields.content.as_ref().unwrap().len(), 2);
+    assert_eq!(editor.answer(&second).unwrap()["stopReason"], "end_turn");
+    let file = house.file("shop.py");
+    assert!(file.contains("quantity") && file.contains("sorted"), "{file}");
+    assert!(
+        editor.calls().iter().all(|(_, status)| status == "completed"),
+        "{:?}",
+        editor.calls()
+    );
+}
+
+#[test]
+fn cancel_stops_the_model_and_asks_nothing() {
+    let house = House::new();
+    house.answers_in_two(REGION, "x = 1\n");
+    let mut editor = Editor::greeted(&house);
+    let session = editor.session(&house);
+    let turn = editor.prompt(&house, &session, "multiply in ", "shop.py#L1-5");
+    editor.until(call);
+    editor.tell("session/cancel", &json!({"sessionId": session}));
+    assert_eq!(editor.answer(&turn).unwrap()["stopReason"], "cancelled");
+    house.server.wait_gone(1).unwrap();
+    assert!(editor.asked.is_empty());
+    assert_eq!(house.file("shop.py"), SHOP);
+}
+
+#[test]
+fn a_turn_at_its_budget_asks_whether_it_may_grow() {
+    let long = "def subtotal(items):\n    a = 1\n    b = 2\n    c = 3\n    return a + b + c\n";
+    let cases = [
+        (ALLOW, "end_turn", "return a + b + c"),
+        (REJECT, "max_turn_requests", "total = 0"),
+    ];
+    for (grow, stop, in_file) in cases {
+        let house = House::with("[lanes.fast]\nmax_patch = { files = 1, lines = 2 }\n");
+        house.answers(long);
+        let mut editor = Editor::greeted(&house);
+        let session = editor.session(&house);
+        let turn = editor.prompt(&house, &session, "write it out in ", "shop.py#L1-5");
+        let question = editor.choose(grow);
+        let title = question.tool_call.fields.title.unwrap();
+        assert!(title.contains("beyond 2 changed lines"), "{title}");
+        if grow == ALLOW {
+            editor.choose(ALLOW);
+        } else {
+            // What was whole by then may still be kept, or not.
+            loop {
+                if !editor.asked.is_empty() {
+                    editor.choose(REJECT);
+                }
+                if editor.answers.iter().any(|(id, _)| *id == turn) {
+                    break;
+                }
+                editor.read();
+            }
+        }
+        assert_eq!(editor.answer(&turn).unwrap()["stopReason"], stop);
+        assert!(
+            house.file("shop.py").contains(in_file),
+            "{}",
+            house.file("shop.py")
+        );
+    }
+}
+
+#[test]
+fn a_question_is_answered_in_words_in_its_mode() {
+    let house = House::new();
+    let mut editor = Editor::greeted(&house);
+    let session = editor.session(&house);
+    editor
+        .ask(
+            "session/set_mode",
+            &acp::SetSessionModeRequest::new(session.clone(), "ask"),
+        )
+        .unwrap();
+    let shown = editor.until(|u| u["sessionUpdate"] == "config_option_update");
+    assert_eq!(shown["configOptions"][0]["currentValue"], "ask");
+    house.server.reply(Reply::text("It adds the prices."));
+    let turn = editor.prompt(&house, &session, "what does it do? ", "shop.py");
+    assert_eq!(editor.answer(&turn).unwrap()["stopReason"], "end_turn");
+    assert_eq!(editor.spoken("agent_message_chunk"), "It adds the prices.");
+    let set = |value: &str, option: &str| json!({"sessionId": session, "configId": option, "value": value});
+    let options = editor
+        .ask("session/set_config_option", &set("fake", "model"))
+        .unwrap();
+    assert_eq!(options["configOptions"][1]["currentValue"], "fake");
+    let refused = editor.ask("session/set_config_option", &set("huge", "model"));
+    assert!(refused.unwrap_err().contains("brisk model list"));
+    let refused = editor.ask(
+        "session/set_mode",
+        &json!({"sessionId": session, "modeId": "slow"}),
+    );
+    assert!(refused.unwrap_err().contains("fast or ask"));
+}
+
+#[test]
+fn a_failed_turn_is_an_error_with_words() {
+    let house = House::new();
+    house
+        .server
+        .reply(Reply::refusal(500, "{\"error\":{\"message\":\"no\"}}"));
+    let mut editor = Editor::greeted(&house);
+    let session = editor.session(&house);
+    let turn = editor.prompt(&house, &session, "multiply in ", "shop.py#L1-5");
+    let message = editor.answer(&turn).unwrap_err();
+    assert!(message.contains("500"), "{message}");
+}
+
+#[test]
+fn a_session_is_loaded_with_its_words_and_its_calls() {
+    let house = House::new();
+    house.answers(REGION);
+    let mut editor = Editor::greeted(&house);
+    let session = editor.session(&house);
+    let turn = editor.prompt(&house, &session, "multiply in ", "shop.py#L1-5");
+    let (id, _) = editor.asked();
+    editor.reply(&id, acp::RequestPermissionOutcome::Cancelled);
+    editor.answer(&turn).unwrap();
+    let before = editor.updates.clone();
+    assert_eq!(editor.end().0, Some(0));
+    house.ends(0, &["daemon", "stop"]);
+
+    let mut editor = Editor::greeted(&house);
+    let load = |cwd: &std::path::Path| acp::LoadSessionRequest::new(session.clone(), cwd);
+    let elsewhere = editor.ask("session/load", &load(house.home.path()));
+    assert!(elsewhere.unwrap_err().contains("is one of"));
+    let loaded = editor.ask("session/load", &load(house.repo.path())).unwrap();
+    assert_eq!(loaded["modes"]["currentModeId"], "fast");
+    assert_eq!(
+        editor.updates[0]["content"]["text"], "multiply in shop.py",
+        "the person's words come first"
+    );
+    assert_eq!(editor.updates[1..editor.updates.len() - 1], before[..]);
+    // The daemon that had offered it is gone.
+    assert_eq!(editor.calls(), [("s1-h1".to_owned(), "failed".to_owned())]);
+    house.answers("def names(items):\n    return []\n");
+    let turn = editor.prompt(&house, &session, "return nothing in ", "shop.py#L8-9");
+    editor.choose(ALLOW);
+    assert_eq!(editor.answer(&turn).unwrap()["stopReason"], "end_turn");
+    assert!(house.file("shop.py").contains("return []"));
+    let unknown = editor.ask(
+        "session/load",
+        &acp::LoadSessionRequest::new("s999", house.repo.path()),
+    );
+    assert!(unknown.unwrap_err().contains("s999"));
+}
+
+#[test]
+fn broken_lines_are_answered_and_the_agent_goes_on() {
+    let house = House::new();
+    let mut editor = Editor::start(&house);
+    for (line, code) in [
+        ("{\n", -32700),
+        ("{\"jsonrpc\":\"2.0\"}\n", -32700),
+        ("[1]\n", -32700),
+    ] {
+        editor.say(line);
+        let answer: Value = serde_json::from_str(&editor.line()).unwrap();
+        assert_eq!(answer["error"]["code"], code, "{line}");
+        assert_eq!(answer["id"], Value::Null, "{line}");
+    }
+    editor.write.as_mut().unwrap().write_all(b"\xff\xfe\n").unwrap();
+    editor.line();
+    editor.say("\n\r\n");
+    let hello = editor.ask("initialize", &json!({"protocolVersion": 99})).unwrap();
+    assert_eq!(hello["protocolVersion"], 1);
+    assert!(editor.ask("no/such", &json!({})).unwrap_err().contains("no/such"));
+    editor.say(&result_line(&RequestId::Number(77), &"nobody asked"));
+    editor.session(&house);
+    // A line that never ends is not waited for.
+    editor.say("{\"jsonrpc\":");
+    assert_eq!(editor.end(), (Some(0), String::new()));
+}
+
+#[test]
+fn the_end_of_the_input_ends_the_turn() {
+    let house = House::new();
+    house.answers_in_two("def subtotal(items):\n", "");
+    let mut editor = Editor::greeted(&house);
+    let session = editor.session(&house);
+    editor.prompt(&house, &session, "multiply in ", "shop.py#L1-5");
+    house.server.wait_request(1).unwrap();
+    assert_eq!(editor.end().0, Some(0));
+    house.server.wait_gone(1).unwrap();
+    assert_eq!(house.file("shop.py"), SHOP);
+}
+
+#[test]
+fn a_daemon_that_dies_is_told_with_its_exit_code() {
+    let house = House::new();
+    let editor = Editor::greeted(&house);
+    kill_process(Pid::from_raw(house.daemon_pid()).unwrap(), Signal::KILL).unwrap();
+    let (exit, said) = editor.finish();
+    assert_eq!(exit, Some(8));
+    assert!(said.contains("went away") && said.contains("brisk acp"), "{said}");
+}
+
+#[test]
+fn a_plain_client_and_one_of_ours_share_a_session() {
+    let house = House::new();
+    house.answers(REGION);
+    let mut editor = Editor::greeted(&house);
+    let session = editor.session(&house);
+    let turn = editor.prompt(&house, &session, "multiply in ", "shop.py#L1-5");
+    editor.asked();
+    let mut ours = house.client();
+    ours.ask(
+        brisk_protocol::method::KEEP,
+        &json!({"sessionId": 1, "hunks": "all"}),
+    )
+    .unwrap();
+    editor.until(|u| u["status"] == "completed");
+    assert_eq!(house.file("shop.py"), edited());
+    // The editor's person is still asked; another prompt ends that.
+    house.answers("def names(items):\n    return []\n");
+    let next = editor.prompt(&house, &session, "return nothing in ", "shop.py#L8-9");
+    assert_eq!(editor.answer(&turn).unwrap()["stopReason"], "cancelled");
+    editor.choose(REJECT);
+    assert_eq!(editor.answer(&next).unwrap()["stopReason"], "end_turn");
+}
