@@ -1,4 +1,4 @@
-//! Two files and an `apply_patch` answer: `cargo +nightly fuzz run apply_patch`.
+//! Two files and an `apply_patch` answer: `cargo fuzz run apply_patch` (see the README).
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

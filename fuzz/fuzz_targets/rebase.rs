@@ -1,4 +1,4 @@
-//! A text, a model's version of it and a person's: `cargo +nightly fuzz run rebase`.
+//! A text, a model's version of it and a person's: `cargo fuzz run rebase` (see the README).
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

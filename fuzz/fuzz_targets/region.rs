@@ -1,4 +1,4 @@
-//! A file and an answer that rewrites some of its lines: `cargo +nightly fuzz run region`.
+//! A file and an answer that rewrites some of its lines: `cargo fuzz run region` (see the README).
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,4 @@
-//! Two files and an answer in search/replace blocks: `cargo +nightly fuzz run search_replace`.
+//! Two files and an answer in search/replace blocks: `cargo fuzz run search_replace` (see the README).
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
