@@ -56,4 +56,11 @@ pub enum Command {
     Reject(HunkSelector),
     /// Let the turn grow beyond its budget and go on.
     RaiseBudget,
+    /// The person's own text in place of what an offered hunk adds; lines without terminators.
+    Amend {
+        /// Which.
+        hunk: HunkId,
+        /// What it adds from now on.
+        added: Vec<String>,
+    },
 }

@@ -141,6 +141,7 @@ impl Session {
                 }
             }
             Command::RaiseBudget => self.raise_budget(now, out),
+            Command::Amend { hunk, added } => self.amend(hunk, &added, out),
         }
     }
 

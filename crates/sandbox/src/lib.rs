@@ -5,12 +5,14 @@
 //! daemon in a session of its own. Nothing is confined yet, and every result says so ([`Confinement::None`]).
 
 mod detach;
+mod foreground;
 mod group;
 mod lines;
 mod options;
 mod run;
 
 pub use detach::spawn_detached;
+pub use foreground::foreground;
 pub use lines::{Line, Stream};
 pub use options::{EnvRule, RunOptions, Weight};
 pub use run::{Confinement, End, Finished, Runner, SpawnError};

@@ -1,5 +1,6 @@
 //! The command line, as `clap` reads it.
 
+use crate::cli::stats::StatsArgs;
 use crate::cli::style::ColourChoice;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
@@ -22,7 +23,19 @@ pub(crate) struct Cli {
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub color: ColourChoice,
 
-    /// What to do; nothing: a short help
+    /// Live client: go on with the newest session of this folder
+    #[arg(long = "continue", conflicts_with = "session")]
+    pub again: bool,
+
+    /// Live client: join this session
+    #[arg(long, value_name = "ID", value_parser = session)]
+    pub session: Option<u64>,
+
+    /// Live client: no live pane, every change is one line of text (screen readers, pipes)
+    #[arg(long)]
+    pub plain: bool,
+
+    /// What to do; nothing: the live client
     #[command(subcommand)]
     pub command: Option<Cmd>,
 }
@@ -51,6 +64,8 @@ pub(crate) enum Cmd {
         #[arg(short = 'n', long, default_value_t = 20)]
         limit: usize,
     },
+    /// How fast turns felt and what became of their hunks; nothing of it leaves this machine by itself
+    Stats(StatsArgs),
     /// Fetch, list, check and remove models
     #[command(subcommand)]
     Model(ModelCmd),
@@ -143,6 +158,14 @@ pub(crate) struct UndoArgs {
     pub(crate) hunk: Option<(u64, u64)>,
 }
 
+/// A session's number; its letter (`s12`) may stay.
+fn session(text: &str) -> Result<u64, String> {
+    let number = text.strip_prefix('s').unwrap_or(text);
+    number
+        .parse()
+        .map_err(|_| "a number is needed, for example s12".to_owned())
+}
+
 /// Two numbers; the letters that ids are shown with (`s12:h3`) may stay.
 fn pair(text: &str) -> Result<(u64, u64), String> {
     let number = |part: &str| part.trim_start_matches(['s', 't', 'h']).parse().ok();
@@ -178,12 +201,17 @@ mod tests {
     fn lines_that_people_type() {
         let good = [
             "brisk",
+            "brisk --continue",
+            "brisk --session s12 --plain",
             "brisk edit rename src/x.rs:10-20",
             "brisk edit rename a.py b.py:f --yes --json",
             "brisk --json --color never ask why",
             "brisk undo",
             "brisk undo --hunk s12:h3",
             "brisk undo --turn 12:1",
+            "brisk stats --by model --since 7d",
+            "brisk stats --html page.html",
+            "brisk stats --delete --before 2026-01-31",
             "brisk model pull",
             "brisk daemon run",
             "brisk acp",
@@ -196,6 +224,11 @@ mod tests {
         for line in [
             "brisk edit",
             "brisk undo x",
+            "brisk stats --since 7",
+            "brisk stats --since d",
+            "brisk stats --before 2026-01-31",
+            "brisk stats --delete --before 2026-1-31",
+            "brisk stats --delete --by day",
             "brisk undo --hunk 2",
             "brisk undo 1 --hunk 2:1",
             "brisk nope",

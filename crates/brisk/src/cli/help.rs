@@ -30,12 +30,6 @@ fn find<'a>(command: &'a mut Command, name: &str) -> Result<&'a mut Command, Cli
     })
 }
 
-/// What `brisk` alone says.
-pub(crate) fn short() -> Result<Exit, CliError> {
-    say::raw(&Cli::command().render_help().to_string())?;
-    Ok(Exit::Done)
-}
-
 /// A completion script.
 pub(crate) fn completions(shell: Shell) -> Result<Exit, CliError> {
     let mut script = Vec::new();

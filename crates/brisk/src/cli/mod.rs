@@ -16,6 +16,7 @@ mod help;
 mod json;
 mod keys;
 mod link;
+mod live;
 mod model;
 mod outcome;
 mod paint;
@@ -23,6 +24,7 @@ mod repo;
 mod sanitize;
 mod say;
 mod screen;
+mod stats;
 mod style;
 mod term;
 mod turn;
@@ -79,7 +81,12 @@ pub fn run(began: Began) -> Next {
         colour: cli.color,
         streams: Streams::of_process(),
     };
-    Next::Exit(match dispatch(&context, cli.command) {
+    let live = live::Wish {
+        again: cli.again,
+        session: cli.session,
+        plain: cli.plain,
+    };
+    Next::Exit(match dispatch(&context, cli.command, live) {
         Ok(exit) => exit,
         Err(error) => {
             say::failure(&error, json.then(|| context.t_us()));
@@ -88,9 +95,9 @@ pub fn run(began: Began) -> Next {
     })
 }
 
-fn dispatch(context: &Context, command: Option<Cmd>) -> Result<Exit, CliError> {
+fn dispatch(context: &Context, command: Option<Cmd>, live: live::Wish) -> Result<Exit, CliError> {
     match command {
-        None => help::short(),
+        None => live::run(context, live),
         Some(Cmd::Edit(a)) => edit::run(
             context,
             Wish {
@@ -115,6 +122,7 @@ fn dispatch(context: &Context, command: Option<Cmd>) -> Result<Exit, CliError> {
         Some(Cmd::Redo) => repo::redo(context),
         Some(Cmd::Status) => repo::status(context),
         Some(Cmd::Log { limit }) => repo::log(context, limit),
+        Some(Cmd::Stats(args)) => stats::run(context, &args),
         Some(Cmd::Model(command)) => model::run(context, command),
         Some(Cmd::Acp) => acp::run(context),
         Some(Cmd::Doctor) => doctor::run(context),

@@ -25,6 +25,7 @@ use tokio::sync::{mpsc, oneshot};
 
 mod acp_only;
 mod deliver;
+mod live;
 mod turns;
 
 use deliver::deliver;
@@ -198,6 +199,9 @@ impl Client {
             method::RESUME => self.resume(id, params).await,
             method::UNDO | method::REDO | method::STATUS | method::LOG => {
                 self.repository(id, name, params).await
+            }
+            method::COMPLETE | method::SESSIONS | method::LIMITS | method::AMEND => {
+                self.live(id, name, params).await;
             }
             method::MODELS => self.answer(
                 &id,

@@ -6,6 +6,7 @@ mod actor;
 mod admission;
 mod asking;
 mod client;
+mod complete;
 mod felt;
 mod gather;
 mod hub;

@@ -4,6 +4,7 @@ use super::{Phase, Session, changed};
 use crate::attempt::ready_event;
 use crate::io::{Effect, Wrote};
 use brisk_domain::{EffectId, Event, Failure, HunkId, HunkSelector, HunkState, TurnId};
+use brisk_patch::{Change, Text};
 use std::collections::BTreeMap;
 
 impl Session {
@@ -62,6 +63,31 @@ impl Session {
             last = Some(effect);
         }
         last
+    }
+
+    /// The person wrote another text for a hunk. Lines end as the file's do; one that ended the file without a
+    /// terminator still does.
+    pub(super) fn amend(&mut self, id: HunkId, added: &[String], out: &mut Vec<Effect>) {
+        let Some(o) = self.offered.get_mut(&id).filter(|o| o.writing.is_none()) else {
+            return;
+        };
+        let eol = o.base.eol().as_str();
+        let mut lines: Vec<String> = added.iter().map(|l| format!("{l}{eol}")).collect();
+        match &mut o.change {
+            Change::Modify { hunk, .. } => {
+                let open = |line: &String| !line.ends_with('\n');
+                if (hunk.old.last().is_some_and(open) || hunk.new.last().is_some_and(open))
+                    && let Some(last) = lines.last_mut()
+                {
+                    last.truncate(last.len() - eol.len());
+                }
+                hunk.new = lines;
+            }
+            Change::Create { text, .. } => *text = Text::from_str_lossless(&lines.concat()),
+            // There is nothing to write in a file that goes.
+            Change::Delete { .. } => return,
+        }
+        out.push(Effect::Emit(ready_event(o.turn, id, &o.change)));
     }
 
     pub(super) fn written(&mut self, effect: EffectId, result: Result<Wrote, String>, out: &mut Vec<Effect>) {

@@ -8,6 +8,9 @@ use crate::wire::Call;
 use brisk_protocol::Envelope;
 use brisk_protocol::domain::{CancelReason, Event, HunkId, HunkState, LineKind, Settled, StopReason, TurnId};
 
+/// A turn that took longer rings at its end, microseconds.
+const BELL_AFTER: u64 = 15_000_000;
+
 impl App {
     pub(super) fn envelope(&mut self, envelope: Envelope) {
         // After a new connection what was seen already may come once more.
@@ -222,6 +225,10 @@ impl App {
         if !self.is_past() {
             self.felts.add(&felt);
             self.felt = Some(felt);
+            // Whoever waited that long is looking elsewhere.
+            if self.now.saturating_sub(felt.key) > BELL_AFTER {
+                self.act(Act::Bell);
+            }
         }
         let well = settled.stop == StopReason::EndTurn;
         match &settled.stop {

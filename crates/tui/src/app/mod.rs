@@ -25,6 +25,7 @@ use brisk_protocol::domain::{HunkId, HunkState, ModelId, Route, SessionId, TurnI
 use brisk_protocol::{Envelope, Limits, RepoStatus};
 use ratatui_core::text::Line;
 use std::collections::{BTreeSet, VecDeque};
+use std::path::Path;
 
 /// A draft is saved when the person has not typed for this long, microseconds.
 const DRAFT_AFTER: u64 = 400_000;
@@ -333,19 +334,9 @@ impl App {
         self.draft_due
     }
 
-    /// Which event a connection that broke goes on from.
-    pub fn seen(&self) -> u64 {
-        self.seq
-    }
-
-    /// The session, once there is one.
-    pub fn session(&self) -> Option<SessionId> {
-        self.session
-    }
-
-    /// Whether this is plain mode.
-    pub fn is_plain(&self) -> bool {
-        self.plain
+    /// Root of the repository, once it is known.
+    pub fn root(&self) -> Option<&Path> {
+        self.repo.as_ref().map(|r| r.root.as_path())
     }
 
     /// The window has this many rows now.
@@ -395,6 +386,9 @@ impl App {
     fn connected(&mut self, session: SessionId, daemon: u32, last: u64, held: bool) {
         let again = self.link == Link::Lost;
         self.link = Link::Up;
+        if self.session.is_some_and(|s| s != session) {
+            self.leave_session();
+        }
         self.session = Some(session);
         let other = self.daemon.is_some_and(|d| d != daemon);
         self.daemon = Some(daemon);
@@ -418,6 +412,17 @@ impl App {
         if !again {
             self.next_queued();
         }
+    }
+
+    /// `/new`: what belonged to the old session goes; what is written and queued stays.
+    fn leave_session(&mut self) {
+        (self.seq, self.past) = (0, 0);
+        self.tail.clear();
+        self.live = None;
+        self.book = Book::default();
+        self.sent.clear();
+        self.after = After::Nothing;
+        self.say("a new session", look::DIM);
     }
 
     /// Where the past has come to its end.

@@ -1,0 +1,543 @@
+//! Bare `brisk`: the shell around the live client. One thread polls keys, signals, workers and the socket; the person
+//! comes first, and what the model says is taken in bounded batches between two looks at the keys.
+
+mod dial;
+mod keep;
+mod raw;
+
+use crate::cli::connect::timespec;
+use crate::cli::context::Context;
+use crate::cli::link::Link;
+use crate::cli::term::{self, Signals};
+use crate::exit::{CliError, Exit};
+use brisk_protocol::domain::SessionId;
+use brisk_tui::colour::{Job, Painted, colour};
+use brisk_tui::{
+    Act, App, Decoder, Frame, Input, Key, Line, Painter, Purpose, Setup, Size, Told, Typed, Wire, frame,
+};
+use dial::{Opened, Want, dial};
+use keep::Keep;
+use raw::Raw;
+use rustix::event::{PollFd, PollFlags, poll};
+use std::ffi::OsString;
+use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+/// Between two frames that no key asked for, microseconds: sixty a second.
+const FRAME_US: u64 = 16_667;
+/// Messages that are taken before the keys are looked at again.
+const BATCH: usize = 256;
+/// Ids of the client's requests begin after those of the greeting.
+const FIRST_ID: i64 = 1_000;
+/// A larger file is not read for its colours, bytes.
+const MAX_COLOURED: u64 = 2 << 20;
+
+/// What the command line asks for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wish {
+    /// `--continue`.
+    pub(crate) again: bool,
+    /// `--session`.
+    pub(crate) session: Option<u64>,
+    /// `--plain`.
+    pub(crate) plain: bool,
+}
+
+/// Opens the live client and stays until the person leaves.
+pub(crate) fn run(context: &Context, wish: Wish) -> Result<Exit, CliError> {
+    let streams = context.streams;
+    if context.json {
+        return Err(CliError::new(Exit::Usage, "--json goes with a command")
+            .hint("`brisk edit --json TEXT` streams one event a line"));
+    }
+    if !(wish.plain || streams.input && streams.output) {
+        return Err(CliError::new(
+            Exit::Usage,
+            "brisk alone is the live client, which needs a terminal",
+        )
+        .hint("`brisk edit TEXT` and `brisk --plain` work without one; `brisk help` lists the commands"));
+    }
+    let plain = wish.plain || streams.dumb;
+    let cwd = crate::cli::cwd()?;
+    let (wake, bell) = UnixStream::pair().map_err(|e| CliError::new(Exit::Killed, e.to_string()))?;
+    let failed = |e: io::Error| CliError::new(Exit::Killed, format!("the terminal cannot be used: {e}"));
+    wake.set_nonblocking(true).map_err(failed)?;
+    let (send, inbox) = channel();
+    let workers = Workers { send, bell };
+    let want = match (wish.session, wish.again) {
+        (Some(id), _) => Want::Session(SessionId(id)),
+        (None, true) => Want::Latest,
+        (None, false) => Want::New,
+    };
+    // The daemon is called while the first frame is painted.
+    workers.dial(context, &cwd, want);
+    let keep = Keep::open(context.home.state_dir(), &cwd);
+    let size = size();
+    let app = App::new(Setup {
+        plain,
+        vi: keep.vi(),
+        history: keep.history(),
+        draft: keep.draft(),
+        rows: usize::from(size.rows),
+    });
+    let raw = if plain {
+        None
+    } else {
+        Some(Raw::take().map_err(failed)?)
+    };
+    let signals = Signals::take(!plain).map_err(failed)?;
+    let jobs = workers.colours();
+    let mut shell = Shell {
+        context,
+        cwd,
+        want,
+        app,
+        painter: Painter::new(context.colour()),
+        decoder: Decoder::default(),
+        raw,
+        signals,
+        wake,
+        inbox,
+        workers,
+        jobs,
+        wire: None,
+        more: false,
+        keep,
+        above: Vec::new(),
+        text: Vec::new(),
+        dirty: true,
+        painted_us: 0,
+        over: None,
+    };
+    shell.run()
+}
+
+/// What other threads have to say.
+enum Report {
+    Dialled(Result<Opened, CliError>),
+    Painted(Painted),
+}
+
+/// How threads are started, and how they report.
+struct Workers {
+    send: Sender<Report>,
+    bell: UnixStream,
+}
+
+impl Workers {
+    fn report(&self) -> impl Fn(Report) + Send + 'static {
+        let (send, bell) = (self.send.clone(), self.bell.try_clone());
+        move |report| {
+            // A client that is over wants no reports.
+            if send.send(report).is_ok()
+                && let Ok(mut bell) = bell.as_ref()
+            {
+                let _ = bell.write(&[1]);
+            }
+        }
+    }
+
+    /// Connects, also where that takes the start of a daemon.
+    fn dial(&self, context: &Context, cwd: &Path, want: Want) {
+        let (home, cwd, report) = (context.home.clone(), cwd.to_owned(), self.report());
+        std::thread::spawn(move || report(Report::Dialled(dial(&home, &cwd, want))));
+    }
+
+    /// Colours what comes in over the channel.
+    fn colours(&self) -> Sender<(PathBuf, Job)> {
+        let (jobs, todo) = channel::<(PathBuf, Job)>();
+        let report = self.report();
+        std::thread::spawn(move || {
+            for (root, job) in todo {
+                let path = match &job {
+                    Job::Warm { path } | Job::Hunk { path, .. } => root.join(path),
+                };
+                let plain = path
+                    .metadata()
+                    .is_ok_and(|m| m.is_file() && m.len() <= MAX_COLOURED);
+                let text = if plain {
+                    std::fs::read_to_string(path).unwrap_or_default()
+                } else {
+                    String::new()
+                };
+                if let Some(painted) = colour(&job, &text) {
+                    report(Report::Painted(painted));
+                }
+            }
+        });
+        jobs
+    }
+}
+
+struct Shell<'a> {
+    context: &'a Context,
+    cwd: PathBuf,
+    want: Want,
+    app: App,
+    painter: Painter,
+    decoder: Decoder,
+    /// The terminal in raw mode; none in plain mode.
+    raw: Option<Raw>,
+    signals: Signals,
+    wake: UnixStream,
+    inbox: Receiver<Report>,
+    workers: Workers,
+    jobs: Sender<(PathBuf, Job)>,
+    wire: Option<(Link, Wire)>,
+    /// Messages were read and not taken yet.
+    more: bool,
+    keep: Keep,
+    /// Lines for the scrollback.
+    above: Vec<Line<'static>>,
+    /// Plain mode: a begun line.
+    text: Vec<u8>,
+    dirty: bool,
+    painted_us: u64,
+    over: Option<Exit>,
+}
+
+/// What has something to say.
+struct Woken {
+    keys: bool,
+    signals: bool,
+    workers: bool,
+    socket: bool,
+}
+
+impl Shell<'_> {
+    fn run(&mut self) -> Result<Exit, CliError> {
+        loop {
+            if self.paint(false).is_err() {
+                self.input(Input::Hangup);
+                self.over = Some(Exit::Killed);
+            }
+            if let Some(exit) = self.over {
+                self.leave();
+                return Ok(exit);
+            }
+            let woken = self.wait()?;
+            if woken.signals {
+                self.told();
+            }
+            if woken.keys {
+                self.keys();
+                // What the person does is seen before anything that the model says.
+                if self.paint(true).is_err() {
+                    self.input(Input::Hangup);
+                    self.over = Some(Exit::Killed);
+                }
+            }
+            if self.app.due().is_some_and(|at| at <= self.context.t_us()) {
+                self.input(Input::Tick);
+            }
+            if woken.workers {
+                self.reports();
+            }
+            if woken.socket || self.more {
+                self.messages(woken.socket);
+            }
+        }
+    }
+
+    fn wait(&self) -> Result<Woken, CliError> {
+        let now = self.context.t_us();
+        let mut until = self.app.due();
+        if self.dirty {
+            let frame = self.painted_us + FRAME_US;
+            until = Some(until.map_or(frame, |u| u.min(frame)));
+        }
+        if self.more {
+            until = Some(now);
+        }
+        let timeout = until.map(|at| timespec(Duration::from_micros(at.saturating_sub(now))));
+        let stdin = io::stdin();
+        let mut fds = vec![
+            PollFd::new(&stdin, PollFlags::IN),
+            PollFd::from_borrowed_fd(self.signals.as_fd(), PollFlags::IN),
+            PollFd::from_borrowed_fd(self.wake.as_fd(), PollFlags::IN),
+        ];
+        if let Some((link, _)) = &self.wire {
+            fds.push(PollFd::from_borrowed_fd(link.as_fd(), PollFlags::IN));
+        }
+        match poll(&mut fds, timeout.as_ref()) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(e) => return Err(CliError::new(Exit::Killed, format!("poll: {e}"))),
+        }
+        let ready = |i: usize| fds.get(i).is_some_and(|fd| !fd.revents().is_empty());
+        Ok(Woken {
+            keys: ready(0),
+            signals: ready(1),
+            workers: ready(2),
+            socket: ready(3),
+        })
+    }
+
+    fn told(&mut self) {
+        let told = self.signals.told();
+        if told.end {
+            self.input(Input::Hangup);
+            self.over = Some(Exit::Killed);
+        }
+        if told.interrupt {
+            self.input(Input::Typed(Typed::Key(Key::Ctrl('c'))));
+        }
+        if told.suspend {
+            self.suspend();
+        }
+        if told.resized {
+            let size = size();
+            self.painter.resized(size);
+            self.app.resize(usize::from(size.rows));
+            self.dirty = true;
+        }
+    }
+
+    fn keys(&mut self) {
+        let mut bytes = [0; 64 * 1024];
+        let n = match rustix::io::read(io::stdin(), &mut bytes) {
+            Ok(n) => n,
+            Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => return,
+            Err(_) => 0,
+        };
+        let bytes = bytes.get(..n).unwrap_or_default();
+        if n == 0 {
+            // The terminal went away, or the lines of a pipe are at their end.
+            let exit = if self.raw.is_some() {
+                Exit::Killed
+            } else {
+                Exit::Done
+            };
+            self.input(Input::Hangup);
+            self.over = Some(exit);
+        } else if self.raw.is_some() {
+            for typed in self.decoder.feed(bytes) {
+                self.input(Input::Typed(typed));
+            }
+        } else {
+            self.text.extend_from_slice(bytes);
+            while let Some(end) = self.text.iter().position(|b| *b == b'\n') {
+                let line: Vec<u8> = self.text.drain(..=end).collect();
+                let line = String::from_utf8_lossy(&line)
+                    .trim_end_matches(['\r', '\n'])
+                    .to_owned();
+                self.input(Input::Line(line));
+            }
+        }
+    }
+
+    fn reports(&mut self) {
+        let mut bell = [0; 64];
+        while matches!(self.wake.read(&mut bell), Ok(n) if n > 0) {}
+        while let Ok(report) = self.inbox.try_recv() {
+            match report {
+                Report::Painted(painted) => self.input(Input::Painted(painted)),
+                Report::Dialled(Err(error)) => {
+                    let hint = error.hint.map_or_else(String::new, |h| format!("; {h}"));
+                    self.input(Input::Failed(format!("{}{hint}", error.message)));
+                }
+                Report::Dialled(Ok(opened)) => {
+                    self.want = Want::Session(opened.session);
+                    let wire = Wire::new(self.cwd.clone(), opened.session, FIRST_ID);
+                    self.wire = Some((opened.link, wire));
+                    self.input(Input::Connected {
+                        session: opened.session,
+                        daemon: opened.daemon,
+                        last: opened.last,
+                        held: opened.held,
+                    });
+                    // What came together with the answers.
+                    self.more = true;
+                }
+            }
+        }
+    }
+
+    /// Takes a batch of what the daemon says. `fill`: the socket has something.
+    fn messages(&mut self, fill: bool) {
+        let Some((link, _)) = &mut self.wire else { return };
+        if fill && !self.more && !matches!(link.fill(), Ok(true)) {
+            return self.lost();
+        }
+        self.more = false;
+        for n in 0.. {
+            let Some((link, wire)) = &mut self.wire else {
+                return;
+            };
+            if n == BATCH {
+                self.more = true;
+                return;
+            }
+            let told = match link.next() {
+                Some(Ok(message)) => wire.read(message),
+                Some(Err(_)) => return self.lost(),
+                None => return,
+            };
+            match told {
+                Some(Told::Event(envelope)) => self.input(Input::Event(envelope)),
+                Some(Told::Reply(reply)) => self.input(Input::Reply(reply)),
+                None => {}
+            }
+        }
+    }
+
+    fn lost(&mut self) {
+        self.wire = None;
+        self.more = false;
+        self.input(Input::Lost);
+        self.workers.dial(self.context, &self.cwd, self.want);
+    }
+
+    fn input(&mut self, input: Input) {
+        let acts = self.app.handle(input, self.context.t_us());
+        self.dirty = true;
+        for act in acts {
+            self.act(act);
+        }
+    }
+
+    fn act(&mut self, act: Act) {
+        match act {
+            Act::Send(call) => {
+                let sent = self.wire.as_mut().map(|(link, wire)| {
+                    let line = wire.line(call);
+                    link.send(&line)
+                });
+                if matches!(sent, Some(Err(_))) {
+                    self.lost();
+                }
+            }
+            Act::Print(lines) => self.above.extend(lines),
+            Act::Edit {
+                purpose,
+                text,
+                suffix,
+            } => self.edit(purpose, &text, &suffix),
+            Act::Colour(job) => {
+                let root = self.app.root().unwrap_or(&self.cwd).to_owned();
+                let _ = self.jobs.send((root, job));
+            }
+            Act::Save(draft) => self.keep.save(&draft),
+            Act::Remember(text) => self.keep.remember(&text),
+            Act::Redraw => {
+                self.painter.forget();
+                self.above.clear();
+                let _ = write("\x1b[H\x1b[2J");
+            }
+            Act::Suspend => self.suspend(),
+            Act::Bell => drop(write("\x07")),
+            Act::New => {
+                self.wire = None;
+                self.want = Want::New;
+                self.workers.dial(self.context, &self.cwd, self.want);
+            }
+            Act::Reconnect => {
+                self.wire = None;
+                self.workers.dial(self.context, &self.cwd, self.want);
+            }
+            Act::Plain(plain) => self.switch(plain),
+            Act::Quit => {
+                self.over.get_or_insert(Exit::Done);
+            }
+        }
+    }
+
+    /// Plain mode and back.
+    fn switch(&mut self, plain: bool) {
+        if plain {
+            let _ = write(&self.painter.clear());
+            self.raw = None;
+        } else {
+            self.painter.forget();
+            self.raw = Raw::take().ok();
+        }
+    }
+
+    fn suspend(&mut self) {
+        let Some(raw) = self.raw.take() else { return };
+        let _ = write(&self.painter.clear());
+        drop(raw);
+        let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP);
+        self.raw = Raw::take().ok();
+        self.painter.forget();
+        self.app.resize(usize::from(size().rows));
+        self.dirty = true;
+    }
+
+    /// Hands the terminal to the person's editor.
+    fn edit(&mut self, purpose: Purpose, text: &str, suffix: &str) {
+        let held = self.raw.take().is_some();
+        let _ = write(&self.painter.clear());
+        let outcome = self.keep.edited(text, suffix, |file| {
+            let mut argv = editor();
+            argv.push(file.into());
+            brisk_sandbox::foreground(&argv)
+        });
+        if held {
+            self.raw = Raw::take().ok();
+        }
+        self.painter.forget();
+        // Keys that went to the editor as signals were not meant for us.
+        let _ = self.signals.told();
+        self.input(Input::Edited(purpose, outcome));
+    }
+
+    /// Paints when there is something, not more often than sixty times a second unless `now`.
+    fn paint(&mut self, now: bool) -> io::Result<()> {
+        let t = self.context.t_us();
+        if !self.dirty || !(now || t >= self.painted_us + FRAME_US || self.painted_us == 0) {
+            return Ok(());
+        }
+        self.dirty = false;
+        self.painted_us = t;
+        let above = std::mem::take(&mut self.above);
+        if self.raw.is_none() {
+            let mut text = String::new();
+            for line in above {
+                text.extend(line.spans.iter().map(|s| s.content.as_ref()));
+                text.push('\n');
+            }
+            return write(&text);
+        }
+        let frame: Frame = frame(&self.app, size());
+        write(&self.painter.draw(&above, frame))
+    }
+
+    fn leave(&mut self) {
+        let _ = self.paint(true);
+        if self.raw.is_some() {
+            let _ = write(&self.painter.clear());
+        }
+        self.raw = None;
+    }
+}
+
+/// `VISUAL`, else `EDITOR`, else vi; with its own arguments.
+fn editor() -> Vec<OsString> {
+    let set = |name| std::env::var(name).ok().filter(|v: &String| !v.trim().is_empty());
+    let line = set("VISUAL")
+        .or_else(|| set("EDITOR"))
+        .unwrap_or_else(|| "vi".into());
+    line.split_whitespace().map(OsString::from).collect()
+}
+
+fn size() -> Size {
+    let size = term::size();
+    let number = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
+    Size {
+        columns: number(size.columns),
+        rows: number(size.rows),
+    }
+}
+
+fn write(text: &str) -> io::Result<()> {
+    if text.is_empty() {
+        return Ok(());
+    }
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
