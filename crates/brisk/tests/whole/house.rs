@@ -88,6 +88,7 @@ impl House {
             .current_dir(self.repo.path())
             .env("BRISK_HOME", self.home.path())
             .env_remove("BRISK_MODEL")
+            .env_remove("OTEL_EXPORTER_OTLP_ENDPOINT")
             .env("NO_COLOR", "1")
             .stdin(Stdio::null());
         command

@@ -12,4 +12,5 @@ mod house;
 mod plain;
 mod refusals;
 mod sessions;
+mod stats;
 mod websocket;
