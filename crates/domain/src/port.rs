@@ -5,6 +5,7 @@
 
 use crate::ids::ModelId;
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Who speaks.
@@ -51,12 +52,22 @@ pub struct GenerateRequest {
     pub stop: Vec<String>,
     /// Text that the answer will mostly repeat: the draft of speculative decoding, `prediction` on the wire.
     pub prediction: Option<String>,
+    /// The answer must not be the prediction again. Upstreams that cannot see to it answer as they would.
+    pub differ: Option<Differ>,
     /// Upper bound of the answer, tokens.
     pub max_tokens: usize,
     /// Requests with the same key share a cached prefix (a session's file).
     pub cache_key: u64,
     /// Urgency.
     pub priority: Priority,
+}
+
+/// A wish for an answer that is not the prediction: where a model would copy all of it, it takes its second choice
+/// where it was least sure.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Differ {
+    /// Byte ranges of the prediction in which the departure must not begin: comments, say.
+    pub except: Vec<Range<usize>>,
 }
 
 /// Token counts of one generation.

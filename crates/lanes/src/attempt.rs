@@ -6,9 +6,11 @@ use crate::prompt::Rung;
 use brisk_domain::port::ModelEvent;
 use brisk_domain::{Candidate, EditFormat, EffectId, Event, HunkId, LineKind, Now, Route, TurnId};
 use brisk_patch::{
-    Budget, Change, Hunk, LineSide, PatchStream, Spent, StreamEvent, Text, bare, is_noise, repair_tail,
+    Blanks, Budget, Change, Hunk, Language, LineSide, PatchStream, Spent, StreamEvent, Text, bare,
+    only_adds_remarks, repair_tail,
 };
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// What a turn works on: fixed once the files are read.
 #[derive(Debug, Clone)]
@@ -50,6 +52,8 @@ pub(crate) struct Attempt {
     /// 0 is the route's choice, n its n-th fallback.
     pub(crate) candidate: usize,
     pub(crate) rung: Rung,
+    /// Bytes of the region where an answer that differs may not begin to.
+    pub(crate) except: Vec<Range<usize>>,
     pub(crate) work: Work,
     pub(crate) partial: String,
     pub(crate) spoke: bool,
@@ -73,6 +77,7 @@ pub(crate) struct Begin {
     pub(crate) route: Route,
     pub(crate) candidate: usize,
     pub(crate) rung: Rung,
+    pub(crate) except: Vec<Range<usize>>,
     pub(crate) work: Work,
     pub(crate) words: bool,
     pub(crate) budget: Budget,
@@ -97,9 +102,12 @@ impl Attempt {
         } else {
             b.work.place.span.clone()
         };
+        let blanks = blanks(&b.work.request);
         let reader = match format {
             _ if b.words => Reader::Words,
-            EditFormat::Region => Reader::Patch(Box::new(PatchStream::region(&b.work.path, &text, span))),
+            EditFormat::Region => {
+                Reader::Patch(Box::new(PatchStream::region(&b.work.path, &text, span, blanks)))
+            }
             EditFormat::SearchReplace => {
                 Reader::Patch(Box::new(PatchStream::search_replace(b.work.files.clone())))
             }
@@ -111,6 +119,7 @@ impl Attempt {
             route: b.route,
             candidate: b.candidate,
             rung: b.rung,
+            except: b.except,
             work: b.work,
             partial: String::new(),
             spoke: false,
@@ -221,6 +230,23 @@ impl Attempt {
         Ok(())
     }
 
+    /// The bytes of the region around the place where this answer left it, blank or sign in front included: a second
+    /// choice that was no good is not made again.
+    pub(crate) fn departure(&self) -> Range<usize> {
+        let region = self.work.text().lines()[self.work.place.span.clone()].concat();
+        let same = region
+            .bytes()
+            .zip(unfenced(&self.partial).bytes())
+            .take_while(|(a, b)| a == b)
+            .count();
+        let word = region.as_bytes()[..same]
+            .iter()
+            .rev()
+            .take_while(|b| b.is_ascii_alphanumeric() || **b == b'_')
+            .count();
+        (same - word).saturating_sub(1)..same + 1
+    }
+
     /// A finished rewrite that lost its tail, mended: the changes of the answer merged with the rest of the region.
     pub(crate) fn repaired(&self) -> Option<Vec<Change>> {
         if self.is_words()
@@ -233,7 +259,12 @@ impl Attempt {
         let text = self.work.text();
         let region = text.lines()[self.work.place.span.clone()].concat();
         let merged = repair_tail(&region, unfenced(&self.partial))?;
-        let mut again = PatchStream::region(&self.work.path, &text, self.work.place.span.clone());
+        let mut again = PatchStream::region(
+            &self.work.path,
+            &text,
+            self.work.place.span.clone(),
+            blanks(&self.work.request),
+        );
         let mut out = Vec::new();
         again.push(&merged, &mut out);
         again.finish(&mut out);
@@ -365,8 +396,14 @@ impl Attempt {
             .all(|(path, text)| check::parses(path, text, all()).is_ok())
     }
 
-    /// A whole-file answer may change only the place that the turn is about; a rewrite that only moves blanks about
-    /// changes nothing; an insertion gets its blank lines.
+    /// A remark that explains the change to a reader who did not ask for one.
+    fn unasked_remark(&self, hunk: &Hunk) -> bool {
+        !check::speaks_of_remarks(&self.work.request)
+            && Language::of_path(&self.work.path).is_some_and(|language| only_adds_remarks(language, hunk))
+    }
+
+    /// A whole-file answer may change only the place that the turn is about; a rewrite that only adds remarks changes
+    /// nothing; an insertion gets its blank lines.
     fn in_scope(&self, change: Change) -> Option<Change> {
         let Change::Modify { path, mut hunk } = change else {
             return Some(change);
@@ -375,7 +412,7 @@ impl Attempt {
             return Some(Change::Modify { path, hunk });
         }
         match self.work.place.kind {
-            Kind::Rewrite if is_noise(&hunk) => None,
+            Kind::Rewrite if self.unasked_remark(&hunk) => None,
             Kind::Rewrite => {
                 let span = &self.work.place.span;
                 let inside = hunk.at >= span.start && hunk.old_end() <= span.end;
@@ -386,6 +423,15 @@ impl Attempt {
                 Some(Change::Modify { path, hunk })
             }
         }
+    }
+}
+
+/// Spacing counts where the request is about it.
+fn blanks(request: &str) -> Blanks {
+    if check::speaks_of_blanks(request) {
+        Blanks::Matter
+    } else {
+        Blanks::Noise
     }
 }
 

@@ -72,13 +72,32 @@ pub(crate) fn parses<'a>(
 
 /// Whether a request asks for something to go.
 pub(crate) fn excused(request: &str) -> bool {
-    let lower = request.to_lowercase();
-    [
+    const WORDS: [&str; 11] = [
         "remove", "delete", "rename", "replace", "inline", "merge", "move", "call it", "drop", "simplif",
         "shorten",
-    ]
-    .iter()
-    .any(|w| lower.contains(w))
+    ];
+    speaks_of(request, &WORDS)
+}
+
+/// Whether a request is about how code is spaced.
+pub(crate) fn speaks_of_blanks(request: &str) -> bool {
+    const WORDS: [&str; 9] = [
+        "spac", "blank", "format", "indent", "align", "style", "pep", "lint", "tab",
+    ];
+    speaks_of(request, &WORDS)
+}
+
+/// Whether a request is about words for the reader of the code.
+pub(crate) fn speaks_of_remarks(request: &str) -> bool {
+    const WORDS: [&str; 10] = [
+        "comment", "doc", "explain", "remark", "note", "todo", "annotat", "describe", "header", "licen",
+    ];
+    speaks_of(request, &WORDS)
+}
+
+fn speaks_of(request: &str, words: &[&str]) -> bool {
+    let lower = request.to_lowercase();
+    words.iter().any(|word| lower.contains(word))
 }
 
 /// Judges all changes of one file together. `request` excuses a symbol whose loss it names ("remove parse").

@@ -3,11 +3,12 @@
 
 use crate::limits::Limits;
 use crate::place::{Kind, Place};
-use brisk_domain::patch::{Text, bare};
-use brisk_domain::port::{GenerateRequest, Message, Priority, Role};
+use brisk_domain::patch::{Language, Text, bare};
+use brisk_domain::port::{Differ, GenerateRequest, Message, Priority, Role};
 use brisk_domain::{EditFormat, ModelId};
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::Range;
 
 /// An answer that was cut off by a new prompt; it stays in the context.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,8 +24,8 @@ pub(crate) struct Carried {
 pub(crate) enum Rung {
     /// The region alone.
     Region,
-    /// The region once more, with the words that the last answer changed nothing.
-    Again,
+    /// The region once more, and this time the answer must not be a copy.
+    Differ,
     /// The whole file, when the region's answer failed its check.
     WholeFile,
 }
@@ -139,8 +140,16 @@ pub(crate) struct Ask<'a> {
     pub(crate) limits: &'a Limits,
 }
 
-/// The request for a region rewrite, an insertion, or a whole-file rewrite.
-pub(crate) fn region(ask: &Ask<'_>, path: &str, text: &Text, place: &Place, rung: Rung) -> GenerateRequest {
+/// The request for a region rewrite, an insertion, or a whole-file rewrite. `except`: where in the region an answer that
+/// has to differ may not begin to.
+pub(crate) fn region(
+    ask: &Ask<'_>,
+    path: &str,
+    text: &Text,
+    place: &Place,
+    rung: Rung,
+    except: &[Range<usize>],
+) -> GenerateRequest {
     let whole = Place {
         span: 0..text.len(),
         kind: Kind::Rewrite,
@@ -167,7 +176,7 @@ pub(crate) fn region(ask: &Ask<'_>, path: &str, text: &Text, place: &Place, rung
             ));
             carried(ask.earlier, &mut user);
             user.push_str(&format!("Request: {}\n", ask.request));
-            if rung == Rung::Again {
+            if rung == Rung::Differ {
                 user.push_str(AGAIN);
             }
             (REWRITE, Some(part.clone()))
@@ -190,6 +199,12 @@ pub(crate) fn region(ask: &Ask<'_>, path: &str, text: &Text, place: &Place, rung
             (INSERT, None)
         }
     };
+    let differ = (rung == Rung::Differ).then(|| Differ {
+        except: remarks(path, text, place)
+            .into_iter()
+            .chain(except.iter().cloned())
+            .collect(),
+    });
     // Twice the region in tokens (four bytes each) and some room: more is a model that does not stop.
     let max_tokens = part.len() / 2 + 400;
     GenerateRequest {
@@ -199,10 +214,23 @@ pub(crate) fn region(ask: &Ask<'_>, path: &str, text: &Text, place: &Place, rung
         // Without a newline before it: that would hold back the newline which completes a line.
         stop: vec![fence],
         prediction,
+        differ,
         max_tokens,
         cache_key: key(path),
         priority: Priority::Interactive,
     }
+}
+
+/// The remarks within a place, as byte ranges of its text.
+fn remarks(path: &str, text: &Text, place: &Place) -> Vec<Range<usize>> {
+    let start: usize = text.lines()[..place.span.start].iter().map(String::len).sum();
+    Language::of_path(path)
+        .map(|language| brisk_domain::patch::remarks(language, &text.joined()))
+        .unwrap_or_default()
+        .into_iter()
+        .map(|range| range.start.saturating_sub(start)..range.end.saturating_sub(start))
+        .filter(|range| !range.is_empty())
+        .collect()
 }
 
 /// The request that reads a file ahead: its prompt is the beginning of every rewrite in that file.
@@ -221,6 +249,7 @@ pub fn open_file_request(model: &ModelId, path: &str, text: &Text, limits: &Limi
         answer_prefix: String::new(),
         stop: vec![],
         prediction: None,
+        differ: None,
         max_tokens: 1,
         cache_key: key(path),
         priority: Priority::Background,
@@ -266,6 +295,7 @@ pub(crate) fn patch(
         answer_prefix: String::new(),
         stop,
         prediction,
+        differ: None,
         max_tokens: 8192,
         cache_key: key(files.keys().next().map_or("", String::as_str)),
         priority: Priority::Interactive,
@@ -304,6 +334,7 @@ pub(crate) fn answer(ask: &Ask<'_>, files: &[(String, Text)], place: Option<&Pla
         answer_prefix: String::new(),
         stop: vec![],
         prediction: None,
+        differ: None,
         max_tokens: 1024,
         cache_key: key(files.first().map_or("", |f| f.0.as_str())),
         priority: Priority::Interactive,

@@ -26,6 +26,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         answer_prefix: String::new(),
         stop: Vec::new(),
         prediction: None,
+        differ: None,
         max_tokens: 200,
         cache_key: 0,
         priority: Priority::Interactive,

@@ -247,6 +247,7 @@ fn request_of(model: ModelId, key: u64, user: String) -> GenerateRequest {
         answer_prefix: String::new(),
         stop: Vec::new(),
         prediction: None,
+        differ: None,
         max_tokens: 64,
         cache_key: key,
         priority: Priority::Interactive,
@@ -323,6 +324,7 @@ fn edits(engine: &Engine, on: &mut dyn FnMut(BenchLine)) -> Result<(), String> {
         )?;
         let drafted_request = GenerateRequest {
             prediction: Some(task.region.to_owned()),
+            differ: None,
             ..plain_request.clone()
         };
         let plain = run(engine, plain_request)?;

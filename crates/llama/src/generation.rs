@@ -2,9 +2,10 @@
 
 use crate::Token;
 use crate::cache::Cache;
+use crate::detour::{Detour, Junction};
 use crate::draft::{Drafter, Guess, Kind};
 use crate::ffi::{Interrupt, Machine, STEP_ROWS, STEP_TOKENS, StepError};
-use crate::output::{Output, repeats_itself};
+use crate::output::{Emitted, Output, repeats_itself};
 use crate::pace::Pace;
 use crate::threads::Threads;
 use crate::vocabulary;
@@ -38,6 +39,10 @@ pub(crate) struct Generation {
     started: bool,
     output: Output,
     drafter: Option<Drafter>,
+    /// There when the answer must not be a copy.
+    detour: Option<Detour>,
+    /// Tokens that were taken back.
+    taken_back: usize,
     /// Bytes of the answer.
     answer: Vec<u8>,
     checked_for_loops: usize,
@@ -72,15 +77,12 @@ impl Generation {
             ..Usage::default()
         };
         let output = Output::new(&request.stop);
-        let ending = request.stop.first().map_or("", String::as_str);
-        let drafter = request.prediction.as_deref().map(|text| {
-            let context: String = request
-                .messages
-                .iter()
-                .flat_map(|m| [m.text.as_str(), "\n"])
-                .collect();
-            Drafter::new(text, ending, &context)
-        });
+        let drafter = drafter(&request);
+        let detour = request
+            .differ
+            .as_ref()
+            .zip(request.prediction.as_deref())
+            .map(|(differ, text)| Detour::new(text, &differ.except));
         Some(Self {
             request,
             sink,
@@ -89,6 +91,8 @@ impl Generation {
             started: false,
             output,
             drafter,
+            detour,
+            taken_back: 0,
             answer: Vec::new(),
             checked_for_loops: 0,
         })
@@ -140,7 +144,8 @@ impl Generation {
                     .took(threads, time.as_secs_f64() / desk.pace.cost(batch.len()));
                 desk.pace.took(batch.len(), time);
             }
-            let Some(chosen) = choose(desk.machine, &draft, waiting - 1) else {
+            let doubts = self.detour.as_ref().is_some_and(Detour::watches);
+            let Some(chosen) = choose(desk.machine, &draft, waiting - 1, doubts) else {
                 return self.broken(-1);
             };
             let accepted = chosen.len() - 1;
@@ -149,8 +154,14 @@ impl Generation {
             known += waiting + accepted;
             desk.machine.truncate(slot, known);
             self.usage.accepted += accepted;
-            if let Some(finish) = self.take(desk, &chosen) {
-                return finish;
+            match self.take(desk, &chosen) {
+                Taken::More => {}
+                Taken::Ended => return Progress::Ended,
+                Taken::Back => {
+                    known = known.min(self.tokens.len() - 1);
+                    desk.machine.truncate(slot, known);
+                    desk.cache.truncate(slot, known);
+                }
             }
         }
     }
@@ -184,25 +195,31 @@ impl Generation {
         (draft, kind)
     }
 
-    /// Takes chosen tokens into the answer; gives the end when it is reached.
-    fn take(&mut self, desk: &Desk<'_>, chosen: &[Token]) -> Option<Progress> {
+    /// Takes chosen tokens into the answer.
+    fn take(&mut self, desk: &Desk<'_>, chosen: &[Choice]) -> Taken {
         let vocab = desk.machine.model().vocab();
         let mut text = String::new();
         let mut finish = None;
-        for &token in chosen {
-            let piece = vocabulary::piece(&vocab, token);
+        for choice in chosen {
+            let piece = vocabulary::piece(&vocab, choice.token);
+            if let Some((detour, second)) = self.detour.as_mut().zip(choice.second) {
+                let other = vocabulary::piece(&vocab, second.token);
+                if !other.ends {
+                    let junction = Junction {
+                        tokens: self.usage.output,
+                        bytes: self.answer.len(),
+                        token: second.token,
+                        gap: second.gap,
+                    };
+                    detour.note(junction, &piece.bytes, &other.bytes);
+                }
+            }
             if piece.ends {
                 text.push_str(&self.output.finish());
                 finish = Some(Finish::Stop);
                 break;
             }
-            self.tokens.push(token);
-            self.usage.output += 1;
-            self.answer.extend_from_slice(&piece.bytes);
-            if let Some(drafter) = &mut self.drafter {
-                drafter.push(&piece.bytes);
-            }
-            let emitted = self.output.push(&piece.bytes);
+            let emitted = self.add(choice.token, &piece.bytes);
             text.push_str(&emitted.text);
             if emitted.stopped {
                 finish = Some(Finish::Stop);
@@ -214,12 +231,69 @@ impl Generation {
                 break;
             }
         }
-        if !text.is_empty() {
+        if let Some(detour) = &mut self.detour {
+            detour.push(text.as_bytes());
+            text = detour.release(text);
+            if finish == Some(Finish::Stop) {
+                match detour.over() {
+                    Ok(junction) => {
+                        self.go_back(desk, &junction);
+                        return Taken::Back;
+                    }
+                    Err(held) => text.push_str(&held),
+                }
+            }
+        }
+        // A copy that is held back says at least that the model is at work.
+        if !text.is_empty() || self.detour.is_some() {
             (self.sink)(ModelEvent::Text { text });
         }
         match finish {
-            Some(finish) => Some(self.done(finish)),
-            None => self.in_a_loop().then(|| self.repeats()),
+            Some(finish) => {
+                self.done(finish);
+                Taken::Ended
+            }
+            None if self.in_a_loop() => {
+                self.repeats();
+                Taken::Ended
+            }
+            None => Taken::More,
+        }
+    }
+
+    /// Adds one token to the answer.
+    fn add(&mut self, token: Token, bytes: &[u8]) -> Emitted {
+        self.tokens.push(token);
+        self.usage.output += 1;
+        self.answer.extend_from_slice(bytes);
+        if let Some(drafter) = &mut self.drafter {
+            drafter.push(bytes);
+        }
+        self.output.push(bytes)
+    }
+
+    /// Takes the answer back to a junction, and the second choice there.
+    fn go_back(&mut self, desk: &Desk<'_>, junction: &Junction) {
+        let gone = self.usage.output - junction.tokens;
+        self.taken_back += gone;
+        self.usage.output = junction.tokens;
+        self.tokens.truncate(self.tokens.len() - gone);
+        self.answer.truncate(junction.bytes);
+        self.checked_for_loops = self.checked_for_loops.min(junction.bytes);
+        self.drafter = drafter(&self.request);
+        if let Some(drafter) = &mut self.drafter {
+            drafter.push(&self.answer);
+        }
+        self.output = Output::new(&self.request.stop);
+        let mut text = self.output.push(&self.answer).text;
+        let piece = vocabulary::piece(&desk.machine.model().vocab(), junction.token);
+        text.push_str(&self.add(junction.token, &piece.bytes).text);
+        if let Some(detour) = &mut self.detour {
+            detour.push(text.as_bytes());
+            let text = detour.release(text);
+            if !text.is_empty() {
+                (self.sink)(ModelEvent::Text { text });
+            }
         }
     }
 
@@ -248,6 +322,7 @@ impl Generation {
     }
 
     fn done(&mut self, finish: Finish) -> Progress {
+        self.usage.output += self.taken_back;
         (self.sink)(ModelEvent::Done {
             finish,
             usage: self.usage,
@@ -267,6 +342,29 @@ impl Generation {
         });
         Progress::Ended
     }
+}
+
+/// What became of a step's tokens.
+enum Taken {
+    /// The answer goes on.
+    More,
+    /// It went back to an earlier place and goes on from there.
+    Back,
+    /// It is over; the sink has been told.
+    Ended,
+}
+
+/// The drafter of a request that says what its answer will repeat.
+fn drafter(request: &GenerateRequest) -> Option<Drafter> {
+    let ending = request.stop.first().map_or("", String::as_str);
+    request.prediction.as_deref().map(|text| {
+        let context: String = request
+            .messages
+            .iter()
+            .flat_map(|m| [m.text.as_str(), "\n"])
+            .collect();
+        Drafter::new(text, ending, &context)
+    })
 }
 
 /// Reads a prompt ahead for a later request.
@@ -321,18 +419,54 @@ fn read_ahead(
     }
 }
 
+/// One token that the model chose.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Choice {
+    token: Token,
+    /// What it would have chosen otherwise, where that was asked for.
+    second: Option<Second>,
+}
+
+/// The second choice of a step.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Second {
+    token: Token,
+    /// How much greater the logit of the first choice is.
+    gap: f32,
+}
+
 /// The model's own choice after each position, as far as the draft agrees: the accepted tokens and one more.
-/// `first` is the row of the last token that was no draft.
-fn choose(machine: &mut Machine, draft: &[Token], first: usize) -> Option<Vec<Token>> {
+/// `first` is the row of the last token that was no draft. With `doubts` each comes with its second choice.
+fn choose(machine: &mut Machine, draft: &[Token], first: usize, doubts: bool) -> Option<Vec<Choice>> {
     let mut chosen = Vec::with_capacity(draft.len() + 1);
     for index in 0..=draft.len() {
-        let best = greatest(machine.logits(first + index)?);
-        chosen.push(best);
+        let logits = machine.logits(first + index)?;
+        let best = greatest(logits);
+        let second = if doubts { runner_up(logits, best) } else { None };
+        chosen.push(Choice { token: best, second });
         if draft.get(index) != Some(&best) {
             break;
         }
     }
     Some(chosen)
+}
+
+/// The greatest value besides the one at `best`.
+fn runner_up(values: &[f32], best: Token) -> Option<Second> {
+    let at = usize::try_from(best).ok()?;
+    let (before, after) = (values.get(..at)?, values.get(at + 1..)?);
+    let (left, right) = (greatest(before), greatest(after));
+    let of = |part: &[f32], token: Token| usize::try_from(token).ok().and_then(|i| part.get(i)).copied();
+    let (l, r) = (of(before, left), of(after, right));
+    let (token, value) = match (l, r) {
+        (Some(l), Some(r)) if r > l => (right + best + 1, r),
+        (Some(l), _) => (left, l),
+        (None, r) => (right + best + 1, r?),
+    };
+    Some(Second {
+        token,
+        gap: values[at] - value,
+    })
 }
 
 /// Index of the greatest value, the first of equals. In lanes, so that it takes microseconds over a vocabulary.

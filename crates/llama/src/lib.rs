@@ -8,6 +8,9 @@
 //! Drafts do not steer the answer: each token is the model's own first choice. Arithmetic on many tokens rounds
 //! differently from arithmetic on one (so do two batch sizes, and two CPUs), which moves the distance between the
 //! first two choices by about a tenth, so where the two are that close the answer may take the other one.
+//!
+//! A request that asks for an answer which differs from the text gets the model's second choice, at the place where
+//! it was least sure, if its first is to copy all of it.
 
 #[cfg(not(feature = "embedded"))]
 mod absent;
@@ -19,6 +22,8 @@ mod bench_tasks;
 mod cache;
 #[cfg(feature = "embedded")]
 mod cores;
+#[cfg(any(feature = "embedded", test))]
+mod detour;
 #[cfg(any(feature = "embedded", test))]
 mod draft;
 #[cfg(feature = "embedded")]

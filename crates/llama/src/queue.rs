@@ -175,6 +175,7 @@ mod tests {
             answer_prefix: String::new(),
             stop: Vec::new(),
             prediction: None,
+            differ: None,
             max_tokens: 1,
             cache_key: key,
             priority,

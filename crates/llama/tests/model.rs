@@ -45,6 +45,7 @@ fn request(key: u64, user: &str, max_tokens: usize) -> GenerateRequest {
         answer_prefix: String::new(),
         stop: Vec::new(),
         prediction: None,
+        differ: None,
         max_tokens,
         cache_key: key,
         priority: Priority::Interactive,

@@ -5,7 +5,7 @@
 
 #![allow(clippy::print_stdout, reason = "a bench prints its figures")]
 
-use brisk_patch::{Index, Located, PatchStream, StreamEvent, Text, locate};
+use brisk_patch::{Blanks, Index, Located, PatchStream, StreamEvent, Text, locate};
 use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -114,7 +114,7 @@ fn main() {
 
     let answers = [rewrite(&files[0]), rewrite(&files[1])];
     let time = [0, 1].map(|i| {
-        let stream = || PatchStream::region("a.rs", &texts[i], 0..texts[i].len());
+        let stream = || PatchStream::region("a.rs", &texts[i], 0..texts[i].len(), Blanks::Noise);
         best(|| run(stream(), &answers[i]), files[i].all.len().div_ceil(10))
     });
     report("region", [0, 1].map(|i| answers[i].len()), time);

@@ -1,5 +1,6 @@
 //! What must hold for every input. Property tests and fuzz targets call these; each asserts.
 
+use crate::blanks::Blanks;
 use crate::hunk::{Change, Hunk, apply, invert};
 use crate::minimise::minimise;
 use crate::rebase::rebase;
@@ -11,7 +12,7 @@ use std::collections::BTreeMap;
 pub fn region(file: &str, answer: &str, bounds: (usize, usize), cuts: &[usize]) {
     let text = Text::from_str_lossless(file);
     let (a, b) = (bounds.0.min(text.len()), bounds.1.min(text.len()));
-    let stream = PatchStream::region("a.rs", &text, a.min(b)..a.max(b));
+    let stream = PatchStream::region("a.rs", &text, a.min(b)..a.max(b), Blanks::Noise);
     stream_holds(
         &BTreeMap::from([("a.rs".to_owned(), text)]),
         &stream,

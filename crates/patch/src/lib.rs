@@ -4,6 +4,7 @@
 
 mod align;
 mod apply_patch;
+mod blanks;
 mod budget;
 #[doc(hidden)]
 pub mod checks;
@@ -25,10 +26,11 @@ mod table;
 mod text;
 pub mod visible;
 
+pub use blanks::{Blanks, only_adds_remarks, without_noise};
 pub use budget::{Budget, OverBudget, Spent};
 pub use hunk::{ApplyError, Change, Hunk, apply, invert, map_line};
 pub use locate::{Indent, Index, Located, locate};
-pub use minimise::{is_noise, minimise, without_noise};
+pub use minimise::minimise;
 pub use rebase::{Conflict, rebase};
 pub use region::RegionOutcome;
 pub use repair::repair_tail;

@@ -1,7 +1,6 @@
 //! The smallest change that has the same effect: common lines are cut out of a hunk.
 
 use crate::hunk::Hunk;
-use crate::text::bare;
 use imara_diff::{Algorithm, Diff, InternedInput};
 use std::collections::HashMap;
 use std::ops::Range;
@@ -19,45 +18,6 @@ pub fn minimise(hunk: &Hunk) -> Vec<Hunk> {
             new: hunk.new[n].to_vec(),
         })
         .collect()
-}
-
-/// What a region rewrite may differ in without having changed a line: blanks and carriage returns at its end.
-/// Only for rewrites, where the model copies lines that it does not mean to touch.
-pub fn without_noise(line: &str) -> &str {
-    line.trim_end_matches([' ', '\t', '\r', '\n'])
-}
-
-/// Whether a hunk only changes blanks inside or at the end of lines: their indentation and every other character stay.
-/// Lines with quotes never count, because blanks in a text mean something.
-pub fn is_noise(hunk: &Hunk) -> bool {
-    let indent = |l: &str| l.len() - l.trim_start().len();
-    let quotes = |l: &str| l.contains(['"', '\'', '`']);
-    !hunk.old.is_empty()
-        && hunk.old.len() == hunk.new.len()
-        && hunk
-            .old
-            .iter()
-            .zip(&hunk.new)
-            .all(|(a, b)| bare(a) == bare(b) || (!quotes(a) && indent(a) == indent(b) && same_tokens(a, b)))
-}
-
-/// Whether two lines hold the same words and signs.
-fn same_tokens(a: &str, b: &str) -> bool {
-    let word = |c: char| c.is_alphanumeric() || c == '_';
-    let mut tokens = [Vec::new(), Vec::new()];
-    for (list, line) in tokens.iter_mut().zip([a, b]) {
-        for part in line.split_whitespace() {
-            // Words as wholes, so that `not x` and `notx` differ; signs one by one.
-            list.extend(part.split_inclusive(|c| !word(c)).flat_map(
-                |p| match p.char_indices().next_back() {
-                    Some((i, c)) if !word(c) => [&p[..i], &p[i..]],
-                    Some(_) | None => [p, ""],
-                },
-            ));
-        }
-        list.retain(|t| !t.is_empty());
-    }
-    tokens[0] == tokens[1]
 }
 
 /// Ranges (old, new) that differ, in order, with at least one common line between two of them, and none inside.
@@ -191,26 +151,6 @@ mod tests {
             }
             let text = Text::from_str_lossless(old);
             assert_eq!(apply(&text, &small), apply(&text, &[whole]));
-        }
-    }
-
-    #[test]
-    fn blanks_inside_lines_are_noise_where_they_mean_nothing() {
-        let cases = [
-            ("range(2,101)\n", "range(2, 101)\n", true),
-            ("  x = 1\n", "  x = 1  \n", true),
-            ("  x = 1\n", "    x = 1\n", false),
-            ("notx\n", "not x\n", false),
-            ("a = \"x y\"\n", "a = \"xy\"\n", false),
-            ("x = 1\n", "x = 2\n", false),
-        ];
-        for (old, new, want) in cases {
-            let hunk = Hunk {
-                at: 0,
-                old: vec![old.into()],
-                new: vec![new.into()],
-            };
-            assert_eq!(is_noise(&hunk), want, "{old:?} {new:?}");
         }
     }
 }

@@ -1,12 +1,14 @@
 //! Region rewrite: the answer is the new text of a few lines of one file.
 
 use crate::align::{Aligner, Step};
+use crate::blanks::{Blanks, without_noise};
 use crate::hunk::{Hunk, apply};
-use crate::minimise::{pieces, without_noise};
+use crate::minimise::pieces;
 use crate::place::{hunk_for, modify};
 use crate::stream::{LineSide, Refusal, StreamEvent};
 use crate::symbols::{outline, vanished};
 use crate::syntax::Language;
+use crate::table::Key;
 use crate::text::Text;
 use std::borrow::Cow;
 use std::ops::Range;
@@ -49,13 +51,14 @@ pub(crate) struct Region {
     blanks: usize,
     wrote: bool,
     aligner: Aligner,
+    key: Key,
     hunks: Vec<Hunk>,
     dropped_tail: usize,
 }
 
 impl Region {
     /// A span beyond the text is cut to it.
-    pub(crate) fn new(path: &str, text: &Text, span: Range<usize>) -> Region {
+    pub(crate) fn new(path: &str, text: &Text, span: Range<usize>, blanks: Blanks) -> Region {
         let end = span.end.min(text.len());
         let span = span.start.min(end)..end;
         let lines = &text.lines()[span.clone()];
@@ -72,7 +75,8 @@ impl Region {
             phase: Phase::Start,
             blanks: 0,
             wrote: false,
-            aligner: Aligner::new(text, core.clone(), |l| Cow::Borrowed(without_noise(l))),
+            aligner: Aligner::new(text, core.clone(), blanks.key()),
+            key: blanks.key(),
             hunks: Vec::new(),
             dropped_tail: 0,
         }
@@ -242,11 +246,15 @@ impl Region {
     }
 
     fn closed(&mut self, at: usize, end: usize, new: &[String]) -> StreamEvent {
-        let old: Vec<&str> = self.aligner.old()[at..end]
+        let old: Vec<Cow<'_, str>> = self.aligner.old()[at..end]
             .iter()
-            .map(|l| without_noise(l))
+            .map(|l| (self.key)(l))
             .collect();
-        let keys: Vec<&str> = new.iter().map(|l| without_noise(l)).collect();
+        let keys: Vec<Cow<'_, str>> = new.iter().map(|l| (self.key)(l)).collect();
+        let (old, keys): (Vec<&str>, Vec<&str>) = (
+            old.iter().map(AsRef::as_ref).collect(),
+            keys.iter().map(AsRef::as_ref).collect(),
+        );
         let mut changes = Vec::new();
         for (o, n) in pieces(&old, &keys) {
             if at + o.end == self.aligner.old().len() {

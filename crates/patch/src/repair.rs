@@ -1,6 +1,7 @@
 //! An answer that holds only a part of the region, put back into it.
 
-use crate::minimise::{pieces, without_noise};
+use crate::blanks::without_noise;
+use crate::minimise::pieces;
 use crate::region::ticks;
 
 /// Two lines are versions of one another from this share of equal characters at both ends on, in percent.

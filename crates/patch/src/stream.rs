@@ -3,6 +3,7 @@
 //! All parsers work on whole lines, so how the answer is cut into chunks changes nothing.
 
 use crate::apply_patch::ApplyPatch;
+use crate::blanks::Blanks;
 use crate::files::Files;
 use crate::hunk::Change;
 use crate::region::{Region, RegionOutcome};
@@ -176,8 +177,8 @@ impl PatchStream {
     /// The answer is the new text of lines `span` of `text`; an empty span is an insertion point before line
     /// `span.start`. The answer may come bare or in one backtick fence. Blank lines at the ends of a rewrite are
     /// left as the file has them; at an insertion point the answer's own count unless the neighbour line is blank.
-    pub fn region(path: &str, text: &Text, span: Range<usize>) -> PatchStream {
-        PatchStream::of(Format::Region(Box::new(Region::new(path, text, span))))
+    pub fn region(path: &str, text: &Text, span: Range<usize>, blanks: Blanks) -> PatchStream {
+        PatchStream::of(Format::Region(Box::new(Region::new(path, text, span, blanks))))
     }
 
     /// `<<<<<<< SEARCH`, `=======`, `>>>>>>> REPLACE` blocks, each behind a line with its path. A block with an empty

@@ -4,7 +4,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "test helpers")]
 
-use brisk_patch::{Change, Hunk, PatchStream, StreamEvent, Text, apply, invert, minimise};
+use brisk_patch::{Blanks, Change, Hunk, PatchStream, StreamEvent, Text, apply, invert, minimise};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -36,7 +36,7 @@ fn stream(format: &str, case: &Path, before: &Files) -> PatchStream {
             let (path, lines) = place.trim().split_once(' ').unwrap();
             let (a, b) = lines.split_once('-').unwrap();
             let span = a.parse::<usize>().unwrap() - 1..b.parse().unwrap();
-            PatchStream::region(path, &before[path], span)
+            PatchStream::region(path, &before[path], span, Blanks::Noise)
         }
         other => panic!("no format {other}"),
     }

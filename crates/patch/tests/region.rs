@@ -2,13 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "test helpers")]
 
-use brisk_patch::{Change, Hunk, PatchStream, StreamEvent, Text, apply, invert, split_lines, without_noise};
+use brisk_patch::{
+    Blanks, Change, Hunk, PatchStream, StreamEvent, Text, apply, invert, split_lines, without_noise,
+};
 use proptest::prelude::*;
 use std::ops::Range;
 
 fn run(text: &Text, span: Range<usize>, chunks: &[&str]) -> (Vec<StreamEvent>, PatchStream) {
     let mut out = Vec::new();
-    let mut stream = PatchStream::region("f", text, span);
+    let mut stream = PatchStream::region("f", text, span, Blanks::Matter);
     chunks.iter().for_each(|c| stream.push(c, &mut out));
     stream.finish(&mut out);
     (out, stream)
@@ -179,7 +181,7 @@ fn abandoning_drops_the_open_hunk_whole() {
     let whole = hunks(&run(&text, 0..8, &[&answer]).0);
     for cut in (0..answer.len()).filter(|i| answer.is_char_boundary(*i)) {
         let mut out = Vec::new();
-        let mut stream = PatchStream::region("f", &text, 0..8);
+        let mut stream = PatchStream::region("f", &text, 0..8, Blanks::Matter);
         stream.push(&answer[..cut], &mut out);
         stream.abandon(&mut out);
         let told = out.len();
@@ -208,6 +210,26 @@ fn line() -> impl Strategy<Value = String> {
         "(    )?let [ab] = [12];",
         "[ä→x\t ]{0,4}",
     ]
+}
+
+/// A rewrite that spaces its lines in its own way: lines that say the same stay as they are, those around them too.
+#[test]
+fn spacing_is_no_change_unless_it_is_asked_for() {
+    let file = "def p(n):\n    for i in range(2,n):\n        if n%i==0:\n            return True\n\n    return False\n";
+    let answer = "def p(n):\n    if n <= 1:\n        return False\n    for i in range(2, n):\n        if n % i == 0:\n            \
+                  return False\n    return True\n";
+    let text = Text::from_str_lossless(file);
+    let lines = |blanks| {
+        let mut out = Vec::new();
+        let mut stream = PatchStream::region("a.py", &text, 0..text.len(), blanks);
+        stream.push(answer, &mut out);
+        stream.finish(&mut out);
+        let hunks = hunks(&out);
+        let count = |side: fn(&Hunk) -> usize| hunks.iter().map(side).sum::<usize>();
+        (count(|h| h.old.len()), count(|h| h.new.len()))
+    };
+    assert_eq!(lines(Blanks::Noise), (3, 4));
+    assert_eq!(lines(Blanks::Matter), (5, 6));
 }
 
 fn body(eol: &'static str) -> impl Strategy<Value = String> {

@@ -27,6 +27,7 @@ fn request() -> GenerateRequest {
         answer_prefix: String::new(),
         stop: vec!["```".to_owned()],
         prediction: None,
+        differ: None,
         max_tokens: usize::MAX,
         cache_key: 0,
         priority: Priority::Interactive,

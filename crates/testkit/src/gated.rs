@@ -262,6 +262,7 @@ mod tests {
             answer_prefix: String::new(),
             stop: Vec::new(),
             prediction: None,
+            differ: None,
             max_tokens: 16,
             cache_key: 0,
             priority: Priority::Interactive,

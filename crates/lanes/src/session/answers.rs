@@ -14,6 +14,7 @@ use brisk_domain::{
 use brisk_patch::{Budget, Change, Text};
 use brisk_router::route;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 impl Session {
     pub(super) fn gathered(
@@ -47,7 +48,7 @@ impl Session {
                     turn: id,
                     route: route.clone(),
                 }));
-                self.generate(work, route, 0, Rung::Region, now, out);
+                self.generate(Try::first(work, route, 0), now, out);
             }
             Err((failure, why)) => self.fail(failure, why, out),
         }
@@ -109,15 +110,14 @@ impl Session {
         ))
     }
 
-    pub(super) fn generate(
-        &mut self,
-        work: Work,
-        route: Route,
-        n: usize,
-        rung: Rung,
-        now: Now,
-        out: &mut Vec<Effect>,
-    ) {
+    pub(super) fn generate(&mut self, next: Try, now: Now, out: &mut Vec<Effect>) {
+        let Try {
+            work,
+            route,
+            n,
+            rung,
+            except,
+        } = next;
         let Some(chosen) = candidate(&route, n).cloned() else {
             return self.fail(Failure::Model, "no model is left to try".into(), out);
         };
@@ -135,7 +135,7 @@ impl Session {
                 let files: Vec<_> = work.files.iter().map(|(p, t)| (p.clone(), t.clone())).collect();
                 prompt::answer(&ask, &files, Some(&work.place))
             }
-            EditFormat::Region => prompt::region(&ask, &work.path, &work.text(), &work.place, rung),
+            EditFormat::Region => prompt::region(&ask, &work.path, &work.text(), &work.place, rung, &except),
             EditFormat::SearchReplace | EditFormat::ApplyPatch => {
                 prompt::patch(&ask, &work.files, Some((&work.path, &work.place)), chosen.format)
             }
@@ -150,6 +150,7 @@ impl Session {
             route,
             candidate: n,
             rung,
+            except,
             work,
             words,
             budget,
@@ -351,7 +352,15 @@ impl Session {
         let Some(attempt) = self.attempt(effect) else {
             return;
         };
-        let (rung, why) = (next_rung(attempt, flaw, limit), flaw.sentence());
+        let (rung, mut why) = (next_rung(attempt, flaw, limit), flaw.sentence());
+        let mut except = attempt.except.clone();
+        if attempt.rung == Rung::Differ {
+            except.push(attempt.departure());
+            if rung.is_none() {
+                // Its own answer was a copy; what it was made to say is nothing to blame it for.
+                why = Flaw::Unchanged.sentence();
+            }
+        }
         let (turn, work, route, n) = (
             attempt.turn,
             attempt.work.clone(),
@@ -368,14 +377,24 @@ impl Session {
         if let Some(rung) = rung {
             let how = match rung {
                 Rung::WholeFile => "with the whole file",
-                Rung::Region | Rung::Again => "once more",
+                Rung::Region | Rung::Differ => "its second choice",
             };
             out.push(notice(format!("{why}; trying {how}")));
-            return self.generate(work, route, n, rung, now, out);
+            return self.generate(
+                Try {
+                    work,
+                    route,
+                    n,
+                    rung,
+                    except,
+                },
+                now,
+                out,
+            );
         }
         if let Some(next) = candidate(&route, n + 1) {
             out.push(notice(format!("{why}; trying {}", next.model)));
-            return self.generate(work, route, n + 1, Rung::Region, now, out);
+            return self.generate(Try::first(work, route, n + 1), now, out);
         }
         let detail = hint.map(|h| format!(" ({h})")).unwrap_or_default();
         self.fail(
@@ -403,7 +422,7 @@ impl Session {
                 turn,
                 text: format!("{}; trying {}", fault.message, next.model),
             }));
-            return self.generate(work, route, n + 1, Rung::Region, now, out);
+            return self.generate(Try::first(work, route, n + 1), now, out);
         }
         let failure = match fault.source {
             FaultSource::Setup => Failure::Model,
@@ -445,6 +464,32 @@ impl Session {
     }
 }
 
+/// So many answers that differ are asked for before the next model.
+const SECOND_CHOICES: usize = 3;
+
+/// One answer that is about to be asked for.
+pub(super) struct Try {
+    work: Work,
+    route: Route,
+    /// Position of the model in the route.
+    n: usize,
+    rung: Rung,
+    except: Vec<Range<usize>>,
+}
+
+impl Try {
+    /// What a model is asked first.
+    pub(super) fn first(work: Work, route: Route, n: usize) -> Try {
+        Try {
+            work,
+            route,
+            n,
+            rung: Rung::Region,
+            except: Vec::new(),
+        }
+    }
+}
+
 /// What the same model is asked next: the whole file if that is more than the region and short enough, then, where it
 /// only copied, the region once more with a word about that. None: the next model.
 fn next_rung(attempt: &Attempt, flaw: &Flaw, max_whole_file: usize) -> Option<Rung> {
@@ -456,7 +501,10 @@ fn next_rung(attempt: &Attempt, flaw: &Flaw, max_whole_file: usize) -> Option<Ru
     let more = work.place.span.len() < text.len() && text.len() <= max_whole_file;
     match attempt.rung {
         Rung::Region if more => Some(Rung::WholeFile),
-        Rung::Region | Rung::WholeFile if *flaw == Flaw::Unchanged => Some(Rung::Again),
-        Rung::Region | Rung::WholeFile | Rung::Again => None,
+        Rung::Region | Rung::WholeFile if *flaw == Flaw::Unchanged => Some(Rung::Differ),
+        Rung::Differ if *flaw != Flaw::Unchanged && attempt.except.len() + 1 < SECOND_CHOICES => {
+            Some(Rung::Differ)
+        }
+        Rung::Region | Rung::WholeFile | Rung::Differ => None,
     }
 }

@@ -28,6 +28,7 @@ pub(crate) fn request() -> GenerateRequest {
         answer_prefix: String::new(),
         stop: Vec::new(),
         prediction: None,
+        differ: None,
         max_tokens: 10_000,
         cache_key: 7,
         priority: Priority::Interactive,

@@ -1,0 +1,191 @@
+//! An answer that must not be a copy: where the model repeats the old text to the end, it goes back to the place
+//! where it was least sure and takes its second choice there. Pure: tokens, bytes and gaps in, a place out.
+
+use crate::Token;
+use std::ops::Range;
+
+/// So many second choices are tried before the copy stands.
+const TRIES: usize = 4;
+
+/// A place of the copied answer where the model could have gone on otherwise.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Junction {
+    /// Tokens of the answer before it.
+    pub(crate) tokens: usize,
+    /// Bytes of the answer before it.
+    pub(crate) bytes: usize,
+    /// The second choice.
+    pub(crate) token: Token,
+    /// How much greater the logit of the first choice was.
+    pub(crate) gap: f32,
+}
+
+/// Watches one answer. Text is held back while it is a copy, because a copy may be taken back.
+pub(crate) struct Detour {
+    /// The old text without blanks: what differs in blanks alone is a copy, too.
+    old: Vec<u8>,
+    except: Vec<Range<usize>>,
+    /// Bytes of `old` that the answer has repeated.
+    at: usize,
+    departed: bool,
+    junctions: Vec<Junction>,
+    tries: usize,
+    held: String,
+}
+
+impl Detour {
+    pub(crate) fn new(prediction: &str, except: &[Range<usize>]) -> Self {
+        Self {
+            old: squeezed(prediction.as_bytes()).collect(),
+            except: except.to_vec(),
+            at: 0,
+            departed: false,
+            junctions: Vec::new(),
+            tries: 0,
+            held: String::new(),
+        }
+    }
+
+    /// Whether junctions are still wanted.
+    pub(crate) fn watches(&self) -> bool {
+        !self.departed && self.tries == 0
+    }
+
+    /// Notes a place where the answer could depart; `first` and `second` are the bytes of the two choices.
+    pub(crate) fn note(&mut self, junction: Junction, first: &[u8], second: &[u8]) {
+        let inside = |range: &Range<usize>| range.contains(&junction.bytes);
+        if self.watches() && !begins_a_comment(first, second) && !self.except.iter().any(inside) {
+            self.junctions.push(junction);
+        }
+    }
+
+    /// Takes bytes of the answer.
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
+        for byte in squeezed(bytes) {
+            if self.departed || self.old.get(self.at) != Some(&byte) {
+                self.departed = true;
+                return;
+            }
+            self.at += 1;
+        }
+    }
+
+    /// Takes text that could be shown; gives what may be shown by now.
+    pub(crate) fn release(&mut self, text: String) -> String {
+        self.held.push_str(&text);
+        if self.departed {
+            std::mem::take(&mut self.held)
+        } else {
+            String::new()
+        }
+    }
+
+    /// The answer is over. Where to go back to, if it was a copy and a place is left; all that is held otherwise.
+    pub(crate) fn over(&mut self) -> Result<Junction, String> {
+        let copy = !self.departed && self.at == self.old.len();
+        let best = (0..self.junctions.len())
+            .filter(|_| copy && self.tries < TRIES)
+            .min_by(|&a, &b| self.junctions[a].gap.total_cmp(&self.junctions[b].gap));
+        let Some(best) = best else {
+            return Err(std::mem::take(&mut self.held));
+        };
+        self.tries += 1;
+        self.at = 0;
+        self.held.clear();
+        Ok(self.junctions.swap_remove(best))
+    }
+}
+
+fn squeezed(bytes: &[u8]) -> impl Iterator<Item = u8> {
+    bytes.iter().copied().filter(|byte| !byte.is_ascii_whitespace())
+}
+
+/// A remark instead of a change is no change. Blanks where a line could end are the beginning of one.
+fn begins_a_comment(first: &[u8], second: &[u8]) -> bool {
+    let trimmed = second.trim_ascii_start();
+    let goes_on_behind = trimmed.is_empty() && !second.contains(&b'\n') && first.starts_with(b"\n");
+    let marks = ["#", "//", "/*", "\"\"\"", "'''"];
+    goes_on_behind || marks.iter().any(|mark| trimmed.starts_with(mark.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn junction(bytes: usize, gap: f32) -> Junction {
+        Junction {
+            tokens: bytes,
+            bytes,
+            token: 7,
+            gap,
+        }
+    }
+
+    #[test]
+    fn a_copy_goes_back_to_where_it_was_least_sure() {
+        let mut detour = Detour::new("a b\n# c\nd\n", &[4..7, 20..30]);
+        let notes: [(usize, f32, &[u8]); 5] = [
+            (0, 3.0, b"x"),
+            (2, 1.0, b" # why"),
+            (3, 0.4, b"  "),
+            (5, 0.5, b"y"),
+            (8, 2.0, b"z"),
+        ];
+        for (bytes, gap, piece) in notes {
+            detour.note(junction(bytes, gap), b"\n", piece);
+        }
+        detour.push(b"a b\n# c\nd");
+        assert_eq!(detour.release("a b\n# c\nd".into()), "");
+        assert_eq!(detour.over(), Ok(junction(8, 2.0)), "comments do not count");
+
+        detour.push(b"a  b # c d");
+        detour.note(junction(1, 0.0), b"a", b"x");
+        assert_eq!(
+            detour.over(),
+            Ok(junction(0, 3.0)),
+            "blanks are a copy; the places are the first pass's"
+        );
+
+        detour.push(b"a b # c d");
+        assert_eq!(detour.release("again".into()), "");
+        assert_eq!(detour.over(), Err("again".into()), "no place is left");
+    }
+
+    #[test]
+    fn what_departs_is_shown_at_once_and_stands() {
+        let mut detour = Detour::new("a b\n", &[]);
+        detour.note(junction(0, 1.0), b"a", b"x");
+        detour.push(b"a ");
+        assert_eq!(detour.release("a ".into()), "");
+        detour.push(b"c");
+        assert!(!detour.watches());
+        assert_eq!(detour.release("c".into()), "a c");
+        assert_eq!(detour.over(), Err(String::new()));
+    }
+
+    #[test]
+    fn a_part_of_the_text_is_no_copy() {
+        let mut detour = Detour::new("a b\n", &[]);
+        detour.note(junction(0, 1.0), b"a", b"x");
+        detour.push(b"a");
+        detour.release("a".into());
+        assert_eq!(detour.over(), Err("a".into()));
+    }
+
+    #[test]
+    fn the_tries_are_bounded() {
+        let mut detour = Detour::new("a", &[]);
+        for i in 0..9 {
+            detour.note(junction(i, 1.0), b"a", b"x");
+        }
+        let mut tries = 0;
+        loop {
+            detour.push(b"a");
+            if detour.over().is_err() {
+                break;
+            }
+            tries += 1;
+        }
+        assert_eq!(tries, TRIES);
+    }
+}

@@ -1,0 +1,137 @@
+//! What blanks mean in a rewrite. A model that copies a line often spaces it in its own way; that is no change.
+
+use crate::hunk::Hunk;
+use crate::syntax::Language;
+use crate::table::Key;
+use crate::text::bare;
+use std::borrow::Cow;
+
+/// Whether a rewrite may differ from the old text in blanks alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blanks {
+    /// Spacing inside a line is no change: the old line stays. Indentation and texts in quotes always count.
+    Noise,
+    /// Every blank counts but those at the end of a line: the request is about spacing.
+    Matter,
+}
+
+impl Blanks {
+    pub(crate) fn key(self) -> Key {
+        match self {
+            Blanks::Noise => tight,
+            Blanks::Matter => |line| Cow::Borrowed(without_noise(line)),
+        }
+    }
+}
+
+/// What a region rewrite may differ in without having changed a line: blanks and carriage returns at its end.
+/// Only for rewrites, where the model copies lines that it does not mean to touch.
+pub fn without_noise(line: &str) -> &str {
+    line.trim_end_matches([' ', '\t', '\r', '\n'])
+}
+
+/// A line with its indentation and without the blanks that mean nothing.
+fn tight(line: &str) -> Cow<'_, str> {
+    let line = without_noise(line);
+    let code = line.trim_start();
+    // Blanks in a text mean something, and where a text begins and ends is not known from one line.
+    if line.contains(['"', '\'', '`']) || !code.contains([' ', '\t']) {
+        return Cow::Borrowed(line);
+    }
+    let mut out = String::with_capacity(line.len());
+    out.push_str(&line[..line.len() - code.len()]);
+    let mut chars = code.chars().peekable();
+    let mut last = ' ';
+    while let Some(c) = chars.next() {
+        if !matches!(c, ' ' | '\t') {
+            out.push(c);
+            last = c;
+        } else if let Some(&next) = chars.peek()
+            && !matches!(next, ' ' | '\t')
+            && parts(last, next)
+        {
+            out.push(' ');
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// Whether a blank between two characters keeps words or signs apart (`not x`, `a - -b`).
+fn parts(a: char, b: char) -> bool {
+    let word = |c: char| c.is_alphanumeric() || c == '_';
+    let bracket = |c: char| "()[]{},;:".contains(c);
+    word(a) == word(b) && !bracket(a) && !bracket(b)
+}
+
+/// Whether a hunk only adds remarks: comment lines that were not there, or a comment behind a line that stays.
+pub fn only_adds_remarks(language: Language, hunk: &Hunk) -> bool {
+    let marks: &[&str] = match language {
+        Language::Python => &["#"],
+        Language::C
+        | Language::Go
+        | Language::Java
+        | Language::JavaScript
+        | Language::Rust
+        | Language::TypeScript
+        | Language::Tsx => &["//", "/*"],
+    };
+    let remark = |rest: &str| marks.iter().any(|mark| rest.trim_start().starts_with(mark));
+    let blank = |line: &String| bare(line).trim().is_empty();
+    if hunk.old.is_empty() {
+        return hunk.new.iter().any(|l| !blank(l)) && hunk.new.iter().all(|l| blank(l) || remark(l));
+    }
+    hunk.old.len() == hunk.new.len()
+        && hunk.old.iter().zip(&hunk.new).all(|(old, new)| {
+            let rest = new.strip_prefix(without_noise(old));
+            rest.is_some_and(|rest| without_noise(rest).is_empty() || remark(rest))
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::split_lines;
+
+    #[test]
+    fn blanks_inside_lines_are_noise_where_they_mean_nothing() {
+        let cases = [
+            ("range(2,101)\n", "range(2, 101)\n", true),
+            ("if(a > b):\n", "if (a>b) :\n", true),
+            ("  x = 1\n", "  x = 1  \n", true),
+            ("  x = 1\n", "    x = 1\n", false),
+            ("notx\n", "not x\n", false),
+            ("a - -b\n", "a--b\n", false),
+            ("a = \"x y\"\n", "a = \"xy\"\n", false),
+            ("x = 1\n", "x = 2\n", false),
+        ];
+        for (old, new, same) in cases {
+            let key = Blanks::Noise.key();
+            assert_eq!(key(old) == key(new), same, "{old:?} {new:?}");
+            let exact = Blanks::Matter.key();
+            assert_eq!(exact(old) == exact(new), without_noise(old) == without_noise(new));
+        }
+    }
+
+    #[test]
+    fn remarks_that_nobody_asked_for() {
+        let cases = [
+            (Language::Python, "x = 1\n", "x = 1  # why\n", true),
+            (Language::Python, "", "\n# why\n", true),
+            (Language::Python, "a\nb\n", "a\nb # c\n", true),
+            (Language::Python, "x = 1\n", "x = 2  # why\n", false),
+            (Language::Python, "# a\n", "# b\n", false),
+            (Language::Python, "x = a\n", "x = a // b\n", false),
+            (Language::Rust, "a();\n", "a(); // why\n", true),
+            (Language::Rust, "", "\n", false),
+            (Language::Rust, "a();\n", "a();\nb();\n", false),
+        ];
+        for (language, old, new, want) in cases {
+            let hunk = Hunk {
+                at: 0,
+                old: split_lines(old),
+                new: split_lines(new),
+            };
+            assert_eq!(only_adds_remarks(language, &hunk), want, "{old:?} {new:?}");
+        }
+    }
+}
