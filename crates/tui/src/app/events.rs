@@ -112,6 +112,10 @@ impl App {
             first.spans.insert(0, look::span("\u{203a} ", look::HEAD));
         }
         let more = text.lines().count().saturating_sub(shown.len());
+        // Room between turns; in plain mode an empty line would be read out.
+        if !self.plain {
+            shown.insert(0, Default::default());
+        }
         if more > 0 {
             shown.push(look::line(
                 &format!("  \u{2026} {}", look::count(more, "more line")),

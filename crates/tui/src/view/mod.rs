@@ -8,7 +8,7 @@ mod status;
 pub(crate) use patch::finished;
 pub(crate) use status::route;
 
-use crate::app::{App, COMMANDS, KEYS, Stage};
+use crate::app::{App, KEYS, Stage};
 use crate::look;
 use ratatui_core::buffer::Buffer;
 use ratatui_core::layout::Rect;
@@ -43,7 +43,7 @@ pub fn frame(app: &App, size: Size) -> Frame {
     room = room.saturating_sub(below.len());
     let queue = queue(app, room.min(4));
     room = room.saturating_sub(queue.len());
-    let hint = hint(app, room);
+    let hint = hint(app, columns, room);
     room = room.saturating_sub(hint.len());
     let mut rows = if app.help {
         help(room)
@@ -56,8 +56,10 @@ pub fn frame(app: &App, size: Size) -> Frame {
     let cursor = (text.cursor.0, rows.len() + text.cursor.1);
     rows.extend(text.rows);
     rows.extend(below);
-    rows.push(status);
-    // A window of two rows has no place for all of it: the end counts, where the text is.
+    if most > 1 {
+        rows.push(status);
+    }
+    // A small window has no place for all of it: the end counts, where the text is.
     let over = rows.len().saturating_sub(most);
     rows.drain(..over);
     let area = Rect::new(0, 0, size.columns.max(1), u16::try_from(rows.len()).unwrap_or(1));
@@ -127,7 +129,7 @@ fn queue(app: &App, room: usize) -> Vec<Line<'static>> {
 }
 
 /// One row above the text: what can be done now.
-fn hint(app: &App, room: usize) -> Vec<Line<'static>> {
+fn hint(app: &App, columns: usize, room: usize) -> Vec<Line<'static>> {
     if room == 0 {
         return Vec::new();
     }
@@ -151,18 +153,21 @@ fn hint(app: &App, room: usize) -> Vec<Line<'static>> {
         return vec![look::line("writing; Esc goes back to the hunks", look::DIM)];
     }
     if offered > 0 && text.composer.is_empty() {
-        let one = if offered > 1 {
-            " \u{b7} y keep this \u{b7} n reject this \u{b7} j k move"
-        } else {
-            ""
-        };
-        return vec![look::line(
-            &format!(
-                "Enter keep{} \u{b7} x reject{one} \u{b7} e edit \u{b7} ? explain \u{b7} i write",
-                if offered > 1 { " all" } else { "" }
+        let (all, one, short) = match offered {
+            1 => (
+                "Enter keep \u{b7} x reject",
+                "",
+                "Enter keep \u{b7} x reject \u{b7} e edit \u{b7} ? explain",
             ),
-            look::DIM,
-        )];
+            _ => (
+                "Enter keep all \u{b7} x reject all",
+                " \u{b7} y keep this \u{b7} n reject this \u{b7} j k move",
+                "Enter all \u{b7} x none \u{b7} y n this one \u{b7} j k move \u{b7} e edit",
+            ),
+        };
+        let long = format!("{all}{one} \u{b7} e edit \u{b7} ? explain \u{b7} i write");
+        let fits = brisk_patch::visible::width(&long) <= columns;
+        return vec![look::line(if fits { &long } else { short }, look::DIM)];
     }
     Vec::new()
 }
@@ -176,8 +181,10 @@ fn help(room: usize) -> Vec<Line<'static>> {
             line
         })
         .collect();
-    let names: Vec<String> = COMMANDS.iter().map(|c| format!("/{}", c.name)).collect();
-    rows.push(look::line(&format!(" {}", names.join(" ")), look::DIM));
+    rows.push(look::line(
+        " /help prints all of it, with the commands",
+        look::DIM,
+    ));
     rows.truncate(room);
     rows
 }
