@@ -7,7 +7,7 @@ use brisk_domain::port::ModelEvent;
 use brisk_domain::{Candidate, EditFormat, EffectId, Event, HunkId, LineKind, Now, Route, TurnId};
 use brisk_patch::{
     Blanks, Budget, Change, Hunk, Language, LineSide, PatchStream, Spent, StreamEvent, Text, bare,
-    only_adds_remarks, repair_tail,
+    repair_tail, without_added_remarks,
 };
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -367,10 +367,11 @@ impl Attempt {
 
     fn closed(&mut self, changes: Vec<Change>, hunks: &mut HunkId, out: &mut Brought) {
         let mut open = self.open.take();
-        for change in changes {
-            let Some(change) = self.in_scope(change) else {
-                continue;
-            };
+        for change in changes
+            .into_iter()
+            .flat_map(|c| self.in_scope(c))
+            .collect::<Vec<_>>()
+        {
             let id = open.take().unwrap_or_else(|| hunks.take());
             let charged = self.budget.as_ref().map(|b| self.spent.charge(b, &change));
             self.pending.push((id, change));
@@ -396,31 +397,37 @@ impl Attempt {
             .all(|(path, text)| check::parses(path, text, all()).is_ok())
     }
 
-    /// A remark that explains the change to a reader who did not ask for one.
-    fn unasked_remark(&self, hunk: &Hunk) -> bool {
-        !check::speaks_of_remarks(&self.work.request)
-            && Language::of_path(&self.work.path).is_some_and(|language| only_adds_remarks(language, hunk))
-    }
-
-    /// A whole-file answer may change only the place that the turn is about; a rewrite that only adds remarks changes
-    /// nothing; an insertion gets its blank lines.
-    fn in_scope(&self, change: Change) -> Option<Change> {
+    /// A whole-file answer may change only the place that the turn is about; a remark that explains the change to a
+    /// reader who did not ask for one is left out; an insertion gets its blank lines.
+    fn in_scope(&self, change: Change) -> Vec<Change> {
         let Change::Modify { path, mut hunk } = change else {
-            return Some(change);
+            return vec![change];
         };
         if !self.is_rewrite() {
-            return Some(Change::Modify { path, hunk });
+            return vec![Change::Modify { path, hunk }];
         }
         match self.work.place.kind {
-            Kind::Rewrite if self.unasked_remark(&hunk) => None,
             Kind::Rewrite => {
                 let span = &self.work.place.span;
                 let inside = hunk.at >= span.start && hunk.old_end() <= span.end;
-                (self.rung != Rung::WholeFile || inside).then_some(Change::Modify { path, hunk })
+                if self.rung == Rung::WholeFile && !inside {
+                    return Vec::new();
+                }
+                let hunks = match Language::of_path(&path) {
+                    Some(language) if !check::speaks_of_remarks(&self.work.request) => {
+                        without_added_remarks(language, &hunk)
+                    }
+                    Some(_) | None => vec![hunk],
+                };
+                let modify = |hunk| Change::Modify {
+                    path: path.clone(),
+                    hunk,
+                };
+                hunks.into_iter().map(modify).collect()
             }
             Kind::Insert { indent } => {
                 place_new_code(&mut hunk, &self.work.text(), indent);
-                Some(Change::Modify { path, hunk })
+                vec![Change::Modify { path, hunk }]
             }
         }
     }

@@ -397,6 +397,54 @@ fn the_ladder_goes_from_region_to_file_to_the_next_model_to_the_end() {
 }
 
 #[test]
+fn second_choices_are_asked_for_at_other_places_each_time() {
+    let mut w = world();
+    w.ask(prompt("count both sides twice"));
+    let copy = "def edge(w, h):\n    total = w + h\n    return total\n";
+    for text in [copy, FILE] {
+        assert_eq!(w.running.last().unwrap().1.differ, None);
+        w.say(text);
+        w.done();
+    }
+    // Broken code is not offered; the next answer may not leave the region where this one did.
+    for (answer, left) in [
+        ("def edge(w, h):\n    total = w + (\n    return total\n", "h"),
+        ("def edge(w, h):\n    total = w + h\n    return (\n", "total"),
+    ] {
+        let tried = w.running.last().unwrap().1.differ.as_ref().unwrap().except.len();
+        w.say(answer);
+        w.done();
+        let except = &w.running.last().unwrap().1.differ.as_ref().unwrap().except;
+        assert_eq!(except.len(), tried + 1);
+        let at = copy.rfind(left).unwrap();
+        assert!(except[tried].contains(&at), "{except:?} {at}");
+    }
+    w.say("def edge(w, h):\n    total = 2 * (w + h)\n    return total\n");
+    w.done();
+    w.tell(Command::Keep(HunkSelector::All));
+    assert_eq!(
+        w.disk.joined(),
+        FILE.replace("total = w + h", "total = 2 * (w + h)")
+    );
+}
+
+#[test]
+fn remarks_that_nobody_asked_for_are_left_out() {
+    for (request, kept) in [
+        ("count both sides twice", false),
+        ("explain it in a comment", true),
+    ] {
+        let mut w = world();
+        w.ask(prompt(request));
+        w.say("def edge(w, h):\n    total = 2 * (w + h)\n    return total  # both sides\n");
+        w.done();
+        w.tell(Command::Keep(HunkSelector::All));
+        assert_eq!(w.disk.joined().contains("# both sides"), kept, "{request}");
+        assert!(w.disk.joined().contains("2 * (w + h)"));
+    }
+}
+
+#[test]
 fn a_whole_file_answer_changes_nothing_outside_of_its_place() {
     let mut w = world();
     w.ask(prompt("count both sides twice"));

@@ -1,6 +1,7 @@
 //! What blanks mean in a rewrite. A model that copies a line often spaces it in its own way; that is no change.
 
 use crate::hunk::Hunk;
+use crate::minimise::minimise;
 use crate::syntax::Language;
 use crate::table::Key;
 use crate::text::bare;
@@ -63,8 +64,9 @@ fn parts(a: char, b: char) -> bool {
     word(a) == word(b) && !bracket(a) && !bracket(b)
 }
 
-/// Whether a hunk only adds remarks: comment lines that were not there, or a comment behind a line that stays.
-pub fn only_adds_remarks(language: Language, hunk: &Hunk) -> bool {
+/// What is left of a hunk without the remarks that it adds: comment lines that were not there, or a comment behind a
+/// line that stays. Nothing, if that is all it does.
+pub fn without_added_remarks(language: Language, hunk: &Hunk) -> Vec<Hunk> {
     let marks: &[&str] = match language {
         Language::Python => &["#"],
         Language::C
@@ -77,14 +79,21 @@ pub fn only_adds_remarks(language: Language, hunk: &Hunk) -> bool {
     };
     let remark = |rest: &str| marks.iter().any(|mark| rest.trim_start().starts_with(mark));
     let blank = |line: &String| bare(line).trim().is_empty();
-    if hunk.old.is_empty() {
-        return hunk.new.iter().any(|l| !blank(l)) && hunk.new.iter().all(|l| blank(l) || remark(l));
+    if hunk.old.is_empty() && hunk.new.iter().all(|l| blank(l) || remark(l)) {
+        let says = hunk.new.iter().any(|l| !blank(l));
+        return if says { Vec::new() } else { vec![hunk.clone()] };
     }
-    hunk.old.len() == hunk.new.len()
-        && hunk.old.iter().zip(&hunk.new).all(|(old, new)| {
-            let rest = new.strip_prefix(without_noise(old));
-            rest.is_some_and(|rest| without_noise(rest).is_empty() || remark(rest))
-        })
+    if hunk.old.len() != hunk.new.len() {
+        return vec![hunk.clone()];
+    }
+    let mut rest = hunk.clone();
+    for (old, new) in hunk.old.iter().zip(&mut rest.new) {
+        let behind = new.strip_prefix(without_noise(old));
+        if behind.is_some_and(remark) {
+            new.clone_from(old);
+        }
+    }
+    minimise(&rest)
 }
 
 #[cfg(test)]
@@ -114,16 +123,39 @@ mod tests {
 
     #[test]
     fn remarks_that_nobody_asked_for() {
-        let cases = [
-            (Language::Python, "x = 1\n", "x = 1  # why\n", true),
-            (Language::Python, "", "\n# why\n", true),
-            (Language::Python, "a\nb\n", "a\nb # c\n", true),
-            (Language::Python, "x = 1\n", "x = 2  # why\n", false),
-            (Language::Python, "# a\n", "# b\n", false),
-            (Language::Python, "x = a\n", "x = a // b\n", false),
-            (Language::Rust, "a();\n", "a(); // why\n", true),
-            (Language::Rust, "", "\n", false),
-            (Language::Rust, "a();\n", "a();\nb();\n", false),
+        /// Language, old and new lines, and what is left: where, and its new lines.
+        type Case = (
+            Language,
+            &'static str,
+            &'static str,
+            &'static [(usize, &'static str)],
+        );
+        let cases: [Case; 10] = [
+            (Language::Python, "x = 1\n", "x = 1  # why\n", &[]),
+            (Language::Python, "", "\n# why\n", &[]),
+            (Language::Python, "a\nb\n", "a  # x\nb # c\n", &[]),
+            (
+                Language::Python,
+                "a\nb\nc\n",
+                "a # x\nd # c\nc #\n",
+                &[(1, "d # c\n")],
+            ),
+            (
+                Language::Python,
+                "x = 1\n",
+                "x = 2  # why\n",
+                &[(0, "x = 2  # why\n")],
+            ),
+            (Language::Python, "# a\n", "# b\n", &[(0, "# b\n")]),
+            (
+                Language::Python,
+                "x = a\n",
+                "x = a // b\n",
+                &[(0, "x = a // b\n")],
+            ),
+            (Language::Rust, "a();\n", "a(); // why\n", &[]),
+            (Language::Rust, "", "\n", &[(0, "\n")]),
+            (Language::Rust, "a();\n", "a();\nb();\n", &[(0, "a();\nb();\n")]),
         ];
         for (language, old, new, want) in cases {
             let hunk = Hunk {
@@ -131,7 +163,12 @@ mod tests {
                 old: split_lines(old),
                 new: split_lines(new),
             };
-            assert_eq!(only_adds_remarks(language, &hunk), want, "{old:?} {new:?}");
+            let left: Vec<_> = without_added_remarks(language, &hunk)
+                .into_iter()
+                .map(|h| (h.at, h.new.concat()))
+                .collect();
+            let want: Vec<_> = want.iter().map(|(at, new)| (*at, (*new).to_owned())).collect();
+            assert_eq!(left, want, "{old:?} {new:?}");
         }
     }
 }
