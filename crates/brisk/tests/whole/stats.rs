@@ -223,6 +223,39 @@ fn a_collector_gets_spans_and_metrics_and_no_words() {
 }
 
 #[test]
+fn the_environment_names_the_collector_before_the_configuration() {
+    let (unwanted, nothing) = collector();
+    let (url, received) = collector();
+    let house = House::with(&format!("[telemetry]\nendpoint = \"{unwanted}\"\n"));
+    house.answers(REGION);
+    let mut command = house.command(&EDIT);
+    let out = command.env("OTEL_EXPORTER_OTLP_ENDPOINT", url).output().unwrap();
+    assert!(out.status.success(), "{out:?}");
+    for wanted in ["/v1/traces", "/v1/metrics"] {
+        let (path, _) = received.recv_timeout(Duration::from_secs(20)).unwrap();
+        assert_eq!(path, wanted);
+    }
+    assert!(nothing.try_recv().is_err());
+}
+
+#[test]
+fn a_killed_client_loses_its_own_part_and_no_more() {
+    let house = House::new();
+    house.answers_in_two(REGION, "");
+    let mut edit = house.start(&["edit", "--json", "multiply", "shop.py:subtotal"]);
+    edit.until("hunk_ready");
+    let pid = rustix::process::Pid::from_raw(edit.pid()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    edit.finish();
+    let lines = stats(&house, &[], |lines| lines[0]["turns"] == 1);
+    assert_eq!(interval(&lines, "all", "request_to_first_token")["n"], 1);
+    assert!(interval(&lines, "all", "key_to_complete").is_null());
+    let rates = rates(&lines, "all");
+    assert_eq!(rates["hunks"]["undecided"], 1);
+    assert_eq!(rates["ends"]["cancelled:client_gone"], 1);
+}
+
+#[test]
 fn a_collector_that_is_gone_is_in_nobodys_way() {
     // Bound and dropped: nobody listens there.
     let url = format!(

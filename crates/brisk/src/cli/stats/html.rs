@@ -14,7 +14,7 @@ const STYLE: &str = "
 body { margin: 2rem auto; max-width: 52rem; padding: 0 1rem; background: var(--back); color: var(--text);
   font: 16px/1.5 system-ui, sans-serif; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
-p, caption { color: var(--dim); } caption { text-align: left; padding-bottom: .3rem; }
+p { color: var(--dim); }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { padding: .3rem .6rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }

@@ -91,7 +91,7 @@ pub(super) fn over_days(title: &str, days: &[&str], series: &[Series<'_>]) -> St
 
 /// How many turns took how long.
 pub(super) fn histogram(title: &str, bins: &[Bin], name: impl Fn(&Bin) -> String) -> String {
-    let top = nice_top(bins.iter().map(|bin| bin.n as f64).fold(0.0, f64::max));
+    let top = whole_top(bins.iter().map(|bin| bin.n).max().unwrap_or(0));
     let mut svg = open(title);
     grid(&mut svg, top, "turns");
     let column = (WIDTH - LEFT - RIGHT) / bins.len().max(1) as f64;
@@ -159,6 +159,17 @@ fn label(svg: &mut String, x: f64, y: f64, anchor: &str, text: &str) {
         svg,
         "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{text}</text>"
     );
+}
+
+/// The next number that is not below, and whose quarters are whole and read well.
+fn whole_top(n: usize) -> f64 {
+    let mut power = 1;
+    loop {
+        if let Some(top) = [4, 8, 20].iter().map(|m| m * power).find(|top| *top >= n) {
+            return top as f64;
+        }
+        power *= 10;
+    }
 }
 
 /// The next 1, 2, 4 or 8 times a power of ten that is not below: quarters of it read well.

@@ -169,6 +169,15 @@ fn plots_are_to_scale() {
     assert_eq!(of(&[u64::MAX]), [(None, 1)]);
     assert_eq!(sparkline(&[Some(0), Some(50), None, Some(100)]), "▁▅ █");
     assert_eq!(sparkline(&[Some(0)]), "▁");
+    let ticks = |n: usize| {
+        let chart = super::svg::histogram("t", &bins(&vec![1; n]), |_| "bin".into());
+        let text = chart.split("text-anchor=\"end\">").skip(1);
+        text.map(|t| t.split('<').next().unwrap_or_default().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(ticks(1), ["0", "1", "2", "3", "4"]);
+    assert_eq!(ticks(9), ["0", "5", "10", "15", "20"]);
+    assert_eq!(ticks(120), ["0", "50", "100", "150", "200"]);
     assert_eq!(
         (bar(0, 9, 4), bar(1, 900, 4), bar(9, 9, 4)),
         ("".into(), "▇".into(), "▇▇▇▇".into())
