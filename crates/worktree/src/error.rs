@@ -96,7 +96,7 @@ pub enum WorktreeError {
         root: PathBuf,
     },
     /// No space left.
-    #[error("the disk is full (at {}); nothing was changed; free some space and try again", .path.display())]
+    #[error("the disk is full (at {}), or a quota or file size limit (`ulimit -f`) is used up; nothing was changed; free some space and try again", .path.display())]
     DiskFull {
         /// What was being written.
         path: PathBuf,
@@ -141,7 +141,7 @@ pub enum WorktreeError {
     },
 }
 
-/// Turns a system error into ours; a full disk or a used-up quota keeps its own name.
+/// Turns a system error into ours; a full disk, a used-up quota or a limit on the size of files keeps its own name.
 pub(crate) fn io_at(
     doing: &'static str,
     path: impl Into<PathBuf>,
@@ -150,7 +150,7 @@ pub(crate) fn io_at(
     move |source| {
         if matches!(
             source.kind(),
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
         ) {
             WorktreeError::DiskFull { path }
         } else {

@@ -288,7 +288,7 @@ impl Job<'_> {
     pub(super) fn io(&self, doing: &'static str, path: &Path, source: io::Error) -> FetchError {
         if matches!(
             source.kind(),
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
         ) {
             let needed = self.entry.bytes.saturating_sub(self.have().unwrap_or(0)) + MARGIN;
             let free = (self.free)(&self.dir).unwrap_or(0);

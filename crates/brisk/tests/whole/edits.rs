@@ -118,6 +118,34 @@ fn a_file_that_goes_during_the_stream_is_a_conflict_and_stays_gone() {
 }
 
 #[test]
+fn a_file_that_is_renamed_during_the_stream_is_a_conflict_and_both_names_stay_as_they_are() {
+    let house = House::new();
+    house.answers_in_two(
+        "def subtotal(items):\n",
+        &REGION["def subtotal(items):\n".len()..],
+    );
+    let mut edit = house.start(&["edit", "--json", "--yes", "multiply", "shop.py:subtotal"]);
+    edit.until("first_token");
+    let at = |name: &str| house.repo.path().join(name);
+    std::fs::rename(at("shop.py"), at("store.py")).unwrap();
+    house.server.open("more");
+    let told = edit.until("kept");
+    assert!(
+        told["conflicts"][0]["why"].as_str().unwrap().contains("renamed"),
+        "{told}"
+    );
+    assert!(told["hint"].as_str().unwrap().contains("as it is now"), "{told}");
+    assert_eq!(edit.finish().0, Some(6));
+    assert!(!at("shop.py").exists());
+    assert_eq!(house.file("store.py"), SHOP);
+    // The next step works: name the file as it is called now.
+    house.answers(REGION);
+    house.ends(0, &["edit", "--yes", "multiply", "store.py:subtotal"]);
+    assert_eq!(house.file("store.py"), edited());
+    assert_eq!(house.leftovers(), Vec::<String>::new());
+}
+
+#[test]
 fn ctrl_c_stops_the_model_and_writes_nothing() {
     let house = House::new();
     house.answers_in_two("def subtotal(items):\n", "");

@@ -7,6 +7,7 @@
     reason = "helpers of tests, which read on to what they wait for"
 )]
 
+mod disk;
 mod edits;
 mod house;
 mod plain;

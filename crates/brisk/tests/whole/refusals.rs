@@ -93,24 +93,75 @@ fn a_mistake_in_the_configuration_names_its_line() {
     assert!(said.contains("line 2") && said.contains("candidate"), "{said}");
 }
 
+/// The beginning of a model file: its head names an architecture and one tensor, whose data is not there.
+fn head_of_a_model(architecture: &str) -> Vec<u8> {
+    let text = |text: &str| [&(text.len() as u64).to_le_bytes()[..], text.as_bytes()].concat();
+    let name = text("general.architecture");
+    let tensor = [
+        &text("weights")[..],
+        &1u32.to_le_bytes(),
+        &64u64.to_le_bytes(),
+        &[0; 12],
+    ]
+    .concat();
+    [
+        &b"GGUF"[..],
+        &3u32.to_le_bytes(),
+        &1u64.to_le_bytes(),
+        &1u64.to_le_bytes(),
+        &name,
+        &8u32.to_le_bytes(),
+        &text(architecture),
+        &tensor,
+    ]
+    .concat()
+}
+
 #[test]
 fn a_model_file_that_is_no_model() {
     let house = House::new();
     std::fs::write(house.home.path().join("config.toml"), "").unwrap();
-    for (name, bytes) in [
-        ("text.gguf", b"hello".to_vec()),
-        ("cut.gguf", b"GGUF\x03\0\0\0".to_vec()),
-    ] {
+    // Name, content, and words of the message: what is wrong, or what to do next.
+    let cases: [(&str, Option<Vec<u8>>, &[&str]); 5] = [
+        ("gone.gguf", None, &["gone.gguf", "brisk model pull"]),
+        ("text.gguf", Some(b"hello".to_vec()), &["text.gguf", "not a GGUF"]),
+        (
+            "short.gguf",
+            Some(b"GGUF\x03\0\0\0".to_vec()),
+            &["short.gguf", "cut off"],
+        ),
+        (
+            "cut.gguf",
+            Some(head_of_a_model("qwen2")),
+            &["cut.gguf", "cut off", "fetch it again"],
+        ),
+        (
+            "foreign.gguf",
+            Some(head_of_a_model("mamba")),
+            &["\"mamba\"", "supported: ", "qwen2"],
+        ),
+    ];
+    for (name, bytes, words) in cases {
         let path = house.home.path().join(name);
-        std::fs::write(&path, bytes).unwrap();
+        if let Some(bytes) = bytes {
+            std::fs::write(&path, bytes).unwrap();
+        }
         let out = house
             .command(&["edit", "--yes", "x", "shop.py"])
             .env("BRISK_MODEL", &path)
             .output()
             .unwrap();
         let said = String::from_utf8_lossy(&out.stderr).into_owned();
-        assert!(matches!(out.status.code(), Some(5 | 7)), "{name}: {said}");
-        assert!(said.contains(name), "{name}: {said}");
+        assert_eq!(out.status.code(), Some(5), "{name}: {said}");
+        // A build without the engine cannot tell one file from another, and says what it can use instead.
+        let words = if cfg!(feature = "embedded") {
+            words
+        } else {
+            &["no embedded engine", "config.toml"]
+        };
+        for word in words {
+            assert!(said.contains(word), "{name}: {word:?} in {said}");
+        }
         house.ends(0, &["daemon", "stop"]);
     }
     assert_eq!(house.file("shop.py"), SHOP);
@@ -137,19 +188,62 @@ fn a_model_that_says_nothing_is_given_up() {
 }
 
 #[test]
-fn a_model_that_never_stops_is_stopped() {
+fn a_model_that_ends_without_a_word_is_told() {
     let house = House::new();
-    for _ in 0..2 {
-        house.server.reply(Reply::stream(vec![
-            Act::text("```python\n"),
-            Act::Repeat {
-                text: "    total += 1\n".into(),
-                count: None,
-            },
-        ]));
+    for _ in 0..3 {
+        house.server.reply(Reply::text(""));
     }
-    let out = house.brisk(&["edit", "--yes", "multiply", "shop.py:subtotal"]);
-    assert_ne!(out.status.code(), Some(0));
+    let said = house.ends(1, &["edit", "--yes", "multiply", "shop.py:subtotal"]);
+    assert!(
+        said.contains("the answer is empty") && said.contains("name another model"),
+        "{said}"
+    );
+    assert_eq!(house.file("shop.py"), SHOP);
+}
+
+/// Whatever it says for ever: it is stopped, the person is told, nothing is written.
+#[test]
+fn a_model_that_never_stops_is_stopped() {
+    // What comes before; what then comes again and again; how it ends.
+    let (endless, budget) = (
+        (1, "did not end", "name another model"),
+        (12, "budget", "ask for less"),
+    );
+    let cases = [
+        ("one line", "```python\n", "    total += 1\n", budget),
+        ("blanks", "```python\n", "\n", endless),
+        ("no line end", "```python\n", "total ", endless),
+        ("prose", "", "I will now think about it. ", endless),
+        ("the region", "```python\n", REGION, budget),
+    ];
+    for (name, before, again, (exit, what, next)) in cases {
+        let house = House::new();
+        for _ in 0..3 {
+            let again = Act::Repeat {
+                text: again.into(),
+                count: None,
+            };
+            house.server.reply(Reply::stream(vec![Act::text(before), again]));
+        }
+        let said = house.ends(exit, &["edit", "--yes", "multiply", "shop.py:subtotal"]);
+        assert!(said.contains(what) && said.contains(next), "{name}: {said}");
+        assert_eq!(house.file("shop.py"), SHOP, "{name}");
+        house.server.wait_gone(1).unwrap();
+    }
+}
+
+#[test]
+fn a_model_that_repeats_what_is_there_says_so() {
+    let house = House::new();
+    let same = &SHOP[..SHOP.find("\n\n").unwrap() + 1];
+    for _ in 0..3 {
+        house.answers(same);
+    }
+    let said = house.ends(1, &["edit", "--yes", "multiply", "shop.py:subtotal"]);
+    assert!(
+        said.contains("the answer changes nothing") && said.contains("name another model"),
+        "{said}"
+    );
     assert_eq!(house.file("shop.py"), SHOP);
 }
 
