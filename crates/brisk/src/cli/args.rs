@@ -1,7 +1,6 @@
 //! The command line, as `clap` reads it.
 
 use crate::cli::stats::StatsArgs;
-use crate::cli::stats::StatsArgs;
 use crate::cli::style::ColourChoice;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
@@ -65,8 +64,6 @@ pub(crate) enum Cmd {
         #[arg(short = 'n', long, default_value_t = 20)]
         limit: usize,
     },
-    /// How fast turns felt and what became of their hunks; nothing of it leaves this machine by itself
-    Stats(StatsArgs),
     /// How fast turns felt and what became of their hunks; nothing of it leaves this machine by itself
     Stats(StatsArgs),
     /// Fetch, list, check and remove models
@@ -215,9 +212,6 @@ mod tests {
             "brisk stats --by model --since 7d",
             "brisk stats --html page.html",
             "brisk stats --delete --before 2026-01-31",
-            "brisk stats --by model --since 7d",
-            "brisk stats --html page.html",
-            "brisk stats --delete --before 2026-01-31",
             "brisk model pull",
             "brisk daemon run",
             "brisk acp",
@@ -230,11 +224,6 @@ mod tests {
         for line in [
             "brisk edit",
             "brisk undo x",
-            "brisk stats --since 7",
-            "brisk stats --since d",
-            "brisk stats --before 2026-01-31",
-            "brisk stats --delete --before 2026-1-31",
-            "brisk stats --delete --by day",
             "brisk stats --since 7",
             "brisk stats --since d",
             "brisk stats --before 2026-01-31",

@@ -25,7 +25,6 @@ mod sanitize;
 mod say;
 mod screen;
 mod stats;
-mod stats;
 mod style;
 mod term;
 mod turn;
@@ -123,7 +122,6 @@ fn dispatch(context: &Context, command: Option<Cmd>, live: live::Wish) -> Result
         Some(Cmd::Redo) => repo::redo(context),
         Some(Cmd::Status) => repo::status(context),
         Some(Cmd::Log { limit }) => repo::log(context, limit),
-        Some(Cmd::Stats(args)) => stats::run(context, &args),
         Some(Cmd::Stats(args)) => stats::run(context, &args),
         Some(Cmd::Model(command)) => model::run(context, command),
         Some(Cmd::Acp) => acp::run(context),

@@ -170,7 +170,7 @@ fn plots_are_to_scale() {
     assert_eq!(sparkline(&[Some(0), Some(50), None, Some(100)]), "▁▅ █");
     assert_eq!(sparkline(&[Some(0)]), "▁");
     let ticks = |n: usize| {
-        let chart = super::svg::histogram("t", &bins(&vec![1; n]), |_| "bin".into());
+        let chart = svg::histogram("t", &bins(&[1].repeat(n)), |_| "bin".into());
         let text = chart.split("text-anchor=\"end\">").skip(1);
         text.map(|t| t.split('<').next().unwrap_or_default().to_owned())
             .collect::<Vec<_>>()
