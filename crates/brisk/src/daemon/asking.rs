@@ -1,11 +1,13 @@
-//! What the daemon asks a plain client: may this be done? The question goes out like any other mail; the answer is
+//! What the daemon asks a plain client: may this be done, what does a buffer hold? The question goes out like any other mail; the answer is
 //! waited for outside of the client's loop, so that a cancel is always read.
 
 use super::mailbox::Mailbox;
 use brisk_domain::SessionId;
 use brisk_protocol::{ErrorBody, RequestId, acp, request_line};
+use serde::Serialize;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 
@@ -32,10 +34,13 @@ pub(crate) struct Choices {
 const ALLOW: &str = "allow";
 const REJECT: &str = "reject";
 
+/// What a client says to a question.
+type Outcome = Result<Box<RawValue>, ErrorBody>;
+
 #[derive(Default)]
 struct State {
     last: i64,
-    open: BTreeMap<i64, (SessionId, oneshot::Sender<Verdict>)>,
+    open: BTreeMap<i64, (SessionId, oneshot::Sender<Outcome>)>,
     closed: bool,
 }
 
@@ -65,33 +70,52 @@ impl Asking {
         call: acp::ToolCallUpdate,
         choices: Choices,
     ) -> Verdict {
-        let (sender, verdict) = oneshot::channel();
+        let options = vec![
+            acp::PermissionOption::new(ALLOW, choices.allow, acp::PermissionOptionKind::AllowOnce),
+            acp::PermissionOption::new(REJECT, choices.reject, acp::PermissionOptionKind::RejectOnce),
+        ];
+        let request = acp::RequestPermissionRequest::new(session.to_string(), call, options);
+        let outcome = self
+            .question(session, "session/request_permission", &request)
+            .await;
+        outcome.map_or(Verdict::Cancelled, verdict)
+    }
+
+    /// What the client's person sees of a file: unsaved text, too. None where the client does not say.
+    pub(crate) async fn buffer(&self, session: SessionId, path: &Path) -> Option<String> {
+        let request = acp::ReadTextFileRequest::new(session.to_string(), path);
+        let raw = self
+            .question(session, "fs/read_text_file", &request)
+            .await?
+            .ok()?;
+        let answer: acp::ReadTextFileResponse = serde_json::from_str(raw.get()).ok()?;
+        Some(answer.content)
+    }
+
+    /// Sends a request and waits for its answer. None when it is not waited for any more.
+    async fn question(&self, session: SessionId, method: &str, params: &impl Serialize) -> Option<Outcome> {
+        let (sender, answer) = oneshot::channel();
         let id = {
             let mut state = self.lock();
             if state.closed {
-                return Verdict::Cancelled;
+                return None;
             }
             state.last += 1;
             let id = state.last;
             state.open.insert(id, (session, sender));
             id
         };
-        let options = vec![
-            acp::PermissionOption::new(ALLOW, choices.allow, acp::PermissionOptionKind::AllowOnce),
-            acp::PermissionOption::new(REJECT, choices.reject, acp::PermissionOptionKind::RejectOnce),
-        ];
-        let request = acp::RequestPermissionRequest::new(session.to_string(), call, options);
-        let line = request_line(&RequestId::Number(id), "session/request_permission", &request);
-        self.mailbox.line(line);
-        verdict.await.unwrap_or(Verdict::Cancelled)
+        self.mailbox
+            .line(request_line(&RequestId::Number(id), method, params));
+        answer.await.ok()
     }
 
     /// The client answered something. What was not asked, or not any more, is ignored.
-    pub(crate) fn answered(&self, id: &RequestId, outcome: Result<Box<RawValue>, ErrorBody>) {
+    pub(crate) fn answered(&self, id: &RequestId, outcome: Outcome) {
         let RequestId::Number(id) = id else { return };
         if let Some((_, sender)) = self.lock().open.remove(id) {
             // Whoever asked may have gone.
-            let _ = sender.send(verdict(outcome));
+            let _ = sender.send(outcome);
         }
     }
 
@@ -108,7 +132,7 @@ impl Asking {
     }
 }
 
-fn verdict(outcome: Result<Box<RawValue>, ErrorBody>) -> Verdict {
+fn verdict(outcome: Outcome) -> Verdict {
     let parsed = outcome
         .ok()
         .and_then(|raw| serde_json::from_str::<acp::RequestPermissionResponse>(raw.get()).ok());

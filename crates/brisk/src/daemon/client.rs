@@ -63,7 +63,7 @@ impl Client {
         let mailbox = Arc::new(Mailbox::new(MAILBOX_CAP));
         let (reached, mut waiting) = mpsc::unbounded_channel();
         // Whoever does not greet is taken for a client that knows nothing but ACP.
-        let view = Arc::new(Mutex::new(View::Plain(Plain::new(reached.clone()))));
+        let view = Arc::new(Mutex::new(View::Plain(Plain::new(reached.clone(), false))));
         let writer = tokio::spawn(deliver(
             Arc::clone(&hub),
             Arc::clone(&mailbox),

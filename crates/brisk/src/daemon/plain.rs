@@ -27,6 +27,8 @@ pub(crate) enum View {
 /// What one plain client has been told so far.
 pub(crate) struct Plain {
     sessions: BTreeMap<SessionId, Seen>,
+    /// Whether it tells what its buffers hold.
+    pub(crate) buffers: bool,
     /// Where a turn that waits at its budget is reported.
     reached: mpsc::UnboundedSender<Reached>,
 }
@@ -50,9 +52,10 @@ pub(crate) struct Shown {
 }
 
 impl Plain {
-    pub(crate) fn new(reached: mpsc::UnboundedSender<Reached>) -> Plain {
+    pub(crate) fn new(reached: mpsc::UnboundedSender<Reached>, buffers: bool) -> Plain {
         Plain {
             sessions: BTreeMap::new(),
+            buffers,
             reached,
         }
     }
@@ -244,7 +247,7 @@ mod tests {
 
     fn plain() -> (Plain, mpsc::UnboundedReceiver<Reached>) {
         let (reached, inbox) = mpsc::unbounded_channel();
-        let mut plain = Plain::new(reached);
+        let mut plain = Plain::new(reached, true);
         plain.opened(SESSION, "/shop".into());
         (plain, inbox)
     }

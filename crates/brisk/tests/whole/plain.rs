@@ -22,6 +22,8 @@ struct Editor {
     /// What the agent asks and nobody has looked at.
     asked: VecDeque<(RequestId, acp::RequestPermissionRequest)>,
     answers: Vec<(RequestId, Result<Value, String>)>,
+    /// Unsaved text; without it the buffers hold what is on disk.
+    buffer: Option<String>,
 }
 
 impl Editor {
@@ -42,6 +44,7 @@ impl Editor {
             updates: vec![],
             asked: VecDeque::new(),
             answers: vec![],
+            buffer: None,
         }
     }
 
@@ -86,6 +89,12 @@ impl Editor {
                 assert_eq!(method, "session/update", "{line}");
                 let note: acp::SessionNotification = serde_json::from_str(params.get()).unwrap();
                 self.updates.push(serde_json::to_value(note.update).unwrap());
+            }
+            Incoming::Request { id, method, params } if method == "fs/read_text_file" => {
+                let request: acp::ReadTextFileRequest = serde_json::from_str(params.get()).unwrap();
+                let disk = || std::fs::read_to_string(&request.path).unwrap();
+                let content = self.buffer.clone().unwrap_or_else(disk);
+                self.say(&result_line(&id, &acp::ReadTextFileResponse::new(content)));
             }
             Incoming::Request { id, method, params } => {
                 assert_eq!(method, "session/request_permission", "{line}");
@@ -311,6 +320,33 @@ fn a_hunk_left_on_offer_is_asked_about_with_the_next_ones() {
         "{:?}",
         editor.calls()
     );
+}
+
+#[test]
+fn unsaved_text_in_the_editor_is_not_written_over() {
+    let house = House::new();
+    house.answers(REGION);
+    let mut editor = Editor::greeted(&house);
+    let session = editor.session(&house);
+    // Ends of lines are the editor's own affair.
+    editor.buffer = Some(SHOP.replace('\n', "\r\n").replace("total = 0", "total = 100"));
+    let turn = editor.prompt(&house, &session, "multiply in ", "shop.py#L1-5");
+    editor.choose(ALLOW);
+    assert_eq!(editor.answer(&turn).unwrap()["stopReason"], "end_turn");
+    let said = editor.spoken("agent_message_chunk");
+    assert!(
+        said.contains("shop.py has unsaved text") && said.contains("stay on offer"),
+        "{said}"
+    );
+    assert_eq!(house.file("shop.py"), SHOP);
+    // Reverted in the editor: the next turn asks about both.
+    editor.buffer = Some(SHOP.replace('\n', "\r\n"));
+    house.answers("def names(items):\n    return []\n");
+    let next = editor.prompt(&house, &session, "return nothing in ", "shop.py#L8-9");
+    editor.choose(ALLOW);
+    assert_eq!(editor.answer(&next).unwrap()["stopReason"], "end_turn");
+    let file = house.file("shop.py");
+    assert!(file.contains("quantity") && file.contains("return []"), "{file}");
 }
 
 #[test]

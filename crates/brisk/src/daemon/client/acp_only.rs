@@ -18,7 +18,10 @@ impl Client {
         *look(&self.view) = if knows_extensions(&request) {
             View::Extended
         } else {
-            View::Plain(Plain::new(self.reached.clone()))
+            View::Plain(Plain::new(
+                self.reached.clone(),
+                request.client_capabilities.fs.read_text_file,
+            ))
         };
         let info = acp::Implementation::new("brisk", env!("CARGO_PKG_VERSION"));
         Ok(acp::InitializeResponse::new(ProtocolVersion::V1)

@@ -15,6 +15,8 @@ use crate::exit::Exit;
 use brisk_domain::{CancelReason, Command, Failure, HunkSelector, Prompt, SessionId, StopReason};
 use brisk_protocol::{BRISK_META, ErrorBody, PromptExtras, RequestId, Steer, acp};
 use serde_json::value::RawValue;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use tokio::sync::oneshot;
 
@@ -127,9 +129,9 @@ async fn decide(
     handle: &Handle,
     stop: &StopReason,
 ) -> Result<acp::StopReason, ErrorBody> {
-    let offered = match &*look(view) {
-        View::Plain(plain) => plain.offered(session),
-        View::Extended => vec![],
+    let (offered, buffers) = match &*look(view) {
+        View::Plain(plain) => (plain.offered(session), plain.buffers),
+        View::Extended => (vec![], false),
     };
     let wanted = match stop {
         StopReason::EndTurn
@@ -151,6 +153,18 @@ async fn decide(
         if let Some(id) = own {
             mailbox.line(update_line(session, closed(id, verdict == Verdict::Allowed)));
         }
+        if verdict == Verdict::Allowed
+            && buffers
+            && let Some(path) = unsaved(asking, session, &offered).await
+        {
+            let text = format!(
+                "{} has unsaved text in your editor, so nothing was written. Save or revert it, then ask again: the \
+                 changes stay on offer.",
+                path.display()
+            );
+            mailbox.line(update_line(session, message(&text)));
+            return Ok(stop_reason(stop));
+        }
         let command = match verdict {
             Verdict::Allowed => Command::Keep(hunks),
             Verdict::Refused => Command::Reject(hunks),
@@ -167,6 +181,34 @@ async fn decide(
         StopReason::Failed { failure, message } => Err(refuse(exit_of(*failure), message.clone())),
         StopReason::EndTurn | StopReason::Cancelled { .. } => Ok(stop_reason(stop)),
     }
+}
+
+/// A file of these hunks whose buffer in the client differs from the disk: an edit of the file would be lost with the
+/// next save, or the unsaved text with the edit. Ends of lines do not count, editors change them for themselves.
+async fn unsaved(asking: &Asking, session: SessionId, offered: &[Shown]) -> Option<PathBuf> {
+    let paths: BTreeSet<&PathBuf> = offered.iter().map(|h| &h.diff.path).collect();
+    for path in paths {
+        let Some(buffer) = asking.buffer(session, path).await else {
+            continue;
+        };
+        let file = path.clone();
+        let disk = tokio::task::spawn_blocking(move || std::fs::read_to_string(file)).await;
+        // A file that cannot be read is refused in its own words when it is written.
+        if let Ok(Ok(disk)) = disk
+            && !disk
+                .trim_start_matches('\u{FEFF}')
+                .lines()
+                .eq(buffer.trim_start_matches('\u{FEFF}').lines())
+        {
+            return Some(path.clone());
+        }
+    }
+    None
+}
+
+fn message(text: &str) -> acp::SessionUpdate {
+    let block = acp::ContentBlock::Text(acp::TextContent::new(text));
+    acp::SessionUpdate::AgentMessageChunk(acp::ContentChunk::new(block))
 }
 
 /// The tool call that the permission is about: the hunk's own, or one for several, whose id then comes second.
