@@ -15,6 +15,8 @@
 #[cfg(not(feature = "embedded"))]
 mod absent;
 #[cfg(feature = "embedded")]
+mod attention;
+#[cfg(feature = "embedded")]
 mod bench;
 #[cfg(feature = "embedded")]
 mod bench_tasks;
@@ -49,6 +51,8 @@ mod vocabulary;
 
 #[cfg(not(feature = "embedded"))]
 pub use absent::Engine;
+#[cfg(feature = "embedded")]
+pub use attention::{AttentionTimes, measure_attention};
 #[cfg(feature = "embedded")]
 pub use bench::{BENCH_PARTS, BenchLine, BenchPart, bench, bench_part};
 #[cfg(feature = "embedded")]

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 /// Whether attention runs as one fused kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum FlashAttention {
-    /// Off on a CPU, where the fused kernel makes a draft check up to three times slower; on with `cuda`.
+    /// Off on a CPU, where the fused kernel makes a draft check up to three times slower; on with `cuda`. For machines
+    /// where nobody has measured it yet (`measure_attention`).
     #[default]
     Fitting,
     /// Always.

@@ -3,14 +3,52 @@
 use crate::cli::context::Context;
 use crate::exit::{CliError, Exit};
 use brisk_domain::ModelId;
-use brisk_llama::{Engine, EngineOptions};
+use brisk_llama::{Engine, EngineOptions, FlashAttention};
 use std::path::Path;
 
 /// Loads the model and prints one line a figure, each as soon as it is known.
 pub(crate) fn run(context: &Context, id: &str, path: &Path) -> Result<Exit, CliError> {
-    let engine = Engine::load(ModelId(id.to_owned()), path, EngineOptions::default())
+    let options = EngineOptions {
+        flash_attention: attention(context, path)?,
+        ..EngineOptions::default()
+    };
+    let engine = Engine::load(ModelId(id.to_owned()), path, options)
         .map_err(|e| CliError::new(Exit::NoModel, e.to_string()))?;
     measure(context, &engine)
+}
+
+/// Times both attention kernels and remembers the faster one for every later load of this file.
+#[cfg(feature = "embedded")]
+fn attention(context: &Context, path: &Path) -> Result<FlashAttention, CliError> {
+    use crate::cli::say;
+    use crate::cli::style::Tone;
+    use crate::models::attention::Choices;
+
+    let times =
+        brisk_llama::measure_attention(path).map_err(|e| CliError::new(Exit::NoModel, e.to_string()))?;
+    let choice = times.choice();
+    let on = choice == FlashAttention::On;
+    Choices::below(context.home.state_dir())
+        .remember(path, choice)
+        .map_err(|e| CliError::new(Exit::Disk, format!("the choice of a kernel cannot be kept: {e}")))?;
+    if context.json {
+        let fields = serde_json::json!({"plain_ms": times.plain_ms, "fused_ms": times.fused_ms, "flash_attention": on});
+        say::object(context, "attention", &fields)?;
+    } else {
+        let text = format!(
+            "draft check of 16 tokens behind 1,024: plain attention {:.0} ms, flash attention {:.0} ms; {} from now on",
+            times.plain_ms,
+            times.fused_ms,
+            if on { "flash" } else { "plain" },
+        );
+        say::lines(context, &[(Tone::Plain, text)])?;
+    }
+    Ok(choice)
+}
+
+#[cfg(not(feature = "embedded"))]
+fn attention(_: &Context, _: &Path) -> Result<FlashAttention, CliError> {
+    Ok(FlashAttention::Fitting)
 }
 
 #[cfg(not(feature = "embedded"))]

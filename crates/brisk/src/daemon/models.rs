@@ -2,10 +2,12 @@
 
 use crate::config::{Config, ConfigError};
 use crate::home::Home;
+use crate::models::attention::Choices;
 use crate::models::catalogue;
 use brisk_domain::port::{Fault, FaultSource, GenerateRequest, Model, ModelEvent, Retry, Running, Sink};
 use brisk_domain::{Candidate, EditFormat, ModelId};
 use brisk_lanes::{Limits, open_file_request};
+use brisk_llama::FlashAttention;
 use brisk_patch::Text;
 use brisk_protocol::ModelState;
 use brisk_providers::{ChatConfig, ChatModel, Prefill, Secret};
@@ -70,13 +72,17 @@ impl Models {
                 context: u.context,
             });
         }
+        let attention = Choices::below(home.state_dir());
         for (id, path) in embedded_files(home) {
             candidates.push(Candidate {
                 model: id.clone(),
                 format: EditFormat::Region,
                 context: CONTEXT,
             });
-            upstreams.insert(id.clone(), Upstream::Embedded(Arc::new(Embedded::new(id, path))));
+            upstreams.insert(
+                id.clone(),
+                Upstream::Embedded(Arc::new(Embedded::new(id, path, attention.clone()))),
+            );
         }
         let fast = &config.lanes.fast;
         if !fast.candidates.is_empty() {
@@ -218,14 +224,16 @@ fn embedded_files(home: &Home) -> Vec<(ModelId, PathBuf)> {
 struct Embedded {
     id: ModelId,
     path: PathBuf,
+    attention: Choices,
     engine: Mutex<Option<Result<Arc<dyn Model>, String>>>,
 }
 
 impl Embedded {
-    fn new(id: ModelId, path: PathBuf) -> Embedded {
+    fn new(id: ModelId, path: PathBuf, attention: Choices) -> Embedded {
         Embedded {
             id,
             path,
+            attention,
             engine: Mutex::new(None),
         }
     }
@@ -233,15 +241,16 @@ impl Embedded {
     /// Calls `f` with the engine, loading it first if needed. Blocks while it loads.
     fn with<T>(&self, f: impl FnOnce(&dyn Model) -> T) -> Result<T, String> {
         let mut slot = self.engine.lock().unwrap_or_else(PoisonError::into_inner);
-        let engine = match slot.get_or_insert_with(|| load(&self.id, &self.path)) {
-            Ok(engine) => Arc::clone(engine),
-            Err(message) => {
-                let message = message.clone();
-                // The file may be mended meanwhile: the next request tries again.
-                *slot = None;
-                return Err(message);
-            }
-        };
+        let engine =
+            match slot.get_or_insert_with(|| load(&self.id, &self.path, self.attention.of(&self.path))) {
+                Ok(engine) => Arc::clone(engine),
+                Err(message) => {
+                    let message = message.clone();
+                    // The file may be mended meanwhile: the next request tries again.
+                    *slot = None;
+                    return Err(message);
+                }
+            };
         drop(slot);
         Ok(f(engine.as_ref()))
     }
@@ -312,9 +321,14 @@ impl Drop for Later {
 }
 
 #[cfg(feature = "embedded")]
-fn load(id: &ModelId, path: &std::path::Path) -> Result<Arc<dyn Model>, String> {
+fn load(
+    id: &ModelId,
+    path: &std::path::Path,
+    flash_attention: FlashAttention,
+) -> Result<Arc<dyn Model>, String> {
     let options = brisk_llama::EngineOptions {
         context: CONTEXT,
+        flash_attention,
         ..Default::default()
     };
     match brisk_llama::Engine::load(id.clone(), path, options) {
@@ -324,7 +338,7 @@ fn load(id: &ModelId, path: &std::path::Path) -> Result<Arc<dyn Model>, String> 
 }
 
 #[cfg(not(feature = "embedded"))]
-fn load(id: &ModelId, _path: &std::path::Path) -> Result<Arc<dyn Model>, String> {
+fn load(id: &ModelId, _: &std::path::Path, _: FlashAttention) -> Result<Arc<dyn Model>, String> {
     Err(format!(
         "this build of brisk has no embedded engine, so {id} cannot run; configure a server in config.toml"
     ))

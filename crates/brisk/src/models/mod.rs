@@ -1,5 +1,6 @@
 //! The embedded models: which there are, how they come here, and whether what is here is whole.
 
+pub(crate) mod attention;
 pub mod catalogue;
 pub mod fetch;
 mod hub;
