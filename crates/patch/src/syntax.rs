@@ -77,11 +77,32 @@ impl Language {
     }
 }
 
-/// The syntax tree; `None` only if the grammar does not load, which a test excludes.
+/// Bytes that the parser gets at once.
+const PIECE: usize = 4096;
+/// Bytes that a parser may ask for, whatever the text, and for each byte of it. A usual text is read about once.
+const READS: usize = 64 * 1024 * 1024;
+const READS_PER_BYTE: usize = 8;
+
+/// The syntax tree; `None` if the grammar does not load, which a test excludes, or if the parser reads the text over
+/// and over: some grammars look ahead to the end of a run of comments at each of them, which would take minutes.
 pub(crate) fn parse(lang: Language, text: &str) -> Option<Tree> {
     let mut parser = Parser::new();
     parser.set_language(&lang.grammar()).ok()?;
-    parser.parse(text, None)
+    let bytes = text.as_bytes();
+    let mut left = READS + READS_PER_BYTE * bytes.len();
+    let mut exhausted = false;
+    let mut read = |from: usize, _: tree_sitter::Point| -> &[u8] {
+        let piece = bytes.get(from..).unwrap_or_default();
+        let piece = piece.get(..PIECE).unwrap_or(piece);
+        match left.checked_sub(piece.len()) {
+            Some(rest) => left = rest,
+            None => exhausted = true,
+        }
+        // To the parser this is the end of the text: it comes to its own end soon.
+        if exhausted { &[] } else { piece }
+    };
+    let tree = parser.parse_with_options(&mut read, None, None);
+    tree.filter(|_| !exhausted)
 }
 
 /// Places where the text does not parse: error nodes plus missing tokens.
@@ -140,6 +161,22 @@ pub fn parses_as_well(lang: Language, before: &str, after: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_that_a_grammar_reads_over_and_over_is_given_up() {
+        let comments = |n: usize| {
+            format!(
+                "def f():\n    return 1\n{}",
+                format!("# {}\n", "x".repeat(80)).repeat(n)
+            )
+        };
+        assert!(parse(Language::Python, &comments(100)).is_some());
+        assert!(parse(Language::Python, &comments(20_000)).is_none());
+        // Long lines of code are read once.
+        let code = format!("X = \"{}é\"\n", "x".repeat(80)).repeat(20_000);
+        let tree = parse(Language::Python, &code);
+        assert!(tree.is_some_and(|t| !t.root_node().has_error()));
+    }
 
     #[test]
     fn remarks_are_comments_and_docstrings() {
