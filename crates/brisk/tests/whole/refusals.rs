@@ -122,7 +122,8 @@ fn a_model_file_that_is_no_model() {
     let house = House::new();
     std::fs::write(house.home.path().join("config.toml"), "").unwrap();
     // Name, content, and words of the message: what is wrong, or what to do next.
-    let cases: [(&str, Option<Vec<u8>>, &[&str]); 5] = [
+    type Words<'a> = &'a [&'a str];
+    let cases: [(&str, Option<Vec<u8>>, Words<'_>); 5] = [
         ("gone.gguf", None, &["gone.gguf", "brisk model pull"]),
         ("text.gguf", Some(b"hello".to_vec()), &["text.gguf", "not a GGUF"]),
         (
@@ -137,7 +138,7 @@ fn a_model_file_that_is_no_model() {
         ),
         (
             "foreign.gguf",
-            Some(head_of_a_model("mamba")),
+            Some([head_of_a_model("mamba"), vec![0; 1024]].concat()),
             &["\"mamba\"", "supported: ", "qwen2"],
         ),
     ];
