@@ -145,6 +145,17 @@ fn a_file_that_is_renamed_during_the_stream_is_a_conflict_and_both_names_stay_as
     assert_eq!(house.leftovers(), Vec::<String>::new());
 }
 
+/// A grammar that looks ahead at every comment would take minutes for this file, and hold the session meanwhile.
+#[test]
+fn a_file_of_many_comments_is_edited_like_any_other() {
+    let house = House::new();
+    let comments = format!("# {}\n", "x".repeat(80)).repeat(20_000);
+    house.write("shop.py", format!("{SHOP}{comments}"));
+    house.answers(REGION);
+    house.ends(0, &["edit", "--yes", "multiply by the quantity", "shop.py:1-5"]);
+    assert!(house.file("shop.py") == format!("{}{comments}", edited()));
+}
+
 #[test]
 fn ctrl_c_stops_the_model_and_writes_nothing() {
     let house = House::new();
