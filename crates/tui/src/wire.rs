@@ -3,10 +3,10 @@
 use brisk_protocol::acp::{CancelNotification, ContentBlock, Meta, PromptRequest, TextContent};
 use brisk_protocol::domain::{HunkId, SessionId};
 use brisk_protocol::{
-    Amend, BRISK_META, CompleteReply, CompleteRequest, Completion, Decide, Decided, Envelope, HunkSet,
-    Incoming, Limits, LogReply, LogRequest, ModelsReply, NoParams, PromptExtras, RepoRequest, RepoStatus,
-    RequestId, Resume, Resumed, SessionRef, UndoReply, UndoRequest, UndoWhat, Warm, method, notify_line,
-    request_line,
+    Amend, BRISK_META, CompleteReply, CompleteRequest, Completion, Decide, Decided, Envelope, FeltRecord,
+    HunkSet, Incoming, Limits, LogReply, LogRequest, ModelsReply, NoParams, PromptExtras, RepoRequest,
+    RepoStatus, RequestId, Resume, Resumed, SessionRef, UndoReply, UndoRequest, UndoWhat, Warm, method,
+    notify_line, request_line,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -67,6 +67,8 @@ pub enum Call {
         /// Relative to the working folder.
         path: String,
     },
+    /// What a turn felt like.
+    Felt(Box<FeltRecord>),
     /// Events from this number on.
     Resume {
         /// From 1.
@@ -218,6 +220,7 @@ impl Wire {
                 self.request(asked, method::COMPLETE, &CompleteRequest { cwd, query, limit })
             }
             Call::Warm { path } => notify_line(method::WARM, &Warm { session_id, path }),
+            Call::Felt(record) => notify_line(method::FELT, &record),
             Call::Resume { from } => {
                 self.request(Pending::Resume, method::RESUME, &Resume { session_id, from })
             }

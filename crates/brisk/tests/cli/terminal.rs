@@ -5,6 +5,7 @@ use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system}
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use std::io::{Read, Write};
 use std::num::NonZero;
+use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
@@ -29,6 +30,17 @@ impl Terminal {
         args: &[&str],
         env: &[(&str, &str)],
     ) -> Terminal {
+        Terminal::open(&home.path(), &home.path(), columns, rows, args, env)
+    }
+
+    pub(crate) fn open(
+        home: &Path,
+        cwd: &Path,
+        columns: u16,
+        rows: u16,
+        args: &[&str],
+        env: &[(&str, &str)],
+    ) -> Terminal {
         let size = PtySize {
             rows,
             cols: columns,
@@ -38,9 +50,9 @@ impl Terminal {
         let pair = native_pty_system().openpty(size).unwrap();
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_brisk"));
         command.args(args);
-        command.cwd(home.path());
+        command.cwd(cwd);
         command.env_clear();
-        command.env("BRISK_HOME", home.path());
+        command.env("BRISK_HOME", home);
         command.env("TERM", "xterm-256color");
         for (name, value) in env {
             command.env(name, value);

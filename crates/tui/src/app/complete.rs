@@ -104,6 +104,9 @@ impl App {
         };
         if let Some(place) = item.target.strip_prefix('@') {
             self.known.insert(place.to_owned());
+            // The model may read it while the person still writes.
+            let path = place.split(':').next().unwrap_or(place).to_owned();
+            self.send(Call::Warm { path });
         }
         self.composer.complete(&format!("{} ", item.target));
         self.draft_changed();

@@ -20,6 +20,7 @@ impl App {
         if envelope.seq > self.past {
             self.seq = envelope.seq;
             self.present();
+            self.track_event(&envelope.event);
             return self.event(envelope.event);
         }
         // While the last of them is taken it is still the past.

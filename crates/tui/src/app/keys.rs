@@ -124,6 +124,7 @@ impl App {
             return;
         }
         live.stage = Stage::Stopping;
+        self.track_stop();
         self.stopped_at = Some(self.now);
         self.menu = None;
         self.held = !self.queue.is_empty();

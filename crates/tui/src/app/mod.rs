@@ -8,8 +8,9 @@ mod keys;
 mod prompt;
 mod replies;
 mod review;
+mod track;
 
-pub(crate) use commands::{COMMANDS, KEYS};
+pub(crate) use commands::KEYS;
 pub(crate) use complete::Menu;
 pub use prompt::Draft;
 pub(crate) use prompt::Wish;
@@ -26,6 +27,7 @@ use brisk_protocol::{Envelope, Limits, RepoStatus};
 use ratatui_core::text::Line;
 use std::collections::{BTreeSet, VecDeque};
 use std::path::Path;
+use track::Track;
 
 /// A draft is saved when the person has not typed for this long, microseconds.
 const DRAFT_AFTER: u64 = 400_000;
@@ -234,6 +236,8 @@ pub struct App {
     tell_status: bool,
     /// The key that sent a new direction.
     steered_at: Option<u64>,
+    /// Turns whose moments the daemon is told, oldest first; those that began, then those that were sent.
+    tracks: VecDeque<Track>,
     draft_due: Option<u64>,
     saved: Draft,
     now: u64,
@@ -283,6 +287,7 @@ impl App {
             kept_lines: (0, 0),
             tell_status: false,
             steered_at: None,
+            tracks: VecDeque::new(),
             draft_due: None,
             saved: Draft::default(),
             now: 0,
@@ -386,6 +391,7 @@ impl App {
     fn connected(&mut self, session: SessionId, daemon: u32, last: u64, held: bool) {
         let again = self.link == Link::Lost;
         self.link = Link::Up;
+        self.tracks.clear();
         if self.session.is_some_and(|s| s != session) {
             self.leave_session();
         }

@@ -208,6 +208,7 @@ impl App {
         };
         let text = wish.text.clone();
         self.sent.push_back((number, wish));
+        self.track_key();
         self.send(Call::Prompt { number, text, extras });
     }
 

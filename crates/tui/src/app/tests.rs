@@ -73,12 +73,11 @@ impl World {
     /// Takes what was asked of the daemon since the last time.
     pub(crate) fn calls(&mut self) -> Vec<Call> {
         let mut calls = Vec::new();
-        self.acts.retain(|a| match a {
-            Act::Send(call) => {
+        self.acts.retain(|a| {
+            if let Act::Send(call) = a {
                 calls.push(call.clone());
-                false
             }
-            _ => true,
+            !matches!(a, Act::Send(_))
         });
         calls
     }
@@ -95,11 +94,13 @@ impl World {
     }
 
     fn prompts(&mut self) -> Vec<String> {
-        let texts = self.calls().into_iter().filter_map(|c| match c {
-            Call::Prompt { text, .. } => Some(text),
-            _ => None,
-        });
-        texts.collect()
+        let mut texts = Vec::new();
+        for call in self.calls() {
+            if let Call::Prompt { text, .. } = call {
+                texts.push(text);
+            }
+        }
+        texts
     }
 
     /// A turn up to its first token.
@@ -476,7 +477,7 @@ fn the_budget_asks() {
         });
         w.calls();
         w.key(*key);
-        assert_eq!(w.calls(), [want.clone()], "{key:?}");
+        assert_eq!(w.calls(), std::slice::from_ref(want), "{key:?}");
     }
 }
 
@@ -660,6 +661,8 @@ fn places_and_commands_are_completed() {
     assert_eq!(w.text(), "fix @Makefile ");
     w.key(Enter);
     let calls = w.calls();
+    let path = "Makefile".to_owned();
+    assert!(calls.contains(&Call::Warm { path }));
     assert!(
         matches!(&calls[..], [.., Call::Prompt { extras, .. }] if extras.targets == ["Makefile"]),
         "{calls:?}"
@@ -753,4 +756,35 @@ fn plain_mode_tells_every_change_in_a_line() {
     w.calls();
     w.input(Input::Line(String::new()));
     assert_eq!(w.calls(), [Call::Keep(HunkSet::All)]);
+}
+
+#[test]
+fn the_daemon_is_told_what_each_turn_felt_like() {
+    let mut w = world();
+    w.write("one");
+    w.key(Enter);
+    w.begun(1, "one");
+    w.write("two");
+    w.key(Enter);
+    w.ended(
+        1,
+        StopReason::Cancelled {
+            cause: CancelReason::Steered,
+        },
+        0,
+    );
+    w.begun(2, "two");
+    w.ready(2, 1, 4, &["a"], &["b"]);
+    assert_eq!(
+        w.app.painted(w.now + 5).len(),
+        1,
+        "the first turn's end is painted"
+    );
+    w.ended(2, StopReason::EndTurn, 1);
+    let acts = w.app.painted(w.now + 5);
+    let [Act::Send(Call::Felt(record))] = &acts[..] else {
+        panic!("{acts:?}")
+    };
+    assert_eq!((record.session_id, record.turn), (SessionId(7), TurnId(2)));
+    assert_eq!(w.app.painted(w.now + 9), []);
 }

@@ -5,7 +5,9 @@ use crate::cli::link::{Link, lost};
 use crate::exit::{CliError, Exit};
 use crate::home::Home;
 use brisk_protocol::domain::SessionId;
-use brisk_protocol::{DaemonStatus, NoParams, RepoRequest, SessionSummary, SessionsReply, method};
+use brisk_protocol::{
+    DaemonStatus, NoParams, RepoRequest, Resume, Resumed, SessionSummary, SessionsReply, method,
+};
 use std::path::Path;
 
 /// Which session.
@@ -33,7 +35,7 @@ pub(super) struct Opened {
 
 /// Connects. May take as long as a daemon needs to start.
 pub(super) fn dial(home: &Home, cwd: &Path, want: Want) -> Result<Opened, CliError> {
-    let (link, found) = match want {
+    let (mut link, found) = match want {
         Want::New => return fresh(home, cwd),
         Want::Latest | Want::Session(_) => {
             let mut link = connect::open(home)?;
@@ -46,13 +48,16 @@ pub(super) fn dial(home: &Home, cwd: &Path, want: Want) -> Result<Opened, CliErr
     match (found.iter().find(wanted), want) {
         (Some(found), _) => finish(link, found.session_id, found.last, found.held),
         // One in which nothing has happened yet.
-        (None, Want::Session(id)) => match finish(link, id, 0, true) {
-            Ok(opened) => Ok(opened),
-            Err(e) => Err(CliError::new(
+        (None, Want::Session(session_id)) => match link.call(method::RESUME, &Resume { session_id, from: 1 })
+        {
+            Ok(Resumed { last: 0 }) => finish(link, session_id, 0, true),
+            Ok(Resumed { .. }) => Err(CliError::new(
                 Exit::Target,
-                format!("there is no session {id} here: {}", e.message),
+                format!("{session_id} is a session of another folder"),
             )
-            .hint("`brisk --continue` opens the newest one of this folder")),
+            .hint("open it there")),
+            Err(e) => Err(CliError::new(Exit::Target, format!("{}", e.message))
+                .hint("`brisk --continue` opens the newest one of this folder")),
         },
         (None, Want::Latest | Want::New) => fresh(home, cwd),
     }

@@ -13,7 +13,7 @@ use crate::exit::{CliError, Exit};
 use brisk_protocol::domain::SessionId;
 use brisk_tui::colour::{Job, Painted, colour};
 use brisk_tui::{
-    Act, App, Decoder, Frame, Input, Key, Line, Painter, Purpose, Setup, Size, Told, Typed, Wire, frame,
+    Act, App, Decoder, Input, Key, Line, Painter, Purpose, Setup, Size, Told, Typed, Wire, frame,
 };
 use dial::{Opened, Want, dial};
 use keep::Keep;
@@ -231,7 +231,7 @@ impl Shell<'_> {
                     self.over = Some(Exit::Killed);
                 }
             }
-            if self.app.due().is_some_and(|at| at <= self.context.t_us()) {
+            if self.app.due().is_some_and(|at| at <= self.context.now_us()) {
                 self.input(Input::Tick);
             }
             if woken.workers {
@@ -244,7 +244,7 @@ impl Shell<'_> {
     }
 
     fn wait(&self) -> Result<Woken, CliError> {
-        let now = self.context.t_us();
+        let now = self.context.now_us();
         let mut until = self.app.due();
         if self.dirty {
             let frame = self.painted_us + FRAME_US;
@@ -392,7 +392,7 @@ impl Shell<'_> {
     }
 
     fn input(&mut self, input: Input) {
-        let acts = self.app.handle(input, self.context.t_us());
+        let acts = self.app.handle(input, self.context.now_us());
         self.dirty = true;
         for act in acts {
             self.act(act);
@@ -487,7 +487,7 @@ impl Shell<'_> {
 
     /// Paints when there is something, not more often than sixty times a second unless `now`.
     fn paint(&mut self, now: bool) -> io::Result<()> {
-        let t = self.context.t_us();
+        let t = self.context.now_us();
         if !self.dirty || !(now || t >= self.painted_us + FRAME_US || self.painted_us == 0) {
             return Ok(());
         }
@@ -500,10 +500,20 @@ impl Shell<'_> {
                 text.extend(line.spans.iter().map(|s| s.content.as_ref()));
                 text.push('\n');
             }
-            return write(&text);
+            write(&text)?;
+            self.told_painted();
+            return Ok(());
         }
-        let frame: Frame = frame(&self.app, size());
-        write(&self.painter.draw(&above, frame))
+        let frame = frame(&self.app, size());
+        write(&self.painter.draw(&above, frame))?;
+        self.told_painted();
+        Ok(())
+    }
+
+    fn told_painted(&mut self) {
+        for act in self.app.painted(self.context.now_us()) {
+            self.act(act);
+        }
     }
 
     fn leave(&mut self) {

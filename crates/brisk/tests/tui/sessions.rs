@@ -1,0 +1,173 @@
+//! Sessions that outlive a daemon or a client, and are watched by two.
+
+use crate::house::{House, REGION, SHOP};
+use crate::{client, say};
+use brisk_domain::{Event, Settled, StopReason, TurnId};
+use brisk_testkit::Act;
+use brisk_testkit::Reply;
+use rustix::process::{Pid, Signal, kill_process};
+use std::io::Write;
+use std::process::Stdio;
+
+#[test]
+fn a_killed_daemon_is_recovered_from() {
+    let house = House::new();
+    let (first, then) = REGION.split_at(REGION.find("    return").unwrap());
+    house.answers_in_two(first, then);
+    house.answers(REGION);
+    let mut terminal = client(&house, 100, 24, &[]);
+    say(&mut terminal, "multiply shop.py:subtotal @shop.py:subtotal");
+    terminal.shows("writing\u{2026}");
+    let pid = Pid::from_raw(house.daemon_pid()).unwrap();
+    kill_process(pid, Signal::KILL).unwrap();
+    terminal.shows("the connection to the daemon is lost");
+    terminal.shows("connected again");
+    terminal.shows("its prompt is back");
+    // The text that came back has lost its `@`: it is named again.
+    terminal.press(" @shop.py:subtotal\r");
+    terminal.shows("1 hunk on offer");
+    terminal.press("\r");
+    terminal.shows("kept 1 hunk");
+    assert!(house.file("shop.py").contains("quantity"));
+}
+
+#[test]
+fn two_terminals_share_a_session() {
+    let house = House::new();
+    house.answers(REGION);
+    let mut one = client(&house, 100, 24, &[]);
+    say(&mut one, "multiply @shop.py:subtotal");
+    one.shows("1 hunk on offer");
+    let mut two = client_joined(&house);
+    two.shows("1 hunk on offer");
+    two.press("\r");
+    two.shows("kept 1 hunk");
+    one.shows("shop.py:4 kept");
+    one.until("no offer", |s| !s.contains("on offer"));
+    assert!(house.file("shop.py").contains("quantity"));
+}
+
+fn client_joined(house: &House) -> crate::terminal::Terminal {
+    crate::terminal::Terminal::open(
+        house.home.path(),
+        house.repo.path(),
+        100,
+        24,
+        &["--session", "s1"],
+        &[("NO_COLOR", "1")],
+    )
+}
+
+#[test]
+fn a_long_session_is_opened_at_its_end() {
+    let house = House::new();
+    {
+        let mut log = brisk_store::EventLog::open(&house.home.path().join("state/events")).unwrap();
+        let session = log.create_session(house.repo.path()).unwrap();
+        for turn in 0..500 {
+            let turn = TurnId(turn);
+            let text = format!("prompt {turn}");
+            let settled = Settled {
+                stop: StopReason::EndTurn,
+                ready: 0,
+                input_tokens: 1,
+                cached_tokens: 0,
+                output_tokens: 1,
+            };
+            let events = [
+                Event::TurnStarted { turn, text },
+                Event::TurnEnded { turn, settled },
+            ];
+            log.append(session, &events.map(|e| (0, e))).unwrap();
+        }
+    }
+    let mut terminal = client(&house, 100, 24, &["--continue"]);
+    let screen = terminal.shows("\u{203a} prompt t499");
+    assert!(!screen.contains("prompt t400"), "{screen}");
+    house.answers(REGION);
+    say(&mut terminal, "multiply @shop.py:subtotal");
+    terminal.shows("1 hunk on offer");
+}
+
+#[test]
+fn a_session_that_is_not_there_is_told() {
+    let house = House::new();
+    let mut terminal = crate::terminal::Terminal::open(
+        house.home.path(),
+        house.repo.path(),
+        100,
+        24,
+        &["--session", "s99"],
+        &[("NO_COLOR", "1")],
+    );
+    terminal.shows("there is no session s99");
+    terminal.press("/new\r");
+    terminal.shows("ready");
+}
+
+#[test]
+fn a_terminal_that_goes_away_leaves_nothing_behind() {
+    let house = House::new();
+    house.server.reply(Reply::stream(vec![
+        Act::text("```python\ndef subtotal(items):\n    total = 0\n"),
+        Act::Hang,
+    ]));
+    let mut terminal = client(&house, 100, 24, &[]);
+    say(&mut terminal, "multiply @shop.py:subtotal");
+    terminal.shows("writing\u{2026}");
+    terminal.press("not sent");
+    terminal.shows("> not sent");
+    // What the system says when a window is closed.
+    terminal.signal(Signal::HUP);
+    assert_eq!(terminal.ends().1, 130);
+    // Nobody watches the turn any more.
+    house.server.wait_gone(1).unwrap();
+    let mut terminal = client(&house, 100, 24, &[]);
+    terminal.shows("> not sent");
+    assert_eq!(house.file("shop.py"), SHOP);
+}
+
+#[test]
+fn plain_mode_reads_lines_and_tells_changes() {
+    let house = House::new();
+    house.answers(REGION);
+    let mut child = house
+        .command(&["--plain"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
+    let mut until = |wanted: &str| {
+        let mut seen = String::new();
+        for line in lines.by_ref() {
+            let line = line.unwrap();
+            seen.push_str(&line);
+            if line.contains(wanted) {
+                assert!(!seen.contains('\x1b'), "{seen:?}");
+                return seen;
+            }
+        }
+        panic!("{wanted}: {seen}")
+    };
+    writeln!(input, "multiply @shop.py:subtotal").unwrap();
+    until("place: shop.py:1-5 (symbol subtotal)");
+    until("comes:         total += item[\"price\"] * item[\"quantity\"]");
+    until("1 hunk on offer");
+    writeln!(input).unwrap();
+    until("kept 1 hunk");
+    drop(input);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert!(house.file("shop.py").contains("quantity"));
+}
+
+#[test]
+fn without_a_terminal_it_says_what_works() {
+    let house = House::new();
+    let said = house.ends(2, &[]);
+    assert!(
+        said.contains("needs a terminal") && said.contains("brisk edit"),
+        "{said}"
+    );
+}
