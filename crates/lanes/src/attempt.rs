@@ -7,7 +7,7 @@ use brisk_domain::port::ModelEvent;
 use brisk_domain::{Candidate, EditFormat, EffectId, Event, HunkId, LineKind, Now, Route, TurnId};
 use brisk_patch::{
     Blanks, Budget, Change, Hunk, Language, LineSide, PatchStream, Spent, StreamEvent, Text, bare,
-    repair_tail, without_added_remarks,
+    only_blank_lines, repair_tail, without_added_remarks,
 };
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -398,7 +398,7 @@ impl Attempt {
     }
 
     /// A whole-file answer may change only the place that the turn is about; a remark that explains the change to a
-    /// reader who did not ask for one is left out; an insertion gets its blank lines.
+    /// reader who did not ask for one is left out, and so are blank lines; an insertion gets its blank lines.
     fn in_scope(&self, change: Change) -> Vec<Change> {
         let Change::Modify { path, mut hunk } = change else {
             return vec![change];
@@ -410,7 +410,8 @@ impl Attempt {
             Kind::Rewrite => {
                 let span = &self.work.place.span;
                 let inside = hunk.at >= span.start && hunk.old_end() <= span.end;
-                if self.rung == Rung::WholeFile && !inside {
+                let nothing = only_blank_lines(&hunk) && blanks(&self.work.request) == Blanks::Noise;
+                if nothing || self.rung == Rung::WholeFile && !inside {
                     return Vec::new();
                 }
                 let hunks = match Language::of_path(&path) {

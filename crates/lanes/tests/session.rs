@@ -445,6 +445,26 @@ fn remarks_that_nobody_asked_for_are_left_out() {
 }
 
 #[test]
+fn blank_lines_count_only_where_they_are_asked_for() {
+    for (request, kept) in [
+        ("count both sides twice", false),
+        ("set it apart with a blank line", true),
+    ] {
+        let mut w = world();
+        w.ask(prompt(request));
+        w.say("def edge(w, h):\n    total = 2 * (w + h)\n\n    return total\n");
+        w.done();
+        w.tell(Command::Keep(HunkSelector::All));
+        assert_eq!(
+            w.disk.joined().contains("\n\n    return total"),
+            kept,
+            "{request}"
+        );
+        assert!(w.disk.joined().contains("2 * (w + h)"));
+    }
+}
+
+#[test]
 fn a_whole_file_answer_changes_nothing_outside_of_its_place() {
     let mut w = world();
     w.ask(prompt("count both sides twice"));

@@ -64,6 +64,14 @@ fn parts(a: char, b: char) -> bool {
     word(a) == word(b) && !bracket(a) && !bracket(b)
 }
 
+/// Whether a hunk only moves blank lines about.
+pub fn only_blank_lines(hunk: &Hunk) -> bool {
+    hunk.old
+        .iter()
+        .chain(&hunk.new)
+        .all(|line| without_noise(line).is_empty())
+}
+
 /// What is left of a hunk without the remarks that it adds: comment lines that were not there, or a comment behind a
 /// line that stays. Nothing, if that is all it does.
 pub fn without_added_remarks(language: Language, hunk: &Hunk) -> Vec<Hunk> {
