@@ -134,7 +134,7 @@ impl App {
             },
             place: None,
             prose: String::new(),
-            ready: 0,
+            said: false,
         });
         self.save_draft();
     }
@@ -152,7 +152,7 @@ impl App {
         let changed = self.book.on(event);
         if let Some(id) = changed.ready {
             if let Some(live) = &mut self.live {
-                live.ready += 1;
+                live.said = true;
             }
             self.colour(id);
         }
@@ -206,7 +206,7 @@ impl App {
         let now = self.now;
         let Some(live) = &mut self.live else { return };
         live.felt.token.get_or_insert(now);
-        live.felt.hunk.get_or_insert(now);
+        live.said = true;
         live.prose.push_str(text);
         if let Some((whole, rest)) = live.prose.rsplit_once('\n') {
             let (whole, rest) = (whole.to_owned(), rest.to_owned());
@@ -225,7 +225,10 @@ impl App {
     fn ended(&mut self, turn: TurnId, settled: &Settled) {
         self.flush_prose();
         self.book.ended(turn);
-        let mut felt = self.live.take().map_or_else(Felt::default, |l| l.felt);
+        let (mut felt, said) = self
+            .live
+            .take()
+            .map_or_else(Default::default, |l| (l.felt, l.said));
         felt.settled = Some(self.now);
         if !self.is_past() {
             self.felts.add(&felt);
@@ -237,7 +240,7 @@ impl App {
         }
         let well = settled.stop == StopReason::EndTurn;
         match &settled.stop {
-            StopReason::EndTurn if settled.ready == 0 && felt.hunk.is_none() => {
+            StopReason::EndTurn if settled.ready == 0 && !said => {
                 self.say("nothing was changed", look::DIM);
             }
             StopReason::EndTurn => {}
@@ -289,7 +292,7 @@ impl App {
                 },
                 place: None,
                 prose: String::new(),
-                ready: 0,
+                said: false,
             });
         }
     }

@@ -156,8 +156,8 @@ pub(crate) struct Live {
     pub(crate) place: Option<String>,
     /// The last line of an answer in words, not ended yet.
     pub(crate) prose: String,
-    /// Hunks that became ready.
-    pub(crate) ready: usize,
+    /// Words or hunks came.
+    pub(crate) said: bool,
 }
 
 /// What a single key means while nothing is written and no turn runs.

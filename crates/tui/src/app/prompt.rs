@@ -197,7 +197,7 @@ impl App {
                 },
                 place: None,
                 prose: String::new(),
-                ready: 0,
+                said: false,
             });
         }
         let extras = PromptExtras {

@@ -56,7 +56,7 @@ pub(super) fn dial(home: &Home, cwd: &Path, want: Want) -> Result<Opened, CliErr
                 format!("{session_id} is a session of another folder"),
             )
             .hint("open it there")),
-            Err(e) => Err(CliError::new(Exit::Target, format!("{}", e.message))
+            Err(e) => Err(CliError::new(Exit::Target, e.message)
                 .hint("`brisk --continue` opens the newest one of this folder")),
         },
         (None, Want::Latest | Want::New) => fresh(home, cwd),

@@ -2,9 +2,9 @@
 //! must not end a session.
 
 use brisk_tui::Draft;
-use rustix::process::{Pid, test_kill_process};
+use rustix::fs::{FlockOperation, flock};
 use sha2::{Digest, Sha256};
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -18,6 +18,8 @@ pub(super) struct Keep {
     folder: PathBuf,
     /// Names the working folder in file names.
     place: String,
+    /// Locked for as long as this client lives: a number alone could be another process's by now.
+    _alive: Option<File>,
 }
 
 impl Keep {
@@ -27,8 +29,31 @@ impl Keep {
         // The parents may not exist before the daemon's first start.
         let _ = fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
         let digest = Sha256::digest(cwd.as_os_str().as_encoded_bytes());
-        let place = digest.iter().take(8).map(|b| format!("{b:02x}")).collect();
-        Keep { folder, place }
+        let place: String = digest.iter().take(8).map(|b| format!("{b:02x}")).collect();
+        let mut keep = Keep {
+            folder,
+            place,
+            _alive: None,
+        };
+        let lock = write_own(&keep.lock_file(std::process::id()), b"");
+        keep._alive = lock
+            .ok()
+            .filter(|f| flock(f, FlockOperation::NonBlockingLockExclusive).is_ok());
+        keep
+    }
+
+    fn lock_file(&self, pid: u32) -> PathBuf {
+        self.draft_file(pid).with_extension("lock")
+    }
+
+    /// Whether the client with this number still runs.
+    fn is_alive(&self, pid: u32) -> bool {
+        File::open(self.lock_file(pid)).is_ok_and(|f| {
+            matches!(
+                flock(&f, FlockOperation::NonBlockingLockShared),
+                Err(rustix::io::Errno::WOULDBLOCK)
+            )
+        })
     }
 
     fn history_file(&self) -> PathBuf {
@@ -77,7 +102,7 @@ impl Keep {
                 let pid = name
                     .to_str()
                     .and_then(|n| n.strip_prefix(&prefix)?.strip_suffix(".json")?.parse().ok());
-                pid.is_some_and(|pid: i32| !alive(pid))
+                pid.is_some_and(|pid: u32| !self.is_alive(pid))
             })
             .filter_map(|e| Some((e.metadata().ok()?.modified().ok()?, e.path())))
             .collect();
@@ -119,7 +144,7 @@ impl Keep {
     ) -> Result<String, String> {
         let file = self.folder.join(format!("edit-{}{suffix}", std::process::id()));
         let outcome = write_own(&file, text.as_bytes())
-            .and_then(|()| run(&file))
+            .and_then(|_| run(&file))
             .map_err(|e| format!("the editor could not be run: {e}; set EDITOR"))
             .and_then(|status| match status.success() {
                 true => fs::read_to_string(&file).map_err(|e| format!("{}: {e}", file.display())),
@@ -130,18 +155,21 @@ impl Keep {
     }
 }
 
-fn write_own(path: &Path, bytes: &[u8]) -> io::Result<()> {
+fn write_own(path: &Path, bytes: &[u8]) -> io::Result<File> {
     let mut file = OpenOptions::new()
         .create(true)
         .truncate(true)
         .write(true)
         .mode(0o600)
         .open(path)?;
-    file.write_all(bytes)
+    file.write_all(bytes)?;
+    Ok(file)
 }
 
-fn alive(pid: i32) -> bool {
-    Pid::from_raw(pid).is_some_and(|pid| test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
+impl Drop for Keep {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(self.lock_file(std::process::id()));
+    }
 }
 
 #[cfg(test)]
@@ -160,9 +188,10 @@ mod tests {
         // Ours: this process lives, so it is not taken for another's.
         keep.save(&draft);
         assert_eq!(keep.draft(), None);
-        // A number that no process can have.
-        fs::rename(keep.draft_file(std::process::id()), keep.draft_file(0x3fff_ffff)).unwrap();
-        assert_eq!(Keep::open(dir.path(), Path::new("/b")).draft(), None);
+        let other = Keep::open(dir.path(), Path::new("/b"));
+        // Another client's, that has no lock any more.
+        fs::rename(keep.draft_file(std::process::id()), keep.draft_file(12_345)).unwrap();
+        assert_eq!(other.draft(), None);
         assert_eq!(keep.draft(), Some(draft));
         assert_eq!(keep.draft(), None);
         keep.save(&Draft::default());

@@ -4,6 +4,7 @@
 mod dial;
 mod keep;
 mod raw;
+mod workers;
 
 use crate::cli::connect::timespec;
 use crate::cli::context::Context;
@@ -11,11 +12,11 @@ use crate::cli::link::Link;
 use crate::cli::term::{self, Signals};
 use crate::exit::{CliError, Exit};
 use brisk_protocol::domain::SessionId;
-use brisk_tui::colour::{Job, Painted, colour};
+use brisk_tui::colour::Job;
 use brisk_tui::{
     Act, App, Decoder, Input, Key, Line, Painter, Purpose, Setup, Size, Told, Typed, Wire, frame,
 };
-use dial::{Opened, Want, dial};
+use dial::Want;
 use keep::Keep;
 use raw::Raw;
 use rustix::event::{PollFd, PollFlags, poll};
@@ -23,9 +24,10 @@ use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
+use workers::{Report, Workers};
 
 /// Between two frames that no key asked for, microseconds: sixty a second.
 const FRAME_US: u64 = 16_667;
@@ -33,8 +35,6 @@ const FRAME_US: u64 = 16_667;
 const BATCH: usize = 256;
 /// Ids of the client's requests begin after those of the greeting.
 const FIRST_ID: i64 = 1_000;
-/// A larger file is not read for its colours, bytes.
-const MAX_COLOURED: u64 = 2 << 20;
 
 /// What the command line asks for.
 #[derive(Debug, Clone, Copy)]
@@ -114,63 +114,6 @@ pub(crate) fn run(context: &Context, wish: Wish) -> Result<Exit, CliError> {
         over: None,
     };
     shell.run()
-}
-
-/// What other threads have to say.
-enum Report {
-    Dialled(Result<Opened, CliError>),
-    Painted(Painted),
-}
-
-/// How threads are started, and how they report.
-struct Workers {
-    send: Sender<Report>,
-    bell: UnixStream,
-}
-
-impl Workers {
-    fn report(&self) -> impl Fn(Report) + Send + 'static {
-        let (send, bell) = (self.send.clone(), self.bell.try_clone());
-        move |report| {
-            // A client that is over wants no reports.
-            if send.send(report).is_ok()
-                && let Ok(mut bell) = bell.as_ref()
-            {
-                let _ = bell.write(&[1]);
-            }
-        }
-    }
-
-    /// Connects, also where that takes the start of a daemon.
-    fn dial(&self, context: &Context, cwd: &Path, want: Want) {
-        let (home, cwd, report) = (context.home.clone(), cwd.to_owned(), self.report());
-        std::thread::spawn(move || report(Report::Dialled(dial(&home, &cwd, want))));
-    }
-
-    /// Colours what comes in over the channel.
-    fn colours(&self) -> Sender<(PathBuf, Job)> {
-        let (jobs, todo) = channel::<(PathBuf, Job)>();
-        let report = self.report();
-        std::thread::spawn(move || {
-            for (root, job) in todo {
-                let path = match &job {
-                    Job::Warm { path } | Job::Hunk { path, .. } => root.join(path),
-                };
-                let plain = path
-                    .metadata()
-                    .is_ok_and(|m| m.is_file() && m.len() <= MAX_COLOURED);
-                let text = if plain {
-                    std::fs::read_to_string(path).unwrap_or_default()
-                } else {
-                    String::new()
-                };
-                if let Some(painted) = colour(&job, &text) {
-                    report(Report::Painted(painted));
-                }
-            }
-        });
-        jobs
-    }
 }
 
 struct Shell<'a> {

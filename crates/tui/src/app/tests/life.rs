@@ -1,0 +1,194 @@
+//! Connections, drafts, sessions, modes.
+
+use super::*;
+
+#[test]
+fn a_daemon_that_dies_gives_the_prompt_back() {
+    let mut w = world();
+    w.write("one");
+    w.key(Enter);
+    w.begun(1, "one");
+    w.ready(1, 1, 4, &["a"], &["b"]);
+    w.calls();
+    w.input(Input::Lost);
+    assert!(w.printed().contains("connection to the daemon is lost"));
+    // What is written meanwhile is not lost either.
+    w.write("two");
+    w.key(Enter);
+    let last = w.seq;
+    w.connect(2, last);
+    let calls = w.calls();
+    assert_eq!(calls.first(), Some(&Call::Resume { from: last + 1 }));
+    let printed = w.printed();
+    assert!(
+        printed.contains("its prompt is back") && printed.contains("withdrawn"),
+        "{printed}"
+    );
+    assert_eq!(w.text(), "one");
+    assert!(
+        calls
+            .iter()
+            .any(|c| matches!(c, Call::Prompt { text, .. } if text == "two"))
+            || w.app.queue.iter().any(|q| q.text == "two")
+    );
+
+    // The same daemon: the turn goes on.
+    let mut w = world();
+    w.write("one");
+    w.key(Enter);
+    w.begun(1, "one");
+    w.input(Input::Lost);
+    let last = w.seq;
+    w.connect(1, last);
+    assert!(w.app.live.is_some());
+    assert_eq!(w.text(), "");
+}
+
+#[test]
+fn events_come_once_and_a_long_past_is_cut() {
+    let mut w = World::unconnected(Setup {
+        rows: 10,
+        ..Setup::default()
+    });
+    w.connect(1, 3_000);
+    assert_eq!(w.calls().first(), Some(&Call::Resume { from: 2_001 }));
+    w.seq = 2_000;
+    for turn in 0..500 {
+        w.event(Event::TurnStarted {
+            turn: TurnId(turn),
+            text: format!("prompt {turn}"),
+        });
+        w.ended(turn, StopReason::EndTurn, 0);
+    }
+    let printed = w.printed();
+    assert!(
+        printed.contains("prompt 499") && !printed.contains("prompt 400"),
+        "{printed}"
+    );
+    assert!(printed.lines().count() <= 21, "{printed}");
+    w.seq -= 1;
+    w.ended(499, StopReason::EndTurn, 0);
+    assert_eq!(w.printed(), "", "an event that was seen already");
+    w.begun(501, "now");
+    assert!(w.printed().contains("now"));
+}
+
+#[test]
+fn ctrl_c_stops_clears_and_leaves() {
+    let mut w = world();
+    w.write("one");
+    w.key(Enter);
+    w.begun(1, "one");
+    w.calls();
+    w.key(Ctrl('c'));
+    assert_eq!(w.calls(), [Call::Cancel]);
+    w.ended(1, interrupted(), 0);
+    w.write("half");
+    w.key(Ctrl('c'));
+    assert_eq!(w.text(), "");
+    w.key(Up);
+    assert_eq!(w.text(), "half");
+    w.key(Ctrl('c'));
+    w.acts.clear();
+    w.key(Ctrl('c'));
+    assert!(!w.acts.contains(&Act::Quit));
+    w.now += 1_000_000;
+    w.key(Ctrl('c'));
+    assert!(w.acts.contains(&Act::Quit));
+    // Not twice, but two times.
+    let mut w = world();
+    w.key(Ctrl('c'));
+    w.now += 3_000_000;
+    w.key(Ctrl('c'));
+    assert!(!w.acts.contains(&Act::Quit));
+    w.key(Ctrl('d'));
+    assert!(w.acts.contains(&Act::Quit));
+}
+
+#[test]
+fn a_draft_is_saved_when_the_person_pauses_and_restored() {
+    let mut w = world();
+    assert_eq!(w.app.due(), None, "nothing ticks");
+    w.write("half a thought");
+    let due = w.app.due().unwrap();
+    w.now = due;
+    w.input(Input::Tick);
+    assert_eq!(w.app.due(), None);
+    let draft = Draft {
+        text: "half a thought".into(),
+        queue: vec![],
+    };
+    assert!(w.acts.contains(&Act::Save(draft.clone())));
+    let again = World::unconnected(Setup {
+        draft: Some(Draft {
+            queue: vec!["queued".into()],
+            ..draft
+        }),
+        ..Setup::default()
+    });
+    assert_eq!(again.text(), "half a thought");
+    assert!(again.app.held && again.app.queue.len() == 1);
+    // Gone in the middle of a word.
+    let mut w = world();
+    w.write("ha");
+    w.input(Input::Hangup);
+    assert!(
+        matches!(&w.acts[..], [.., Act::Save(d), Act::Quit] if d.text == "ha"),
+        "{:?}",
+        w.acts
+    );
+}
+
+#[test]
+fn plain_mode_tells_every_change_in_a_line() {
+    let mut w = World::unconnected(Setup {
+        plain: true,
+        rows: 24,
+        ..Setup::default()
+    });
+    w.connect(1, 0);
+    w.printed();
+    w.input(Input::Line("fix it".into()));
+    w.begun(1, "fix it");
+    w.ready(1, 1, 4, &["    total = 0"], &["    total = 1"]);
+    w.ended(1, StopReason::EndTurn, 1);
+    let printed = w.printed();
+    assert_eq!(
+        printed,
+        "\u{203a} fix it\nplace: shop.py:4-8 (symbol subtotal)\nroute: fast \u{b7} tiny (first eligible)\nhunk 1, shop.py line 5\ngoes:     total = 0\ncomes:     total = 1\n1 hunk on offer: Enter or /keep, /reject, /keep N, /reject N"
+    );
+    w.calls();
+    w.input(Input::Line(String::new()));
+    assert_eq!(w.calls(), [Call::Keep(HunkSet::All)]);
+}
+
+#[test]
+fn the_daemon_is_told_what_each_turn_felt_like() {
+    let mut w = world();
+    w.write("one");
+    w.key(Enter);
+    w.begun(1, "one");
+    w.write("two");
+    w.key(Enter);
+    w.ended(
+        1,
+        StopReason::Cancelled {
+            cause: CancelReason::Steered,
+        },
+        0,
+    );
+    w.begun(2, "two");
+    w.ready(2, 1, 4, &["a"], &["b"]);
+    assert_eq!(
+        w.app.painted(w.now + 5).len(),
+        1,
+        "the first turn's end is painted"
+    );
+    w.ended(2, StopReason::EndTurn, 1);
+    let acts = w.app.painted(w.now + 5);
+    let [Act::Send(Call::Felt(record))] = &acts[..] else {
+        panic!("{acts:?}")
+    };
+    assert_eq!((record.session_id, record.turn), (SessionId(7), TurnId(2)));
+    assert_eq!(w.app.painted(w.now + 9), []);
+}

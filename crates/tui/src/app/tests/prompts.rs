@@ -1,0 +1,231 @@
+//! From what is typed to what is asked.
+
+use super::*;
+
+#[test]
+fn a_prompt_is_sent_with_its_places() {
+    let cases: &[(&str, &str, &[&str], Intent)] = &[
+        ("fix it", "fix it", &[], Intent::Edit),
+        (
+            "fix @shop.py:subtotal now",
+            "fix shop.py:subtotal now",
+            &["shop.py:subtotal"],
+            Intent::Edit,
+        ),
+        (
+            "fix @src/a, and @b.rs:10-20.",
+            "fix src/a, and b.rs:10-20.",
+            &["src/a", "b.rs:10-20"],
+            Intent::Edit,
+        ),
+        ("add @property to it", "add @property to it", &[], Intent::Edit),
+        ("mail a@b.c", "mail a@b.c", &[], Intent::Edit),
+        ("/ask why @shop.py", "why shop.py", &["shop.py"], Intent::Ask),
+        ("/edit /etc is wrong", "/etc is wrong", &[], Intent::Edit),
+    ];
+    for (typed, text, targets, intent) in cases {
+        let mut w = world();
+        w.app.composer.set(typed);
+        w.key(Enter);
+        let calls = w.calls();
+        let [Call::Prompt { text: t, extras, .. }] = &calls[..] else {
+            panic!("{typed}: {calls:?}")
+        };
+        assert_eq!(
+            (t.as_str(), &extras.targets[..], extras.intent),
+            (
+                *text,
+                &targets.iter().map(|t| (*t).to_owned()).collect::<Vec<_>>()[..],
+                *intent
+            ),
+            "{typed}"
+        );
+        assert!(!extras.auto_keep);
+    }
+}
+
+#[test]
+fn enter_during_a_turn_steers_and_tab_queues() {
+    let mut w = world();
+    w.write("one");
+    w.key(Enter);
+    w.begun(1, "one");
+    assert_eq!(w.prompts(), ["one"]);
+    w.write("later");
+    w.key(Tab);
+    w.write("other");
+    w.key(Enter);
+    assert_eq!(w.prompts(), ["other"]);
+    w.ended(
+        1,
+        StopReason::Cancelled {
+            cause: CancelReason::Steered,
+        },
+        0,
+    );
+    // The steer's own turn comes first; the queue waits for its end.
+    assert_eq!(w.prompts(), Vec::<String>::new());
+    w.begun(2, "other");
+    w.ended(2, StopReason::EndTurn, 0);
+    assert_eq!(w.prompts(), ["later"]);
+    assert!(w.app.queue.is_empty());
+}
+
+#[test]
+fn the_queue_is_edited_and_waits_after_a_stop() {
+    let mut w = world();
+    w.write("one");
+    w.key(Enter);
+    w.begun(1, "one");
+    for text in ["two", "three"] {
+        w.write(text);
+        w.key(Tab);
+    }
+    w.key(Up);
+    assert_eq!(w.text(), "three");
+    w.key(Ctrl('u'));
+    w.key(Esc);
+    assert_eq!(w.calls().last(), Some(&Call::Cancel));
+    w.ended(1, interrupted(), 0);
+    assert_eq!(w.prompts(), Vec::<String>::new());
+    w.key(Enter);
+    assert_eq!(w.prompts(), ["two"]);
+}
+
+#[test]
+fn esc_stops_first_whatever_is_open_and_twice_discards() {
+    let mut w = world();
+    w.write("one");
+    w.key(Enter);
+    w.begun(1, "one");
+    w.calls();
+    w.write("/he");
+    assert!(w.app.menu.is_some());
+    w.key(Esc);
+    assert_eq!(w.calls(), [Call::Cancel]);
+    assert_eq!(w.text(), "/he", "what is written stays");
+    w.ready(1, 1, 4, &["a"], &["b"]);
+    w.ended(1, interrupted(), 1);
+    assert_eq!(w.calls(), []);
+    w.now += 100_000;
+    w.key(Esc);
+    assert_eq!(w.calls(), [Call::Reject(HunkSet::All)]);
+
+    // Both keys before the daemon has answered.
+    let mut w = world();
+    w.write("one");
+    w.key(Enter);
+    w.begun(1, "one");
+    w.ready(1, 1, 4, &["a"], &["b"]);
+    w.calls();
+    w.key(Esc);
+    w.key(Esc);
+    w.ended(1, interrupted(), 1);
+    assert_eq!(w.calls(), [Call::Cancel, Call::Reject(HunkSet::All)]);
+}
+
+#[test]
+fn a_refused_prompt_is_back_in_the_composer() {
+    let mut w = world();
+    w.write("fix @nope.py");
+    w.key(Enter);
+    w.reply(Reply::Prompt {
+        number: 1,
+        outcome: Err("there is no file nope.py".into()),
+    });
+    assert_eq!(w.printed(), "there is no file nope.py");
+    assert!(w.app.live.is_none());
+    assert!(w.text().contains("nope.py"), "{}", w.text());
+}
+
+#[test]
+fn words_of_an_answer_are_printed_by_lines() {
+    let mut w = world();
+    w.app.composer.set("/ask why");
+    w.key(Enter);
+    w.begun(1, "why");
+    w.printed();
+    for text in ["It ", "is\nso.\nBe", "cause"] {
+        w.event(Event::Prose {
+            turn: TurnId(1),
+            text: text.into(),
+        });
+    }
+    assert_eq!(w.printed(), "It is\nso.");
+    assert_eq!(w.app.live.as_ref().unwrap().prose, "Because");
+    w.ended(1, StopReason::EndTurn, 0);
+    assert_eq!(w.printed(), "Because");
+}
+
+#[test]
+fn places_and_commands_are_completed() {
+    let mut w = world();
+    w.write("fix @sh");
+    assert_eq!(w.calls().last(), Some(&Call::Complete { query: "sh".into() }));
+    let item = |t: &str| Completion {
+        target: t.into(),
+        detail: String::new(),
+    };
+    // An answer for what is no longer there.
+    w.reply(Reply::Completed {
+        query: "s".into(),
+        items: vec![item("old")],
+    });
+    assert!(w.app.menu.is_none());
+    w.reply(Reply::Completed {
+        query: "sh".into(),
+        items: vec![item("shop.py"), item("Makefile")],
+    });
+    w.key(Key::Down);
+    w.key(Tab);
+    assert_eq!(w.text(), "fix @Makefile ");
+    w.key(Enter);
+    let calls = w.calls();
+    let path = "Makefile".to_owned();
+    assert!(calls.contains(&Call::Warm { path }));
+    assert!(
+        matches!(&calls[..], [.., Call::Prompt { extras, .. }] if extras.targets == ["Makefile"]),
+        "{calls:?}"
+    );
+
+    let mut w = world();
+    w.write("/red");
+    w.key(Enter);
+    assert_eq!(w.calls(), [Call::Redo]);
+    assert_eq!(w.text(), "");
+}
+
+#[test]
+fn nothing_is_ever_run() {
+    let mut w = world();
+    w.write("!rm -rf /");
+    w.key(Enter);
+    assert_eq!(w.calls(), []);
+    assert!(w.printed().contains("not run: rm -rf /"));
+    w.write("/frobnicate");
+    w.key(Enter);
+    assert_eq!(w.calls(), []);
+    assert!(w.printed().contains("no command /frobnicate"));
+}
+
+#[test]
+fn a_failure_is_told_and_holds_the_queue() {
+    let mut w = world();
+    w.write("one");
+    w.key(Enter);
+    w.begun(1, "one");
+    w.write("two");
+    w.key(Tab);
+    w.calls();
+    w.ended(
+        1,
+        StopReason::Failed {
+            failure: Failure::Upstream,
+            message: "tiny could not be reached".into(),
+        },
+        0,
+    );
+    assert!(w.printed().contains("tiny could not be reached"));
+    assert_eq!(w.calls(), []);
+    assert!(w.app.held);
+}
