@@ -183,7 +183,6 @@ fn one_question_one_answer() {
 fn texts_come_without_a_daemon() {
     let home = Home::new();
     let cases: &[(&[&str], i32, &str)] = &[
-        (&[], 0, "Usage: brisk"),
         (&["help", "edit"], 0, "Esc or Ctrl-C stops"),
         (&["help", "exit-codes"], 0, "  11  hunks were shown but not kept"),
         (&["completions", "bash"], 0, "complete -F"),
@@ -195,7 +194,7 @@ fn texts_come_without_a_daemon() {
         assert_eq!(code, Some(*want), "{args:?} {err}");
         assert!(out.contains(part), "{args:?} {out}");
     }
-    let bad: &[&[&str]] = &[&["help", "nope"], &["edit"], &["nope"]];
+    let bad: &[&[&str]] = &[&[], &["help", "nope"], &["edit"], &["nope"]];
     for args in bad {
         let (code, _, err) = text(&brisk(&home, args).output().unwrap());
         assert_eq!(code, Some(2), "{args:?}");
