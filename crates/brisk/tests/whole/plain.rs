@@ -304,10 +304,11 @@ fn a_hunk_left_on_offer_is_asked_about_with_the_next_ones() {
     let session = editor.session(&house);
     let first = editor.prompt(&house, &session, "multiply in ", "shop.py#L1-5");
     let (id, _) = editor.asked();
-    // The editor's stop button: ACP wants both.
+    // The editor's stop button: nobody waits for the permission any more, and its late answer changes nothing.
     editor.tell("session/cancel", &json!({"sessionId": session}));
-    editor.reply(&id, acp::RequestPermissionOutcome::Cancelled);
     assert_eq!(editor.answer(&first).unwrap()["stopReason"], "cancelled");
+    let late = acp::SelectedPermissionOutcome::new("allow");
+    editor.reply(&id, acp::RequestPermissionOutcome::Selected(late));
     house.answers("def names(items):\n    return sorted(item[\"name\"] for item in items)\n");
     let second = editor.prompt(&house, &session, "sort them in ", "shop.py#L8-9");
     let question = editor.choose(ALLOW);
