@@ -5,11 +5,13 @@ use crate::house::{House, REGION, SHOP};
 use brisk_protocol::acp;
 use brisk_protocol::{Incoming, RequestId, notify_line, parse, request_line, result_line};
 use brisk_testkit::Reply;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::fd::AsFd;
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
 /// An editor with `brisk acp` as its agent.
@@ -76,6 +78,23 @@ impl Editor {
     }
 
     fn line(&mut self) -> String {
+        if self.read.buffer().is_empty() {
+            // A test that waits longer than this for a step has failed.
+            let limit = Timespec {
+                tv_sec: 20,
+                tv_nsec: 0,
+            };
+            let mut fds = [PollFd::from_borrowed_fd(
+                self.read.get_ref().as_fd(),
+                PollFlags::IN,
+            )];
+            let ready = poll(&mut fds, Some(&limit)).unwrap();
+            assert_ne!(
+                ready, 0,
+                "nothing comes; asked {:?}, updates: {:#?}",
+                self.asked, self.updates
+            );
+        }
         let mut line = String::new();
         let n = self.read.read_line(&mut line).unwrap();
         assert_ne!(n, 0, "the agent ended; updates: {:#?}", self.updates);
