@@ -3,10 +3,25 @@
 //! Pure: the same shape, choice and fleet give the same route. Eligibility is hard and comes first; an unknown fact
 //! denies; a person's explicit choice is rule 0 and subject to eligibility like any other; else the first eligible
 //! candidate in the order of the configuration wins, the fast lane before the slow one.
+//!
+//! Two doors. [`route`] is the live lane's: which of its models may take an edit whose place is known. [`decide`] is the
+//! whole decision: [`shape`](shape::shape) reads the task, [`policy`] holds the person's and the repository's words,
+//! [`quota`] and [`breaker`] what is left and what is up, [`score`] the rest; [`hedge`] and [`speed`] serve whoever then
+//! asks the model.
 
+pub mod breaker;
+pub mod decide;
 mod eligible;
+pub mod fleet;
+pub mod hedge;
+pub mod policy;
+pub mod quota;
 mod refuse;
+pub mod scale;
+pub mod score;
 mod sentence;
+pub mod shape;
+pub mod speed;
 
 use brisk_domain::{Candidate, Lane, ModelId, Reason, Route, TaskShape};
 pub use eligible::{ANSWER_FLOOR_TOKENS, ANSWER_TOKENS_PER_LINE, Why, eligible, tokens_needed};

@@ -1,0 +1,387 @@
+//! Words that say something about a task, as data.
+//!
+//! A pattern is a row of words: `a|b` is either, `drop*` begins so, `~` is up to three words of any kind. English
+//! only; a prompt in another language yields few hits, and what nobody knows goes the careful way.
+
+use std::sync::LazyLock;
+
+/// What a pattern says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Signal {
+    /// Kind of work.
+    Explain,
+    Rename,
+    Document,
+    Refactor,
+    WriteTest,
+    Hunt,
+    Build,
+    Migrate,
+    /// Acts outside of the text, or cannot be taken back.
+    Operate,
+    Edit,
+    /// Reaches over the repository.
+    Wide,
+    /// Reaches over several repositories or services.
+    Cross,
+    /// This very place.
+    Here,
+    /// Whoever may do what, secrets, money, production.
+    Sensitive,
+    /// A symptom or a wish instead of a change.
+    Vague,
+    /// Done when something passes.
+    Validate,
+    /// Needs a command.
+    Run,
+    /// Needs another machine.
+    Network,
+    /// Can wait.
+    Later,
+}
+
+/// One place in a pattern.
+#[derive(Debug)]
+enum Atom {
+    Word(&'static str),
+    Prefix(&'static str),
+    Either(Vec<Atom>),
+    Gap,
+}
+
+#[derive(Debug)]
+struct Pattern {
+    atoms: Vec<Atom>,
+    signal: Signal,
+}
+
+use Signal::{
+    Build, Cross, Document, Edit, Explain, Here, Hunt, Later, Migrate, Network, Operate, Refactor, Rename,
+    Run, Sensitive, Vague, Validate, Wide, WriteTest,
+};
+
+const TABLE: &[(Signal, &str)] = &[
+    (
+        Explain,
+        "explain; what does; what is; why does; why is; how does; where is; summari*; describe",
+    ),
+    (Rename, "rename; call it"),
+    (
+        Document,
+        "docstring|docstrings; doc comment|comments; comment|comments; typo|typos; document; \
+         spelling; misspel*; heading; translate; sentence",
+    ),
+    (
+        Refactor,
+        "refactor*; extract; inline; split; collapse; simplify; restructure; reorgani*; move; tidy; \
+         deduplicate",
+    ),
+    (WriteTest, "add|write ~ test|tests; test for"),
+    (
+        Hunt,
+        "debug the|this|why|a|it|that; investigate; find out; figure out; bisect; race condition; \
+         deadlock*; leak|leaks; crash*; hangs; intermittent*; flaky; broken",
+    ),
+    (
+        Build,
+        "implement; build; design; create ~ system|service|api|app|application|module|feature; \
+         rewrite the; introduce; scaffold; multi tenan*; from scratch; new feature|service|subsystem",
+    ),
+    (
+        Migrate,
+        "migrat*; port|ports; upgrade|upgrades; convert ~ all; switch ~ from; move ~ from ~ to; \
+         replace ~ use|uses|usage|usages; bump ~ dependencies; bump all; modernise|modernize",
+    ),
+    (
+        Operate,
+        "deploy|deploys|deployment; publish; force push; \
+         push ~ origin|main|master|remote|prod|production; rewrite history; tag ~ release|version; \
+         cut ~ release; ship it; roll out|back; merge ~ branch|pr|pull|main|master; rm rf; rm r; \
+         wipe*; purge*; \
+         drop|drops|dropping ~ table|tables|column|columns|database|databases|index|schema|collection|constraint; \
+         truncate ~ table|tables; \
+         delete|deletes|erase|remove ~ records|rows|database|databases|table|tables|bucket|buckets|backup|backups|account|accounts|customers|customer|users|data|volume|volumes|log|logs|history|cluster|namespace|branch|branches; \
+         on the server|servers; send ~ newsletter|mail|email|emails|message; \
+         terminate ~ instance|instances; shut down; reset ~ hard|database; prod; production; \
+         not null; alter table; add ~ column to; restart ~ server|service|cluster|pod|pods; \
+         scale ~ replicas|cluster; overwrite ~ data|backup|backups; format ~ disk; \
+         kill ~ process|processes; apply ~ terraform|migration|migrations",
+    ),
+    (
+        Edit,
+        "add|adds; change|changes; make|makes; remove|removes; delete|deletes; replace|replaces; \
+         use|uses; return|returns; set|sets; handle|handles; convert|converts; turn; fix|fixes; \
+         bump; sort|sorts; log|logs; swap|swaps; guard; shorten|shortens; retry; retries; \
+         pass|passes; drop|drops; reverse|invert; cache; show|shows; insert; append; wrap|wraps; \
+         cast; skip; limit; raise; throw; truncate|truncated; allow; lowercase|uppercase; disable; \
+         enable; hide; round; update; multiply; print|prints; increase|decrease; reduce; default; \
+         should; ignore; check; escape; format; indent; align; merge; let; store; rotate; eval; \
+         correct; adjust; put",
+    ),
+    (
+        Wide,
+        "everywhere; throughout; across; \
+         all ~ services|files|modules|components|classes|handlers|endpoints|tests|callers|usages|references|imports|models|functions|dependencies|packages|crates|pages|views|controllers|warnings|strings|queries|places|occurrences|methods|migrations|routes|tables|types; \
+         every ~ service|file|module|component|class|handler|endpoint|test|caller|usage|use|reference|import|model|function|package|crate|page|view|controller|call|query|place|occurrence|method|route|table|type; \
+         each ~ file|service|module|component|handler|endpoint|package|crate|page|model|class|microservices|services|test; \
+         whole|entire|complete ~ project|app|application|codebase|code|repository|repo|frontend|backend|crate|package|module|system|library|site|website|product|tree|stack; \
+         codebase; code base; the project|repo|repository; folder layout|structure; \
+         directory layout|structure; monolith; call sites; call site; callers; all dependencies; \
+         the entire|whole app; one package per; the backend|frontend; migrate from; port the; \
+         internationali*; i18n; app wide",
+    ),
+    (
+        Cross,
+        "all ~ repos|repositories|microservices|services; \
+         both|two|three|several|many|other|sibling|multiple ~ repos|repositories|microservices; \
+         every|each ~ repo|repository|microservice|service|microservices|services; \
+         across ~ repos|repositories|services|teams|microservices; the ~ repo and the ~ repo; \
+         organisation|organization wide; downstream repos|repositories|services|projects",
+    ),
+    (
+        Here,
+        "here; this file; this function; this line; this loop; this method; this class; this block",
+    ),
+    (
+        Sensitive,
+        "password|passwords|passwd|passphrase; credential|credentials; secret|secrets; api key|keys; \
+         private key|keys; public key|keys; ssh key|keys; encryption; encrypt*; decrypt*; \
+         certificate|certificates; tls; csrf; xsrf; cors; xss; ssrf; sql injection; sql query; \
+         injection; jwt|jwts; oauth*; saml; sso; 2fa|mfa|totp; auth; authn|authz; authenticat*; \
+         authori*; login|logins|signin; log in; sign in; permission|permissions; privilege*; \
+         role check|checks; rbac|acl|acls; admin|admins|administrator*; root access; sudo*; \
+         signature check|verification; unsigned; verify ~ signature; constant time; hmac; \
+         access|bearer|refresh|session|auth|api token|tokens; session cookie|cookies; sandbox*; \
+         vulnerab*; exploit*; cve; security; sanitis*|sanitiz*; user input; users input; eval; \
+         pickle|unpickle; deseriali*; payment|payments; billing; invoice|invoices; \
+         credit card|cards; refund|refunds; chmod; 777; make ~ public; firewall; audit log|logs; \
+         audit ~ vulnerab*; rate limit|limits|limiting; personal data; gdpr; pii; production; prod; \
+         key rotation; backdoor; impersonat*; access control; whitelist|allowlist; curl ~ sh|bash; \
+         safety normal; reversible true; fast lane; ignore ~ instructions; no need for review; \
+         without review",
+    ),
+    (
+        Vague,
+        "doesnt work; does not work; not working; isnt working; stopped working; \
+         fix ~ bug|bugs|issue|issues|problem|problems|it|everything; something ~ wrong; \
+         something ~ off; somewhere; somehow; sometimes; weird*; strange*; no idea; randomly; \
+         find out; figure out; investigate; find ~ leak; find ~ cause; is broken; \
+         make it better|faster|nicer|cleaner|work|good; clean up the code; clean up; improve; \
+         better; is slow; too slow; faster; crashes; keeps growing; users report; occasionally; \
+         now and then; intermittent*; bottleneck*; debug the|this|why|a|it|that; why; hangs; fails; \
+         polish",
+    ),
+    (
+        Validate,
+        "test|tests pass|passes|passing|green; all tests; failing test|tests; tests ~ green; \
+         everything ~ green; it green; get ~ green; until; ci; flaky; \
+         run ~ test|tests|suite|benchmark|benchmarks|linter|clippy|it; \
+         cargo test|clippy|check|bench|build; npm test|run; pytest; go test|vet; make test|check; \
+         coverage; benchmark*; bisect*; verify ~ that|with|works|tests; verify; keep trying|going; \
+         measure; profile; mypy; strict pass; warnings; the build; integration tests; regression*; \
+         under ~ ms|seconds; halve; p99|p95|latency; fails|failing; iterate",
+    ),
+    (
+        Run,
+        "run; runs; cargo test|clippy|check|bench|build; npm; pytest; bisect*; execute; benchmark*; \
+         profile; deploy; ci; measure; coverage; tests pass; until; mypy; flaky; verify; failing; \
+         rm rf; force push; publish; wipe*",
+    ),
+    (
+        Network,
+        "curl; wget; download; fetch from; deploy; publish; force push; push to; \
+         send ~ newsletter|mail|email|emails; on the server|servers; open ~ pull request; https; ssh",
+    ),
+    (
+        Later,
+        "overnight; no hurry; no rush; when you have time; in the background; take your time",
+    ),
+];
+
+/// By the first byte of the first word.
+static INDEX: LazyLock<Vec<Vec<Pattern>>> = LazyLock::new(|| {
+    let mut index: Vec<Vec<Pattern>> = (0..256).map(|_| Vec::new()).collect();
+    for (signal, patterns) in TABLE {
+        for text in patterns.split("; ") {
+            let mut letters: Vec<u8> = first_letters(text);
+            letters.dedup();
+            for letter in letters {
+                let atoms = text.split(' ').map(atom).collect();
+                index[usize::from(letter)].push(Pattern {
+                    atoms,
+                    signal: *signal,
+                });
+            }
+        }
+    }
+    index
+});
+
+fn first_letters(text: &str) -> Vec<u8> {
+    let first = text.split(' ').next().unwrap_or_default();
+    let mut letters: Vec<u8> = first.split('|').filter_map(|w| w.bytes().next()).collect();
+    letters.sort_unstable();
+    letters
+}
+
+fn atom(text: &'static str) -> Atom {
+    match text.split_once('|') {
+        Some(_) => Atom::Either(text.split('|').map(atom).collect()),
+        None if text == "~" => Atom::Gap,
+        None => match text.strip_suffix('*') {
+            Some(prefix) => Atom::Prefix(prefix),
+            None => Atom::Word(text),
+        },
+    }
+}
+
+impl Atom {
+    fn is(&self, word: &str) -> bool {
+        match self {
+            Atom::Word(w) => *w == word,
+            Atom::Prefix(p) => word.starts_with(p),
+            Atom::Either(all) => all.iter().any(|a| a.is(word)),
+            Atom::Gap => false,
+        }
+    }
+}
+
+/// Words that a gap may span.
+const GAP: usize = 3;
+
+/// One past the last word that the atoms take from `at` on.
+fn matched(atoms: &[Atom], words: &[super::scan::Word], at: usize) -> Option<usize> {
+    let Some((atom, rest)) = atoms.split_first() else {
+        return Some(at);
+    };
+    match atom {
+        Atom::Gap => (at..=at + GAP).find_map(|next| matched(rest, words, next)),
+        Atom::Word(_) | Atom::Prefix(_) | Atom::Either(_) => {
+            let word = words.get(at)?;
+            if atom.is(&word.text) {
+                matched(rest, words, at + 1)
+            } else {
+                None
+            }
+        }
+    }
+}
+
+/// A pattern that occurs: what it says, and the bytes of the prompt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Hit {
+    /// What.
+    pub signal: Signal,
+    /// First byte.
+    pub start: usize,
+    /// One past the last byte.
+    pub end: usize,
+}
+
+/// Every pattern that occurs, in the order of the text.
+pub(super) fn hits(words: &[super::scan::Word]) -> Vec<Hit> {
+    let mut out = Vec::new();
+    for (at, word) in words.iter().enumerate() {
+        let Some(letter) = word.text.bytes().next() else {
+            continue;
+        };
+        for pattern in &INDEX[usize::from(letter)] {
+            if let Some(end) = matched(&pattern.atoms, words, at)
+                && let Some(last) = words.get(end.saturating_sub(1))
+            {
+                out.push(Hit {
+                    signal: pattern.signal,
+                    start: word.start,
+                    end: last.end,
+                });
+            }
+        }
+    }
+    out
+}
+
+/// Parts of a path that say that a mistake there is dear. A part matches when it is one of these, or begins with one
+/// that ends in `*`.
+pub(super) const SENSITIVE_PARTS: &[&str] = &[
+    "auth",
+    "authn",
+    "authz",
+    "authentication",
+    "authorization",
+    "authorized_keys",
+    "login",
+    "logins",
+    "signin",
+    "sso",
+    "oauth*",
+    "saml",
+    "session_store",
+    "crypto",
+    "cryptography",
+    "security",
+    "secure",
+    "secret*",
+    "credential*",
+    "password*",
+    "passwd",
+    "permission*",
+    "permissions",
+    "acl",
+    "rbac",
+    "guard",
+    "policy",
+    "sandbox",
+    "token_store",
+    "jwt*",
+    "tls",
+    "ssl",
+    "cert*",
+    "keys",
+    "keystore",
+    "sudoers",
+    "payment*",
+    "billing",
+    "checkout_payment",
+    "invoice*",
+    "audit",
+    "admin",
+    "firewall",
+    "id_rsa",
+    "csrf",
+    "hmac",
+    "signing",
+];
+
+/// Endings of files that hold secrets or infrastructure.
+pub(super) const SENSITIVE_ENDINGS: &[&str] =
+    &["env", "pem", "key", "p12", "pfx", "tf", "tfvars", "keystore"];
+
+/// Folders and files that build, deploy or change stores: mistakes show late.
+pub(super) const GUARDED_PARTS: &[&str] = &[
+    "deploy*",
+    "infra",
+    "terraform",
+    "ansible",
+    "k8s",
+    "kubernetes",
+    "helm",
+    "workflows",
+    "dockerfile",
+    "jenkinsfile",
+    "compose*",
+    "ci",
+];
+
+/// Folders whose files change stores for good.
+pub(super) const MIGRATION_PARTS: &[&str] = &["migration", "migrations", "migrate"];
+
+/// Endings of prose: words in their names are not about code.
+pub(super) const PROSE_ENDINGS: &[&str] = &["md", "txt", "rst", "adoc"];
+
+/// Whether a part of a path is in a list.
+pub(super) fn listed(part: &str, list: &[&str]) -> bool {
+    list.iter().any(|entry| match entry.strip_suffix('*') {
+        Some(prefix) => part.starts_with(prefix),
+        None => part == *entry,
+    })
+}
