@@ -3,6 +3,7 @@
 use brisk_domain::{Event, SessionId};
 use brisk_protocol::Envelope;
 use brisk_store::{EventLog, Seq};
+use std::collections::BTreeSet;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::oneshot;
@@ -84,10 +85,10 @@ impl Log {
     }
 }
 
-/// Writes what has queued up as one transaction a session; the first of a batch waits for nobody.
+/// Writes what has queued up; the first of a batch waits for nobody.
 fn write(store: &mut EventLog, inbox: &Receiver<Job>) {
     const BATCH: usize = 2_000;
-    let mut failed = false;
+    let mut backlog = Backlog::default();
     while let Ok(first) = inbox.recv() {
         let mut batch: Vec<Envelope> = Vec::new();
         let mut flushes = Vec::new();
@@ -103,20 +104,122 @@ fn write(store: &mut EventLog, inbox: &Receiver<Job>) {
             take(job);
             n += 1;
         }
-        while let Some(session) = batch.first().map(|e| e.session_id) {
-            let (mine, rest): (Vec<_>, Vec<_>) = batch.drain(..).partition(|e| e.session_id == session);
-            batch = rest;
-            let events: Vec<(u64, Event)> = mine.into_iter().map(|e| (e.at_us, e.event)).collect();
-            if let Err(error) = store.append(session, &events) {
-                // Said once: the session goes on, what it shows is not lost, only a later resume is.
-                if !std::mem::replace(&mut failed, true) {
-                    super::note(&format!("the event log cannot be written: {error}"));
-                }
-            }
-        }
+        let said = backlog.write(batch, |session, events| {
+            store.append(session, events).map_err(|e| e.to_string())?;
+            Ok(())
+        });
+        said.iter().for_each(|line| super::note(line));
         for done in flushes {
             // A failed send means that whoever waited has gone.
             let _ = done.send(());
         }
+    }
+}
+
+/// Events that wait in memory while the log cannot be written, at most.
+const LATE: usize = 100_000;
+
+/// What could not be written yet. It is tried again with the next batch and before anything newer, because the log
+/// numbers the events of a session by their order.
+#[derive(Default)]
+struct Backlog {
+    late: Vec<Envelope>,
+    failing: bool,
+    /// Sessions that lost events: what is newer would get wrong numbers.
+    given_up: BTreeSet<SessionId>,
+}
+
+impl Backlog {
+    /// Writes with `append`, one transaction a session; gives what the daemon's own log should say.
+    fn write(
+        &mut self,
+        fresh: Vec<Envelope>,
+        mut append: impl FnMut(SessionId, &[(u64, Event)]) -> Result<(), String>,
+    ) -> Vec<String> {
+        let mut said = Vec::new();
+        let mut batch = std::mem::take(&mut self.late);
+        batch.extend(fresh);
+        batch.retain(|e| !self.given_up.contains(&e.session_id));
+        let mut trouble = None;
+        while let Some(session) = batch.first().map(|e| e.session_id) {
+            let (mine, rest): (Vec<_>, Vec<_>) = batch.drain(..).partition(|e| e.session_id == session);
+            batch = rest;
+            let events: Vec<(u64, Event)> = mine.iter().map(|e| (e.at_us, e.event.clone())).collect();
+            if let Err(error) = append(session, &events) {
+                trouble = Some(error);
+                self.late.extend(mine);
+            }
+        }
+        // Said once for all failures in a row: the sessions go on, and nothing that they show is lost.
+        if let Some(error) = &trouble
+            && !self.failing
+        {
+            said.push(format!("the event log cannot be written for now: {error}"));
+        }
+        self.failing = trouble.is_some();
+        if self.late.len() > LATE {
+            self.given_up.extend(self.late.drain(..).map(|e| e.session_id));
+            said.push(
+                "the event log could not be written for too long: its sessions end where it ends".into(),
+            );
+        }
+        said
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use brisk_domain::TurnId;
+
+    fn events(session: u64, numbers: std::ops::Range<u64>) -> Vec<Envelope> {
+        let event = |n| Envelope {
+            session_id: SessionId(session),
+            seq: n,
+            at_us: n,
+            event: Event::FirstToken { turn: TurnId(n) },
+        };
+        numbers.map(event).collect()
+    }
+
+    /// Writes and gives what came to the log: session and moment of each event.
+    fn write(backlog: &mut Backlog, fresh: Vec<Envelope>, full: Option<u64>) -> (Vec<(u64, u64)>, usize) {
+        let mut log = Vec::new();
+        let said = backlog.write(fresh, |session, events| {
+            if full == Some(session.0) {
+                return Err("disk full".to_owned());
+            }
+            log.extend(events.iter().map(|(at, _)| (session.0, *at)));
+            Ok(())
+        });
+        (log, said.len())
+    }
+
+    #[test]
+    fn what_could_not_be_written_is_written_later_in_order() {
+        let mut backlog = Backlog::default();
+        let both = [events(1, 1..3), events(2, 1..2)].concat();
+        assert_eq!(write(&mut backlog, both, Some(1)), (vec![(2, 1)], 1));
+        assert_eq!(
+            write(&mut backlog, events(1, 3..4), Some(1)),
+            (vec![], 0),
+            "said once"
+        );
+        let later = (vec![(1, 1), (1, 2), (1, 3), (1, 4)], 0);
+        assert_eq!(write(&mut backlog, events(1, 4..5), None), later);
+        assert_eq!(
+            write(&mut backlog, events(1, 5..6), Some(1)),
+            (vec![], 1),
+            "a new failure"
+        );
+    }
+
+    #[test]
+    fn a_session_that_lost_events_is_logged_no_more() {
+        let mut backlog = Backlog::default();
+        let many = events(1, 0..LATE as u64 + 1);
+        assert_eq!(write(&mut backlog, many, Some(1)), (vec![], 2));
+        let both = [events(1, 7..8), events(2, 1..2)].concat();
+        assert_eq!(write(&mut backlog, both, None), (vec![(2, 1)], 0));
     }
 }
