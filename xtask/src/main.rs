@@ -2,6 +2,7 @@
 
 mod evals;
 mod metrics;
+mod rig;
 mod tidy;
 
 use anyhow::Context;

@@ -1,8 +1,8 @@
 //! The control: the fake model read by this program without Brisk between them, at the same time on the same
 //! machine. What is late here is late because of the machine.
 
-use super::fake::Fake;
-use super::lines::{Lines, now_us};
+use crate::rig::fake::Fake;
+use crate::rig::lines::{Lines, now_us};
 use anyhow::Context;
 use std::io::Write;
 use std::net::{Shutdown, TcpStream};
@@ -12,7 +12,7 @@ pub(super) fn request(fake: &Fake) -> anyhow::Result<u64> {
     let (sent, stream, lines) = ask(fake)?;
     let (came, _) = fake.request()?;
     while lines
-        .next(super::fake::LIMIT)?
+        .next(crate::rig::fake::LIMIT)?
         .is_some_and(|(_, line)| line != "data: [DONE]")
     {}
     drop(stream);
@@ -27,7 +27,7 @@ pub(super) fn chunks(fake: &Fake) -> anyhow::Result<Vec<u64>> {
     let mut late = Vec::new();
     while late.len() < sent.len() {
         let (came, line) = lines
-            .next(super::fake::LIMIT)?
+            .next(crate::rig::fake::LIMIT)?
             .context("the fake model went silent")?;
         if line.starts_with("data: {")
             && let Some(t_us) = sent.get(late.len())
@@ -45,7 +45,7 @@ pub(super) fn chunks(fake: &Fake) -> anyhow::Result<Vec<u64>> {
 pub(super) fn stop(fake: &Fake) -> anyhow::Result<Option<u64>> {
     let (_, stream, lines) = ask(fake)?;
     let (_, request) = fake.request()?;
-    lines.next(super::fake::LIMIT)?;
+    lines.next(crate::rig::fake::LIMIT)?;
     let key = now_us();
     stream.shutdown(Shutdown::Both)?;
     Ok(fake.over(request)?.map(|gone| gone.saturating_sub(key)))

@@ -1,13 +1,10 @@
 //! The figures that Brisk wants to reach, measured from outside: the release binary, a fake model as a process of
 //! its own, one clock. Each figure is told with what is wanted of it, and the machine with all of them.
 
-mod client;
 mod direct;
 mod engine;
-mod fake;
 mod figure;
-mod house;
-mod lines;
+mod live;
 mod machine;
 mod start;
 mod stats;
@@ -15,10 +12,11 @@ mod stop;
 mod stream;
 mod torn;
 
+use crate::rig::house::Programs;
+use crate::rig::lines;
 use anyhow::{Context, bail};
 use clap::ValueEnum;
 use figure::{Figure, Outcome, Part};
-use house::Programs;
 use machine::{Machine, waited_us};
 use stats::Series;
 use std::ffi::OsString;
@@ -68,6 +66,18 @@ enum Name {
     Line,
     /// Key to silence, key to model stopped.
     Stop,
+    /// Live client: key to its echo while a patch streams.
+    Echo,
+    /// Live client: a hunk's first line until it is painted.
+    Paint,
+    /// Live client: Esc to the last paint.
+    Escape,
+    /// Live client: its start to the first paint.
+    Open,
+    /// Live client: a long session opened again.
+    Again,
+    /// Live client: what it does while nobody does anything.
+    Idle,
     /// Torn, temporary or locked files.
     Files,
     /// Parser, locator, minimiser.
@@ -90,6 +100,12 @@ impl Name {
             Name::Chunk => "chunk at the provider to the event at the client",
             Name::Line => "last byte of a hunk's first changed line to visible",
             Name::Stop => "key to silence, and key to model stopped",
+            Name::Echo => "live client: key press to its painted echo while a patch streams",
+            Name::Paint => "live client: a hunk's first line at the provider to painted",
+            Name::Escape => "live client: Esc to the last paint of the turn",
+            Name::Open => "live client: start of bare `brisk` to its first paint",
+            Name::Again => "live client: a session of 500 turns opened again",
+            Name::Idle => "live client: work while nobody does anything",
             Name::Files => "torn, temporary or locked files after stops and kills",
             Name::Patch => "streaming parser, locator, minimiser on a 1 MB file",
             Name::Overhead => "prompt overhead of the fast lane",
@@ -182,6 +198,12 @@ fn measure(
         Name::Chunk => stream::chunks(programs, quick),
         Name::Line => stream::first_line(programs, quick),
         Name::Stop => stop::random(programs, quick, random),
+        Name::Echo => live::echo(programs, quick, random),
+        Name::Paint => live::first_line(programs, quick),
+        Name::Escape => live::escape(programs, quick, random),
+        Name::Open => live::start(programs, quick),
+        Name::Again => live::again(programs, quick),
+        Name::Idle => live::idle(programs, quick),
         Name::Files => torn::files(programs, quick, random),
         Name::Patch if quick => return skipped("it is built first; leave --quick out"),
         Name::Patch => engine::patch(&crate::root()?),

@@ -1,12 +1,12 @@
 //! From the person to the model: the start of a command, a prompt, and what a request carries beside the file.
 
-use super::client::Ask;
 use super::direct;
-use super::fake::{answer, whole};
 use super::figure::{Part, Reach, Unit};
-use super::house::{ANSWER, BEFORE, House, Programs, REQUEST, TARGET};
-use super::lines::now_us;
 use super::{Measured, series};
+use crate::rig::client::Ask;
+use crate::rig::fake::{answer, whole};
+use crate::rig::house::{ANSWER, BEFORE, House, Programs, REQUEST, TARGET};
+use crate::rig::lines::now_us;
 use anyhow::{Context, bail};
 use brisk_domain::Intent;
 use serde_json::Value;

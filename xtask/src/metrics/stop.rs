@@ -1,12 +1,12 @@
 //! Stops at random moments: how long until nothing more comes, and until the model has stopped.
 
-use super::client::{Ask, Client, Deaf, turn};
 use super::direct;
-use super::fake::{answer, rate};
 use super::figure::{Part, Reach};
-use super::house::{House, Programs};
-use super::lines::now_us;
 use super::{Measured, series};
+use crate::rig::client::{Ask, Client, Deaf, turn};
+use crate::rig::fake::{answer, rate};
+use crate::rig::house::{House, Programs};
+use crate::rig::lines::now_us;
 use brisk_domain::{Event, Intent, SessionId, StopReason, TurnId};
 
 /// Lines of the function; every second one changes. Below the budget of a turn.

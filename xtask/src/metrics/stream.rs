@@ -1,12 +1,12 @@
 //! From the model to the person: how long a chunk and a changed line take.
 
-use super::client::{Ask, Client};
 use super::direct;
-use super::fake::{FRAME, answer, frames, rate, whole};
 use super::figure::{Part, Reach};
-use super::house::{ANSWER, House, Programs, REQUEST, TARGET};
-use super::lines::Lines;
 use super::{Measured, series};
+use crate::rig::client::{Ask, Client};
+use crate::rig::fake::{FRAME, answer, frames, rate, whole};
+use crate::rig::house::{ANSWER, House, Programs, REQUEST, TARGET};
+use crate::rig::lines::Lines;
 use anyhow::{Context, bail};
 use brisk_domain::{Event, Intent, LineKind, SessionId};
 use serde_json::Value;
@@ -140,7 +140,7 @@ pub(super) fn first_line(programs: &Programs, quick: bool) -> Measured {
         let (_, request) = house.fake.request()?;
         let sent = house.fake.chunks(request)?;
         let mut seen = None;
-        while let Ok(Some((t_us, line))) = lines.next(super::fake::LIMIT) {
+        while let Ok(Some((t_us, line))) = lines.next(crate::rig::fake::LIMIT) {
             let line: Value = serde_json::from_str(&line)?;
             if line["type"] == "hunk_line" && line["kind"] == "added" {
                 seen.get_or_insert(t_us);

@@ -1,11 +1,11 @@
 //! What stops and kills leave in the repository: the file before or after, and nothing else.
 
-use super::client::{Ask, Client};
-use super::fake::{answer, whole};
 use super::figure::{Part, Reach, Unit};
-use super::house::{ANSWER, BEFORE, House, Programs, REQUEST, TARGET, after};
-use super::lines::now_us;
 use super::{Measured, series};
+use crate::rig::client::{Ask, Client};
+use crate::rig::fake::{answer, whole};
+use crate::rig::house::{ANSWER, BEFORE, House, Programs, REQUEST, TARGET, after};
+use crate::rig::lines::now_us;
 use anyhow::Context;
 use brisk_domain::{Intent, SessionId};
 use rustix::process::{Pid, Signal, kill_process};

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 /// Microseconds of `CLOCK_MONOTONIC`: comparable between processes of one machine.
-pub(super) fn now_us() -> u64 {
+pub(crate) fn now_us() -> u64 {
     let now = clock_gettime(ClockId::Monotonic);
     let us = now
         .tv_sec
@@ -19,10 +19,10 @@ pub(super) fn now_us() -> u64 {
 
 /// Read by a thread of its own that does nothing else, so that working on a line delays no stamp.
 #[derive(Debug)]
-pub(super) struct Lines(Receiver<(u64, String)>);
+pub(crate) struct Lines(Receiver<(u64, String)>);
 
 impl Lines {
-    pub(super) fn of(mut from: impl Read + Send + 'static) -> Lines {
+    pub(crate) fn of(mut from: impl Read + Send + 'static) -> Lines {
         let (tell, told) = channel();
         thread::spawn(move || {
             let mut piece = [0; 64 * 1024];
@@ -43,7 +43,7 @@ impl Lines {
     }
 
     /// The next line, if one comes within that time; an error at the end of all lines.
-    pub(super) fn next(&self, within: Duration) -> anyhow::Result<Option<(u64, String)>> {
+    pub(crate) fn next(&self, within: Duration) -> anyhow::Result<Option<(u64, String)>> {
         match self.0.recv_timeout(within) {
             Ok(line) => Ok(Some(line)),
             Err(RecvTimeoutError::Timeout) => Ok(None),

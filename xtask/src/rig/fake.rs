@@ -4,17 +4,18 @@ use super::lines::{Lines, now_us};
 use anyhow::{Context, bail};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::io::Write;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::Duration;
 
 /// Nothing in these measurements takes longer.
-pub(super) const LIMIT: Duration = Duration::from_secs(30);
+pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 
 /// What the fake noted; `t_us` is of the clock that all processes share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-pub(super) enum Note {
+pub(crate) enum Note {
     Request { t_us: u64, request: usize },
     Chunk { t_us: u64, request: usize, chunk: usize },
     Ended { request: usize },
@@ -23,19 +24,19 @@ pub(super) enum Note {
 
 /// The running program. It ends when it is dropped.
 #[derive(Debug)]
-pub(super) struct Fake {
+pub(crate) struct Fake {
     child: Child,
     stdin: Option<ChildStdin>,
     notes: Lines,
-    pub(super) url: String,
+    pub(crate) url: String,
 }
 
 impl Fake {
-    /// Starts it with an answer for every request.
-    pub(super) fn start(program: &Path, script: &Path, acts: &Value) -> anyhow::Result<Fake> {
-        std::fs::write(script, json!({"otherwise": {"acts": acts}}).to_string())?;
+    /// Starts it with a script (`brisk_testkit::server::Script`), which is written to `file`.
+    pub(crate) fn start(program: &Path, file: &Path, script: &Value) -> anyhow::Result<Fake> {
+        std::fs::write(file, script.to_string())?;
         let mut child = Command::new(program)
-            .arg(script)
+            .arg(file)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -57,8 +58,14 @@ impl Fake {
         Ok(fake)
     }
 
+    /// Opens a gate for good.
+    pub(crate) fn open(&self, gate: &str) -> anyhow::Result<()> {
+        let mut stdin = self.stdin.as_ref().context("the fake model has ended")?;
+        Ok(writeln!(stdin, "open {gate}")?)
+    }
+
     /// The next note, if one comes within that time.
-    pub(super) fn note(&self, within: Duration) -> anyhow::Result<Option<Note>> {
+    pub(crate) fn note(&self, within: Duration) -> anyhow::Result<Option<Note>> {
         match self.notes.next(within)? {
             Some((_, line)) => Ok(Some(serde_json::from_str(&line).with_context(|| line)?)),
             None => Ok(None),
@@ -66,7 +73,7 @@ impl Fake {
     }
 
     /// Reads on to the next request: when it came, and its number.
-    pub(super) fn request(&self) -> anyhow::Result<(u64, usize)> {
+    pub(crate) fn request(&self) -> anyhow::Result<(u64, usize)> {
         self.find("a request", |note| match note {
             Note::Request { t_us, request } => Some((t_us, request)),
             Note::Chunk { .. } | Note::Ended { .. } | Note::Gone { .. } => None,
@@ -74,7 +81,7 @@ impl Fake {
     }
 
     /// Reads on until the answer to this request is over: when its client went, or `None` if it was not interrupted.
-    pub(super) fn over(&self, wanted: usize) -> anyhow::Result<Option<u64>> {
+    pub(crate) fn over(&self, wanted: usize) -> anyhow::Result<Option<u64>> {
         self.find("an end", |note| match note {
             Note::Gone { t_us, request } if request == wanted => Some(Some(t_us)),
             Note::Ended { request } if request == wanted => Some(None),
@@ -83,7 +90,7 @@ impl Fake {
     }
 
     /// Reads on until the answer to this request is over; when each of its frames went out.
-    pub(super) fn chunks(&self, wanted: usize) -> anyhow::Result<Vec<u64>> {
+    pub(crate) fn chunks(&self, wanted: usize) -> anyhow::Result<Vec<u64>> {
         let mut sent = Vec::new();
         self.find("an end", |note| match note {
             Note::Chunk { t_us, request, chunk } if request == wanted => {
@@ -118,28 +125,28 @@ impl Drop for Fake {
 }
 
 /// The steps of an answer that ends well.
-pub(super) fn answer(steps: &[Value]) -> Value {
+pub(crate) fn answer(steps: &[Value]) -> Value {
     let end = [json!({"act": "finish", "reason": "stop"}), json!({"act": "done"})];
     steps.iter().cloned().chain(end).collect()
 }
 
 /// A text in frames of about four bytes, at a rate.
-pub(super) fn rate(text: &str, per_s: f64) -> Value {
+pub(crate) fn rate(text: &str, per_s: f64) -> Value {
     json!({"act": "rate", "text": text, "per_s": per_s})
 }
 
 /// A text in one frame.
-pub(super) fn whole(text: &str) -> Value {
+pub(crate) fn whole(text: &str) -> Value {
     json!({"act": "text", "text": text})
 }
 
 /// In how many frames the fake sends an ASCII text at a rate.
-pub(super) fn frames(text: &str) -> usize {
+pub(crate) fn frames(text: &str) -> usize {
     text.len().div_ceil(FRAME)
 }
 
 /// Bytes of an ASCII text in one frame.
-pub(super) const FRAME: usize = 4;
+pub(crate) const FRAME: usize = 4;
 
 #[cfg(test)]
 mod tests {

@@ -2,8 +2,10 @@
 
 use super::client::Client;
 use super::fake::Fake;
+use super::terminal::{Terminal, Window};
 use anyhow::{Context, bail};
-use serde_json::Value;
+use portable_pty::CommandBuilder;
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -11,48 +13,60 @@ use tempfile::TempDir;
 
 /// What is measured.
 #[derive(Debug, Clone)]
-pub(super) struct Programs {
+pub(crate) struct Programs {
     /// The release binary of the product.
-    pub(super) brisk: PathBuf,
+    pub(crate) brisk: PathBuf,
     /// The fake model.
-    pub(super) fake: PathBuf,
+    pub(crate) fake: PathBuf,
 }
 
+/// Changed lines of a patch at which a turn would stop: beyond what is streamed here.
+const BUDGET: usize = 1_000;
+
 /// A file of the repository, and what the fake makes of its function `subtotal`.
-pub(super) const FILE: &str = "shop.py";
+pub(crate) const FILE: &str = "shop.py";
 /// The file before.
-pub(super) const BEFORE: &str = "def subtotal(items):\n    total = 0\n    for item in items:\n        total += item[\"price\"]\n    return total\n\n\ndef names(items):\n    return [item[\"name\"] for item in items]\n";
+pub(crate) const BEFORE: &str = "def subtotal(items):\n    total = 0\n    for item in items:\n        total += item[\"price\"]\n    return total\n\n\ndef names(items):\n    return [item[\"name\"] for item in items]\n";
 /// The function up to its changed line, that line, and what follows.
-pub(super) const ANSWER: [&str; 3] = [
+pub(crate) const ANSWER: [&str; 3] = [
     "def subtotal(items):\n    total = 0\n    for item in items:\n",
     "        total += item[\"price\"] * item[\"quantity\"]\n",
     "    return total\n",
 ];
 /// What names the function.
-pub(super) const TARGET: &str = "shop.py:subtotal";
+pub(crate) const TARGET: &str = "shop.py:subtotal";
 /// What is asked of it.
-pub(super) const REQUEST: &str = "multiply by the quantity";
+pub(crate) const REQUEST: &str = "multiply by the quantity";
 
 /// The file after the edit.
-pub(super) fn after() -> String {
+pub(crate) fn after() -> String {
     BEFORE.replace("item[\"price\"]\n", "item[\"price\"] * item[\"quantity\"]\n")
 }
 
 /// A home, a repository, a fake model; the daemon and the fake end when this is dropped.
 #[derive(Debug)]
-pub(super) struct House {
+pub(crate) struct House {
     brisk: PathBuf,
     home: TempDir,
     repo: TempDir,
-    pub(super) fake: Fake,
+    pub(crate) fake: Fake,
 }
 
 impl House {
     /// `acts` is what the fake answers, `files` what the repository holds.
-    pub(super) fn new(programs: &Programs, acts: &Value, files: &[(&str, &str)]) -> anyhow::Result<House> {
+    pub(crate) fn new(programs: &Programs, acts: &Value, files: &[(&str, &str)]) -> anyhow::Result<House> {
+        House::scripted(programs, &json!({"otherwise": {"acts": acts}}), files)
+    }
+
+    /// With an answer for each request, see [`Fake::start`].
+    pub(crate) fn scripted(
+        programs: &Programs,
+        script: &Value,
+        files: &[(&str, &str)],
+    ) -> anyhow::Result<House> {
         // The socket lies in here, and its path must be short.
         let home = tempfile::Builder::new().prefix("bm").tempdir()?;
-        let fake = Fake::start(&programs.fake, &home.path().join("script.json"), acts)?;
+        let fake = Fake::start(&programs.fake, &home.path().join("script.json"), script)?;
         let repo = repository(files)?;
         let house = House {
             brisk: programs.brisk.clone(),
@@ -65,29 +79,29 @@ impl House {
     }
 
     /// The house of most measurements.
-    pub(super) fn shop(programs: &Programs, acts: &Value) -> anyhow::Result<House> {
+    pub(crate) fn shop(programs: &Programs, acts: &Value) -> anyhow::Result<House> {
         House::new(programs, acts, &[(FILE, BEFORE)])
     }
 
     /// Writes the configuration; the daemon reads it when it starts.
-    pub(super) fn configure(&self, url: &str, format: &str) -> anyhow::Result<()> {
+    pub(crate) fn configure(&self, url: &str, format: &str) -> anyhow::Result<()> {
         // Should this program be killed, its daemon goes by itself after a minute.
         let config = format!(
             "[models.fake]\nbase_url = \"{url}/v1\"\nmodel = \"fake\"\nformat = \"{format}\"\nprefill = true\n\n\
-             [daemon]\nidle_s = 60\n"
+             [lanes.fast]\nmax_patch = {{ files = 2, lines = {BUDGET} }}\n\n[daemon]\nidle_s = 60\n"
         );
         Ok(std::fs::write(self.home.path().join("config.toml"), config)?)
     }
 
-    pub(super) fn root(&self) -> &Path {
+    pub(crate) fn root(&self) -> &Path {
         self.repo.path()
     }
 
-    pub(super) fn socket(&self) -> PathBuf {
+    pub(crate) fn socket(&self) -> PathBuf {
         self.home.path().join("run/daemon.sock")
     }
 
-    pub(super) fn command(&self, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(&self.brisk);
         command
             .args(args)
@@ -99,8 +113,22 @@ impl House {
         command
     }
 
+    /// Opens `brisk` on a terminal of its own. The daemon is started if it does not run.
+    pub(crate) fn terminal(&self, args: &[&str], window: Window) -> anyhow::Result<Terminal> {
+        let mut command = CommandBuilder::new(&self.brisk);
+        command.args(args);
+        command.cwd(self.repo.path());
+        // Nothing of the person's own settings.
+        command.env_clear();
+        command.env("BRISK_HOME", self.home.path());
+        command.env("PATH", "/usr/local/bin:/usr/bin:/bin");
+        command.env("TERM", "xterm-256color");
+        command.env("LANG", "C.UTF-8");
+        Terminal::open(command, window)
+    }
+
     /// Runs a command to its end; it must end well. Gives what it wrote.
-    pub(super) fn run(&self, args: &[&str]) -> anyhow::Result<String> {
+    pub(crate) fn run(&self, args: &[&str]) -> anyhow::Result<String> {
         let out = self.command(args).output()?;
         if !out.status.success() {
             let said = String::from_utf8_lossy(&out.stderr);
@@ -115,27 +143,27 @@ impl House {
     }
 
     /// A client of the daemon, which is started if it does not run.
-    pub(super) fn client(&self) -> anyhow::Result<Client> {
+    pub(crate) fn client(&self) -> anyhow::Result<Client> {
         self.run(&["daemon", "start"])?;
         Client::connect(&self.socket())
     }
 
     /// The daemon about itself.
-    pub(super) fn daemon(&self) -> anyhow::Result<Value> {
+    pub(crate) fn daemon(&self) -> anyhow::Result<Value> {
         Ok(serde_json::from_str(&self.run(&["daemon", "status", "--json"])?)?)
     }
 
-    pub(super) fn file(&self) -> anyhow::Result<String> {
+    pub(crate) fn file(&self) -> anyhow::Result<String> {
         std::fs::read_to_string(self.repo.path().join(FILE)).context(FILE)
     }
 
     /// Puts the file back, as its person would.
-    pub(super) fn reset(&self) -> anyhow::Result<()> {
+    pub(crate) fn reset(&self) -> anyhow::Result<()> {
         Ok(std::fs::write(self.repo.path().join(FILE), BEFORE)?)
     }
 
     /// Every path below the repository's root, git's own included.
-    pub(super) fn paths(&self) -> anyhow::Result<BTreeSet<PathBuf>> {
+    pub(crate) fn paths(&self) -> anyhow::Result<BTreeSet<PathBuf>> {
         let mut found = BTreeSet::new();
         let mut folders = vec![self.repo.path().to_owned()];
         while let Some(folder) = folders.pop() {

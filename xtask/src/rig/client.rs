@@ -17,9 +17,9 @@ use std::time::Duration;
 
 /// An event and when it could be read here, microseconds.
 #[derive(Debug, Clone)]
-pub(super) struct Came {
-    pub(super) t_us: u64,
-    pub(super) event: Event,
+pub(crate) struct Came {
+    pub(crate) t_us: u64,
+    pub(crate) event: Event,
 }
 
 /// The answer to a request.
@@ -27,7 +27,7 @@ type Outcome = Result<Value, String>;
 
 /// A connection to the daemon. Events are kept until they are asked for.
 #[derive(Debug)]
-pub(super) struct Client {
+pub(crate) struct Client {
     write: UnixStream,
     lines: Lines,
     next: i64,
@@ -37,22 +37,22 @@ pub(super) struct Client {
 
 /// A request and when it was about to be written.
 #[derive(Debug, Clone)]
-pub(super) struct Sent {
-    pub(super) id: RequestId,
-    pub(super) t_us: u64,
+pub(crate) struct Sent {
+    pub(crate) id: RequestId,
+    pub(crate) t_us: u64,
 }
 
 /// How a prompt is asked.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Ask<'a> {
-    pub(super) text: &'a str,
-    pub(super) target: &'a str,
-    pub(super) intent: Intent,
-    pub(super) auto_keep: bool,
+pub(crate) struct Ask<'a> {
+    pub(crate) text: &'a str,
+    pub(crate) target: &'a str,
+    pub(crate) intent: Intent,
+    pub(crate) auto_keep: bool,
 }
 
 impl Client {
-    pub(super) fn connect(socket: &Path) -> anyhow::Result<Client> {
+    pub(crate) fn connect(socket: &Path) -> anyhow::Result<Client> {
         let write = UnixStream::connect(socket)?;
         let lines = Lines::of(write.try_clone()?);
         let mut client = Client {
@@ -66,7 +66,7 @@ impl Client {
         Ok(client)
     }
 
-    pub(super) fn send(&mut self, name: &str, params: &impl Serialize) -> anyhow::Result<Sent> {
+    pub(crate) fn send(&mut self, name: &str, params: &impl Serialize) -> anyhow::Result<Sent> {
         self.next += 1;
         let id = RequestId::Number(self.next);
         let line = request_line(&id, name, params);
@@ -76,13 +76,13 @@ impl Client {
     }
 
     /// Sends a request and waits for its answer.
-    pub(super) fn call(&mut self, name: &str, params: &impl Serialize) -> anyhow::Result<Value> {
+    pub(crate) fn call(&mut self, name: &str, params: &impl Serialize) -> anyhow::Result<Value> {
         let sent = self.send(name, params)?;
         self.answer(&sent).with_context(|| name.to_owned())
     }
 
     /// Waits for the answer to a request.
-    pub(super) fn answer(&mut self, sent: &Sent) -> anyhow::Result<Value> {
+    pub(crate) fn answer(&mut self, sent: &Sent) -> anyhow::Result<Value> {
         loop {
             if let Some(at) = self.answers.iter().position(|(id, _)| *id == sent.id) {
                 return self.answers.swap_remove(at).1.map_err(|message| anyhow!(message));
@@ -91,7 +91,7 @@ impl Client {
         }
     }
 
-    pub(super) fn session(&mut self, cwd: &Path) -> anyhow::Result<SessionId> {
+    pub(crate) fn session(&mut self, cwd: &Path) -> anyhow::Result<SessionId> {
         let opened = self.call("session/new", &json!({"cwd": cwd, "mcpServers": []}))?;
         let name = opened["sessionId"].as_str().unwrap_or_default();
         let number = name.strip_prefix('s').and_then(|n| n.parse().ok());
@@ -100,7 +100,7 @@ impl Client {
         ))
     }
 
-    pub(super) fn prompt(&mut self, session: SessionId, ask: Ask<'_>) -> anyhow::Result<Sent> {
+    pub(crate) fn prompt(&mut self, session: SessionId, ask: Ask<'_>) -> anyhow::Result<Sent> {
         let extras = PromptExtras {
             targets: vec![ask.target.to_owned()],
             intent: ask.intent,
@@ -116,7 +116,7 @@ impl Client {
     }
 
     /// Presses the key that stops; gives the moment.
-    pub(super) fn cancel(&mut self, session: SessionId) -> anyhow::Result<u64> {
+    pub(crate) fn cancel(&mut self, session: SessionId) -> anyhow::Result<u64> {
         let line = notify_line("session/cancel", &json!({"sessionId": session.to_string()}));
         let t_us = now_us();
         self.write.write_all(line.as_bytes())?;
@@ -124,19 +124,19 @@ impl Client {
     }
 
     /// Keeps all hunks; the answer comes when they are on disk.
-    pub(super) fn keep(&mut self, session_id: SessionId) -> anyhow::Result<Sent> {
+    pub(crate) fn keep(&mut self, session_id: SessionId) -> anyhow::Result<Sent> {
         let hunks = HunkSet::All;
         self.send(method::KEEP, &Decide { session_id, hunks })
     }
 
     /// Drops all hunks that are offered.
-    pub(super) fn reject(&mut self, session_id: SessionId) -> anyhow::Result<()> {
+    pub(crate) fn reject(&mut self, session_id: SessionId) -> anyhow::Result<()> {
         let hunks = HunkSet::All;
         self.call(method::REJECT, &Decide { session_id, hunks }).map(drop)
     }
 
     /// Reads what comes until that moment.
-    pub(super) fn read_until(&mut self, t_us: u64) -> anyhow::Result<()> {
+    pub(crate) fn read_until(&mut self, t_us: u64) -> anyhow::Result<()> {
         loop {
             let left = t_us.saturating_sub(now_us());
             if left == 0 {
@@ -149,7 +149,7 @@ impl Client {
     }
 
     /// Reads until such an event has come; gives it with everything before it.
-    pub(super) fn until(&mut self, wanted: impl Fn(&Event) -> bool) -> anyhow::Result<(Vec<Came>, Came)> {
+    pub(crate) fn until(&mut self, wanted: impl Fn(&Event) -> bool) -> anyhow::Result<(Vec<Came>, Came)> {
         let mut seen = 0;
         loop {
             let found = self.events.iter().skip(seen).position(|came| wanted(&came.event));
@@ -164,12 +164,12 @@ impl Client {
     }
 
     /// Everything that came and was not asked for.
-    pub(super) fn events(&mut self) -> Vec<Came> {
+    pub(crate) fn events(&mut self) -> Vec<Came> {
         std::mem::take(&mut self.events)
     }
 
     /// Reads until the turn is over.
-    pub(super) fn ended(&mut self) -> anyhow::Result<(Vec<Came>, Came)> {
+    pub(crate) fn ended(&mut self) -> anyhow::Result<(Vec<Came>, Came)> {
         self.until(|event| matches!(event, Event::TurnEnded { .. }))
     }
 
@@ -203,12 +203,12 @@ impl Client {
 
 /// A client that wants all events of a session and never reads one.
 #[derive(Debug)]
-pub(super) struct Deaf {
+pub(crate) struct Deaf {
     _stream: UnixStream,
 }
 
 impl Deaf {
-    pub(super) fn connect(socket: &Path, session_id: SessionId) -> anyhow::Result<Deaf> {
+    pub(crate) fn connect(socket: &Path, session_id: SessionId) -> anyhow::Result<Deaf> {
         let mut stream = UnixStream::connect(socket)?;
         let hello = request_line(&RequestId::Number(1), "initialize", &greeting("xtask", ""));
         let resume = Resume { session_id, from: 1 };
@@ -219,7 +219,7 @@ impl Deaf {
 }
 
 /// The turn that an event of a stream belongs to; none for what may come at any time.
-pub(super) fn turn(event: &Event) -> Option<TurnId> {
+pub(crate) fn turn(event: &Event) -> Option<TurnId> {
     match event {
         Event::TurnStarted { turn, .. }
         | Event::PlaceFound { turn, .. }
