@@ -11,7 +11,7 @@ use crate::cli::context::Context;
 use crate::cli::link::Link;
 use crate::cli::term::{self, Signals};
 use crate::exit::{CliError, Exit};
-use brisk_protocol::domain::SessionId;
+use brisk_protocol::domain::{Event, SessionId};
 use brisk_tui::colour::Job;
 use brisk_tui::{
     Act, App, Decoder, Input, Key, Line, Painter, Purpose, Setup, Size, Told, Typed, Wire, frame,
@@ -110,6 +110,7 @@ pub(crate) fn run(context: &Context, wish: Wish) -> Result<Exit, CliError> {
         above: Vec::new(),
         text: Vec::new(),
         dirty: true,
+        urgent: false,
         painted_us: 0,
         over: None,
     };
@@ -139,6 +140,8 @@ struct Shell<'a> {
     /// Plain mode: a begun line.
     text: Vec<u8>,
     dirty: bool,
+    /// The turn has ended: that is seen at once, also right after the frame that answered the Esc.
+    urgent: bool,
     painted_us: u64,
     over: Option<Exit>,
 }
@@ -154,7 +157,8 @@ struct Woken {
 impl Shell<'_> {
     fn run(&mut self) -> Result<Exit, CliError> {
         loop {
-            if self.paint(false).is_err() {
+            let urgent = std::mem::take(&mut self.urgent);
+            if self.paint(urgent).is_err() {
                 self.input(Input::Hangup);
                 self.over = Some(Exit::Killed);
             }
@@ -320,7 +324,10 @@ impl Shell<'_> {
                 None => return,
             };
             match told {
-                Some(Told::Event(envelope)) => self.input(Input::Event(envelope)),
+                Some(Told::Event(envelope)) => {
+                    self.urgent |= matches!(envelope.event, Event::TurnEnded { .. });
+                    self.input(Input::Event(envelope));
+                }
                 Some(Told::Reply(reply)) => self.input(Input::Reply(reply)),
                 None => {}
             }
