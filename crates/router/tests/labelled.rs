@@ -1,6 +1,12 @@
 //! A labelled set of prompts. A third of it, chosen by a hash of the text, is held out: rules are tuned on the rest, whose
 //! mistakes the test names; of the held-out third it tells only the numbers.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test that cannot go on has failed, and the numbers are what it is for"
+)]
+
 use brisk_domain::{Intent, Lane, ModelId, Now};
 use brisk_router::decide::{Question, Wish, decide};
 use brisk_router::fleet::Member;

@@ -13,7 +13,7 @@ use crate::policy::{Origin, Policy};
 use crate::quota::{Amount, Ask, Ledger};
 use crate::scale::Latency;
 use crate::score::{PRICE_PRIOR, Score, Size, money, price, score};
-use crate::shape::Shape;
+use crate::shape::{SAID, Shape};
 pub use bars::Bar;
 use brisk_domain::{Lane, ModelId, Now};
 pub use nearest::{Nearest, nearest};
@@ -156,6 +156,16 @@ pub fn size(shape: &Shape) -> Size {
     }
 }
 
+/// How much waiting matters in a lane: nobody watches the slow one, unless the person said how urgent it is.
+pub(crate) fn urgency(shape: &Shape, lane: Lane) -> Latency {
+    match (shape.latency.value, lane) {
+        (Some(latency), Lane::Fast) => latency,
+        (Some(latency), Lane::Slow) if shape.latency.because.contains(&SAID) => latency,
+        (None, Lane::Fast) => Latency::Normal,
+        (_, Lane::Slow) => Latency::Relaxed,
+    }
+}
+
 /// The account that a task on a model would be charged to, with the estimate.
 pub fn ask<'a>(policy: &Policy, member: &'a Member, lane: Lane, size: Size) -> Ask<'a> {
     let tokens = u64::from(size.input) + u64::from(size.output);
@@ -223,7 +233,7 @@ fn lane(question: &Question<'_>) -> (Lane, LaneReason) {
 fn rank<'a>(question: &Question<'a>, lane: Lane) -> (Vec<Ranked<'a>>, Vec<Barred<'a>>) {
     let denials = bars::denials(question, lane);
     let size = size(question.shape);
-    let latency = question.shape.latency.value.unwrap_or(Latency::Normal);
+    let latency = urgency(question.shape, lane);
     let mut ranked: Vec<Ranked<'a>> = Vec::with_capacity(question.fleet.len());
     let mut barred = Vec::new();
     for (place, member) in question.fleet.iter().enumerate() {

@@ -1,8 +1,8 @@
 //! The nearest thing that would have changed a decision.
 
-use super::{Bar, Decision, Question, Refused, bars, decide, lane, size};
+use super::{Bar, Decision, Question, Refused, bars, decide, lane, size, urgency};
 use crate::policy::FactName;
-use crate::scale::{Ambiguity, Latency, Safety, Scope, Set, Task, Tool};
+use crate::scale::{Ambiguity, Safety, Scope, Set, Task, Tool};
 use crate::score::score;
 use crate::shape::{Evidence, Fact, Shape};
 use brisk_domain::{Lane, ModelId};
@@ -63,7 +63,7 @@ pub fn nearest(question: &Question<'_>, outcome: &Result<Decision<'_>, Refused<'
 fn bar(question: &Question<'_>, lane: Lane, best: Option<i64>) -> Option<Nearest> {
     let denials = bars::denials(question, lane);
     let size = size(question.shape);
-    let latency = question.shape.latency.value.unwrap_or(Latency::Normal);
+    let latency = urgency(question.shape, lane);
     let mut found: Option<(i64, Nearest)> = None;
     for (place, member) in question.fleet.iter().enumerate() {
         let mut all = bars::all(question, lane, &denials, member, size);

@@ -30,6 +30,8 @@ pub(super) enum Signal {
     Sensitive,
     /// A symptom or a wish instead of a change.
     Vague,
+    /// Something is wrong; where a place is named, that says enough.
+    Bug,
     /// Done when something passes.
     Validate,
     /// Needs a command.
@@ -56,8 +58,8 @@ struct Pattern {
 }
 
 use Signal::{
-    Build, Cross, Document, Edit, Explain, Here, Hunt, Later, Migrate, Network, Operate, Refactor, Rename,
-    Run, Sensitive, Vague, Validate, Wide, WriteTest,
+    Bug, Build, Cross, Document, Edit, Explain, Here, Hunt, Later, Migrate, Network, Operate, Refactor,
+    Rename, Run, Sensitive, Vague, Validate, Wide, WriteTest,
 };
 
 const TABLE: &[(Signal, &str)] = &[
@@ -163,7 +165,7 @@ const TABLE: &[(Signal, &str)] = &[
     (
         Vague,
         "doesnt work; does not work; not working; isnt working; stopped working; \
-         fix ~ bug|bugs|issue|issues|problem|problems|it|everything; something ~ wrong; \
+         fix it|everything; something ~ wrong; \
          something ~ off; somewhere; somehow; sometimes; weird*; strange*; no idea; randomly; \
          find out; figure out; investigate; find ~ leak; find ~ cause; is broken; \
          make it better|faster|nicer|cleaner|work|good; clean up the code; clean up; improve; \
@@ -171,6 +173,7 @@ const TABLE: &[(Signal, &str)] = &[
          now and then; intermittent*; bottleneck*; debug the|this|why|a|it|that; why; hangs; fails; \
          polish",
     ),
+    (Bug, "fix ~ bug|bugs|issue|issues|problem|problems"),
     (
         Validate,
         "test|tests pass|passes|passing|green; all tests; failing test|tests; tests ~ green; \

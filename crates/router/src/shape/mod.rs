@@ -38,6 +38,9 @@ pub enum Evidence {
     Silence,
 }
 
+/// The person said how urgent it is.
+pub const SAID: Evidence = Evidence::Told { what: "--latency" };
+
 /// One fact. `value` is `None` where nobody knows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Fact<T> {

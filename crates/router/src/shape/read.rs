@@ -5,7 +5,7 @@ use super::lexicon::{
     listed,
 };
 use super::scan::{is_path, is_symbol, pieces, words};
-use super::{Evidence, Fact, Given, Shape, Site};
+use super::{Evidence, Fact, Given, SAID, Shape, Site};
 use crate::scale::{Ambiguity, Latency, Safety, Scope, Set, Task, Tool};
 use brisk_domain::Intent;
 
@@ -262,7 +262,10 @@ impl<'a> Reader<'a> {
         if self.given.intent == Intent::Ask {
             return Fact::told(Ambiguity::Clear, "a question");
         }
-        let vague = self.said(Signal::Vague);
+        let mut vague = self.said(Signal::Vague);
+        if self.sites.is_empty() && self.symbols.is_empty() {
+            vague.extend(self.said(Signal::Bug));
+        }
         if !vague.is_empty() {
             return Fact {
                 value: Some(Ambiguity::Vague),
@@ -357,7 +360,7 @@ impl<'a> Reader<'a> {
 
     fn latency(&self) -> Fact<Latency> {
         if let Some(latency) = self.given.latency {
-            return Fact::told(latency, "--latency");
+            return Fact::new(latency, SAID);
         }
         let later = self.said(Signal::Later);
         if !later.is_empty() {

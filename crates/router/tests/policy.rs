@@ -1,0 +1,268 @@
+//! Policy files as data: what is found in them, and that a repository's file never widens anything.
+
+use brisk_router::policy::{BUILT_IN, Level, Policy, lint, read_person, read_repository};
+
+const KNOWN: &[&str] = &["big", "small"];
+
+/// The findings of a person's file as `line:column level message`.
+fn person(text: &str) -> Vec<String> {
+    let (file, mut found) = read_person(text);
+    found.extend(lint(text, &file, KNOWN));
+    found.iter().map(line).collect()
+}
+
+fn line(f: &brisk_router::policy::Finding) -> String {
+    let level = match f.level {
+        Level::Error => "error",
+        Level::Warning => "warning",
+    };
+    format!("{}:{} {level} {}", f.line, f.column, f.message)
+}
+
+/// Exactly one finding, at this place, with these words in it.
+fn check(found: &[String], place: &str, words: &str) {
+    let sound = matches!(found, [one] if one.starts_with(place) && one.contains(words));
+    assert!(sound, "wanted {place} ... {words}, got {found:#?}");
+}
+
+#[test]
+fn what_is_built_in_is_sound() {
+    assert_eq!(person(BUILT_IN), Vec::<String>::new());
+    assert!(Policy::built_in().rules().len() >= 3);
+    assert!(!Policy::built_in().denies().is_empty());
+}
+
+#[test]
+fn a_full_file_is_read() {
+    let text = "default = \"fast\"\n\
+        [lanes.fast]\ntools = [\"read\"]\ncandidates = [\"big\"]\ntrust.min = \"known\"\n\
+        quota = { concurrent = 4, tokens_per_min = 200_000, dollars_per_day = 2.5, reserve_percent = 25 }\n\
+        [models.big]\nlanes = [\"slow\"]\nsafety.max = \"guarded\"\nprice = { input = 1.25, output = 10 }\nquality = 90\npool = \"p\"\n\
+        [score]\nlatency = 9000\n\
+        [[rule]]\nwhen = { any = [{ safety.min = \"sensitive\" }, { all = [{ files = 3 }, { paths = [\"src/**\"] }] }] }\nlane = \"slow\"\n\
+        [[deny]]\nwhen = { interactive = true }\nmodels = [\"small\"]\n";
+    assert_eq!(person(text), Vec::<String>::new());
+    let policy = Policy::built_in().with(&read_person(text).0);
+    let fast = policy.lane(brisk_domain::Lane::Fast);
+    assert_eq!(fast.limits.money, Some(2_500_000));
+    assert_eq!(fast.limits.reserve_percent, Some(25));
+    assert_eq!(policy.model("big").input_price, Some(1_250_000));
+    assert_eq!(policy.model("big").output_price, Some(10_000_000));
+    assert_eq!(policy.weights().latency, 9_000);
+    assert_eq!(policy.default_lane(), brisk_domain::Lane::Fast);
+    assert_eq!(policy.rules().len(), Policy::built_in().rules().len() + 1);
+}
+
+#[test]
+fn mistakes_have_line_and_column() {
+    let rule = |when: &str| format!("# a comment\n[[rule]]\nwhen = {when}\nlane = \"slow\"\n");
+    let cases: &[(String, &str, &str)] = &[
+        ("defalt = \"slow\"".into(), "1:1 error", "unknown key `defalt`"),
+        ("default = \"slow".into(), "1:", "error"),
+        (
+            "[lanes.swift]\nenabled = true".into(),
+            "1:8 error",
+            "unknown lane `swift`; known: fast, slow",
+        ),
+        (
+            "[lanes.fast]\nspeed = 1".into(),
+            "2:1 error",
+            "unknown key of a lane `speed`",
+        ),
+        (
+            "[models.huge]\nquality = 3".into(),
+            "1:9 error",
+            "unknown model `huge`; known: big, small",
+        ),
+        ("[models.big]\nquality = 300".into(), "2:11 error", "0 to 100"),
+        (
+            "[models.big]\nprice = { input = -1 }".into(),
+            "2:19 error",
+            "dollars",
+        ),
+        (
+            "[lanes.fast]\nquota = { tokens = 3 }".into(),
+            "2:11 error",
+            "unknown quota `tokens`",
+        ),
+        ("[score]\nluck = 3".into(), "2:1 error", "unknown weight `luck`"),
+        (
+            rule("{ colour = \"red\" }"),
+            "3:10 error",
+            "unknown fact `colour`; known: ambiguity",
+        ),
+        (
+            rule("{ scope = \"galaxy\" }"),
+            "3:18 error",
+            "unknown value of scope `galaxy`",
+        ),
+        (
+            rule("{ files.least = 2 }"),
+            "3:16 error",
+            "unknown bound of files `least`",
+        ),
+        (
+            rule("{ files.min = 5, files.max = 2 }"),
+            "3:10 error",
+            "files cannot be at least 5 and at most 2",
+        ),
+        (
+            rule("{ safety = { min = \"sensitive\", max = \"normal\" } }"),
+            "3:10 error",
+            "safety cannot be at least sensitive and at most normal",
+        ),
+        (
+            rule("{ all = [{ lines.max = 5 }, { lines.min = 9 }] }"),
+            "3:8 error",
+            "this never holds: its bounds on lines contradict",
+        ),
+        (
+            rule("{ reversible = true, any = [{ reversible = false }, { files = 1 }] }"),
+            "3:8 warning",
+            "a part of this never holds: its bounds on reversible",
+        ),
+        (rule("{ any = [] }"), "3:10 error", "`any` of nothing"),
+        (rule("3"), "3:8 error", "a condition is a table"),
+        (
+            "[[rule]]\nlane = \"fast\"".into(),
+            "1:1 error",
+            "a rule needs `when`",
+        ),
+        ("[[rule]]\nwhen = {}".into(), "1:1 error", "a rule needs `lane`"),
+        (
+            "[[deny]]\nwhen = {}\nmodels = [\"tiny\"]".into(),
+            "3:11 error",
+            "unknown model `tiny`",
+        ),
+        ("[rule]\nwhen = {}".into(), "1:", "double brackets"),
+    ];
+    for (text, place, words) in cases {
+        check(&person(text), place, words);
+    }
+}
+
+#[test]
+fn a_rule_that_is_never_reached_is_named() {
+    let two = |first: &str, second: &str| {
+        format!("[[rule]]\nwhen = {first}\nlane = \"slow\"\n[[rule]]\nwhen = {second}\nlane = \"fast\"\n")
+    };
+    let hidden = [
+        ("{}", "{ files = 1 }"),
+        ("{ files.max = 5 }", "{ files.max = 2 }"),
+        ("{ files.max = 5 }", "{ files = 3, reversible = true }"),
+        ("{ safety.min = \"guarded\" }", "{ safety = \"sensitive\" }"),
+        (
+            "{ any = [{ intent = \"edit\" }, { files.min = 3 }] }",
+            "{ intent = \"edit\", scope = \"file\" }",
+        ),
+        ("{ tools = [\"run\", \"network\"] }", "{ tools = \"run\" }"),
+        ("{ paths = [\"a/**\", \"b/**\"] }", "{ paths = [\"a/**\"] }"),
+    ];
+    for (first, second) in hidden {
+        check(
+            &person(&two(first, second)),
+            "5:8 warning",
+            "never reached: the one in line 2",
+        );
+    }
+    let seen = [
+        ("{ files = 1 }", "{}"),
+        ("{ files.max = 2 }", "{ files.max = 5 }"),
+        ("{ intent = \"edit\", files = 1 }", "{ intent = \"edit\" }"),
+        (
+            "{ any = [{ intent = \"edit\" }, { files.min = 3 }] }",
+            "{ files.min = 2 }",
+        ),
+        ("{ tools = \"run\" }", "{ tools = [\"run\", \"network\"] }"),
+        ("{ files.max = 2 }", "{ lines.max = 2 }"),
+    ];
+    for (first, second) in seen {
+        assert_eq!(
+            person(&two(first, second)),
+            Vec::<String>::new(),
+            "{first} then {second}"
+        );
+    }
+}
+
+#[test]
+fn a_repository_that_loosens_is_told_and_changes_nothing() {
+    let person = "[lanes.fast]\ncandidates = [\"small\"]\nquota.concurrent = 2\ntrust.min = \"known\"\n\
+                  [models.big]\nenabled = false\nsafety.max = \"normal\"\n";
+    let base = Policy::built_in().with(&read_person(person).0);
+    let cases = [
+        (
+            "default = \"fast\"",
+            "1:1 error",
+            "`default` is the person's to say",
+        ),
+        (
+            "[[rule]]\nwhen = {}\nlane = \"fast\"",
+            "1:3 error",
+            "`rule` is the person's to say",
+        ),
+        ("[score]\nlatency = 1", "1:2 error", "`score` is the person's"),
+        (
+            "[lanes.fast]\ntools = [\"read\", \"run\"]",
+            "2:1 error",
+            "lanes.fast.tools is wider",
+        ),
+        (
+            "[lanes.fast]\ncandidates = [\"big\", \"small\"]",
+            "2:1 error",
+            "lanes.fast.candidates is wider",
+        ),
+        (
+            "[lanes.fast]\nquota.concurrent = 3",
+            "2:1 error",
+            "lanes.fast.quota is wider",
+        ),
+        (
+            "[lanes.fast]\nquota.reserve_percent = 3",
+            "2:7 error",
+            "`reserve_percent` is the person's",
+        ),
+        (
+            "[lanes.fast]\ntrust.min = \"untrusted\"",
+            "2:1 error",
+            "lanes.fast.trust is wider",
+        ),
+        (
+            "[models.big]\nenabled = true",
+            "2:1 error",
+            "models.big.enabled is wider",
+        ),
+        (
+            "[models.big]\nsafety.max = \"sensitive\"",
+            "2:1 error",
+            "models.big.safety is wider",
+        ),
+        (
+            "[models.big]\nprice.input = 0",
+            "2:1 error",
+            "`price` is the person's",
+        ),
+    ];
+    for (text, place, words) in cases {
+        let (less, found) = read_repository(text, &base);
+        let found: Vec<String> = found.iter().map(line).collect();
+        check(&found, place, words);
+        let with = base.clone().tighten(&less);
+        assert_eq!(with.rules(), base.rules(), "{text}");
+        assert_eq!(with.default_lane(), base.default_lane(), "{text}");
+        assert_eq!(with.model("big"), base.model("big"), "{text}");
+        let (own, was) = (
+            with.lane(brisk_domain::Lane::Fast),
+            base.lane(brisk_domain::Lane::Fast),
+        );
+        assert_eq!(&own.meet(was), own, "{text}");
+    }
+    let tighter = "[lanes.slow]\nenabled = false\n[lanes.fast]\nquota.concurrent = 1\ncandidates = []\n\
+                   [[deny]]\nwhen = { paths = [\"infra/**\"] }\nlane = \"fast\"\n";
+    let (less, found) = read_repository(tighter, &base);
+    assert!(found.is_empty(), "{found:?}");
+    let with = base.clone().tighten(&less);
+    assert!(!with.lane(brisk_domain::Lane::Slow).enabled);
+    assert_eq!(with.lane(brisk_domain::Lane::Fast).limits.concurrent, Some(1));
+    assert_eq!(with.denies().len(), base.denies().len() + 1);
+}

@@ -1,0 +1,276 @@
+//! Accounts: borrow by estimate, settle by use, and never more than the bound.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use brisk_domain::{Lane, Now};
+use brisk_router::quota::{Amount, Ask, Bound, DAY_US, Ledger, Limits, MINUTE_US, Quotas, Whose};
+use proptest::prelude::*;
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+fn ask(lane: Lane, tokens: u64) -> Ask<'static> {
+    Ask {
+        lane,
+        model: "m",
+        pool: "p",
+        estimate: Amount {
+            tokens,
+            money: Some(tokens),
+        },
+    }
+}
+
+fn used(tokens: u64) -> Amount {
+    Amount {
+        tokens,
+        money: Some(tokens),
+    }
+}
+
+fn limited(lane: Limits, model: Limits) -> Ledger {
+    let mut ledger = Ledger::default();
+    ledger.limit_lane(Lane::Fast, lane);
+    ledger.limit_model("m", model);
+    ledger
+}
+
+#[test]
+fn sixty_four_callers_never_get_more_than_there_is() {
+    const CALLERS: u64 = 64;
+    const ROUNDS: u64 = 200;
+    let lane = Limits {
+        concurrent: Some(7),
+        ..Limits::default()
+    };
+    let model = Limits {
+        requests: Some(1_000),
+        tokens: Some(50_000),
+        money: Some(40_000),
+        ..Limits::default()
+    };
+    let quotas = Quotas::new(limited(lane, model));
+    let (running, worst, granted, tokens) = (
+        AtomicU64::new(0),
+        AtomicU64::new(0),
+        AtomicU64::new(0),
+        AtomicU64::new(0),
+    );
+    let start = Barrier::new(usize::try_from(CALLERS).unwrap_or(64));
+    std::thread::scope(|scope| {
+        for caller in 0..CALLERS {
+            let (quotas, start) = (&quotas, &start);
+            let (running, worst, granted, tokens) = (&running, &worst, &granted, &tokens);
+            scope.spawn(move || {
+                start.wait();
+                for round in 0..ROUNDS {
+                    let amount = 1 + (caller * 31 + round * 17) % 90;
+                    let Ok(lease) = quotas.borrow(&ask(Lane::Fast, amount), Now(1)) else {
+                        std::thread::yield_now();
+                        continue;
+                    };
+                    worst.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                    granted.fetch_add(1, Ordering::SeqCst);
+                    tokens.fetch_add(amount, Ordering::SeqCst);
+                    std::thread::yield_now();
+                    running.fetch_sub(1, Ordering::SeqCst);
+                    quotas.settle(lease, used(amount), Now(1));
+                }
+            });
+        }
+    });
+    assert!(worst.load(Ordering::SeqCst) <= 7);
+    assert!(granted.load(Ordering::SeqCst) <= 1_000);
+    assert!(tokens.load(Ordering::SeqCst) <= 40_000);
+    assert!(
+        granted.load(Ordering::SeqCst) > 500,
+        "and they do get what there is"
+    );
+    assert_eq!(quotas.with(|ledger| ledger.running(Lane::Fast)), 0);
+}
+
+#[test]
+fn a_lane_leaves_the_other_its_share() {
+    let model = Limits {
+        concurrent: Some(4),
+        ..Limits::default()
+    };
+    let fast = Limits {
+        reserve_percent: Some(50),
+        ..Limits::default()
+    };
+    let mut ledger = limited(fast, model);
+    let slow: Vec<_> = (0..4)
+        .map(|_| ledger.borrow(&ask(Lane::Slow, 1), Now(0)))
+        .collect();
+    assert_eq!(slow.iter().filter(|l| l.is_ok()).count(), 2);
+    assert!(
+        matches!(&slow[2], Err(short) if short.whose == Whose::Share && short.bound == Bound::Concurrent)
+    );
+    let fast: Vec<_> = (0..3)
+        .map(|_| ledger.borrow(&ask(Lane::Fast, 1), Now(0)))
+        .collect();
+    assert_eq!(fast.iter().filter(|l| l.is_ok()).count(), 2, "its half is there");
+}
+
+#[test]
+fn settling_gives_back_or_takes_more() {
+    let model = Limits {
+        tokens: Some(100),
+        ..Limits::default()
+    };
+    let mut ledger = limited(Limits::default(), model);
+    let lease = ledger.borrow(&ask(Lane::Fast, 90), Now(0)).unwrap();
+    assert_eq!(ledger.check(&ask(Lane::Fast, 20), Now(1)).unwrap_err().left, 10);
+    ledger.settle(lease, used(30), Now(2));
+    assert!(ledger.check(&ask(Lane::Fast, 70), Now(3)).is_ok());
+    let lease = ledger.borrow(&ask(Lane::Fast, 10), Now(3)).unwrap();
+    ledger.settle(lease, used(500), Now(4));
+    let short = ledger.check(&ask(Lane::Fast, 1), Now(5)).unwrap_err();
+    assert_eq!((short.bound, short.left), (Bound::Tokens, 0));
+    let free = short.free_at.unwrap();
+    assert!(free.0 > MINUTE_US && free.0 <= MINUTE_US + MINUTE_US / 12);
+    assert!(ledger.check(&ask(Lane::Fast, 1), free).is_ok());
+}
+
+#[test]
+fn each_bound_has_its_own_window() {
+    let cases = [
+        (
+            Limits {
+                requests: Some(2),
+                ..Limits::default()
+            },
+            Bound::Requests,
+            MINUTE_US,
+        ),
+        (
+            Limits {
+                tokens: Some(20),
+                ..Limits::default()
+            },
+            Bound::Tokens,
+            MINUTE_US,
+        ),
+        (
+            Limits {
+                money: Some(20),
+                ..Limits::default()
+            },
+            Bound::Money,
+            DAY_US,
+        ),
+    ];
+    for (limits, bound, span) in cases {
+        let mut ledger = limited(limits, Limits::default());
+        for _ in 0..2 {
+            let lease = ledger.borrow(&ask(Lane::Fast, 10), Now(7)).unwrap();
+            ledger.settle(lease, used(10), Now(8));
+        }
+        let short = ledger.borrow(&ask(Lane::Fast, 10), Now(9)).unwrap_err();
+        assert_eq!((short.bound, short.whose), (bound, Whose::Lane));
+        assert!(
+            ledger.check(&ask(Lane::Fast, 10), Now(span - 1)).is_err(),
+            "{bound:?}"
+        );
+        assert!(
+            ledger.check(&ask(Lane::Fast, 10), Now(span + span / 6)).is_ok(),
+            "{bound:?}"
+        );
+        assert!(
+            ledger.check(&ask(Lane::Slow, 10), Now(9)).is_ok(),
+            "the other lane has its own"
+        );
+    }
+}
+
+#[test]
+fn money_is_bounded_only_for_what_has_a_price() {
+    let money = Limits {
+        money: Some(1_000),
+        ..Limits::default()
+    };
+    let ledger = limited(money, Limits::default());
+    let free = Ask {
+        estimate: Amount {
+            tokens: 1,
+            money: None,
+        },
+        ..ask(Lane::Fast, 1)
+    };
+    assert_eq!(ledger.check(&free, Now(0)).unwrap_err().bound, Bound::Price);
+    assert!(
+        ledger
+            .check(
+                &Ask {
+                    lane: Lane::Slow,
+                    ..free
+                },
+                Now(0)
+            )
+            .is_ok()
+    );
+}
+
+#[test]
+fn a_vendor_that_asks_to_wait_is_not_asked() {
+    let mut ledger = Ledger::default();
+    ledger.block("p", Now(100));
+    ledger.block("p", Now(50));
+    let short = ledger.borrow(&ask(Lane::Fast, 1), Now(99)).unwrap_err();
+    assert_eq!((short.bound, short.free_at), (Bound::Blocked, Some(Now(100))));
+    assert!(
+        ledger
+            .check(
+                &Ask {
+                    pool: "q",
+                    ..ask(Lane::Fast, 1)
+                },
+                Now(99)
+            )
+            .is_ok()
+    );
+    assert!(ledger.check(&ask(Lane::Fast, 1), Now(100)).is_ok());
+}
+
+#[test]
+fn what_a_dead_borrower_held_comes_back() {
+    let lane = Limits {
+        concurrent: Some(1),
+        ..Limits::default()
+    };
+    let mut ledger = limited(lane, Limits::default());
+    let lease = ledger.borrow(&ask(Lane::Fast, 5), Now(0)).unwrap();
+    assert!(ledger.expire(100, Now(100)).is_empty());
+    assert_eq!(ledger.expire(100, Now(101)), [lease.id()]);
+    assert!(ledger.check(&ask(Lane::Fast, 5), Now(101)).is_ok());
+    let before = ledger.clone();
+    ledger.settle(lease, used(99), Now(102));
+    assert_eq!(ledger, before, "a late settlement changes nothing");
+}
+
+proptest! {
+    #[test]
+    fn a_larger_bound_admits_whatever_a_smaller_one_does(
+        steps in prop::collection::vec((0u64..20_000_000, 1u64..50, any::<bool>()), 1..60),
+        small in 1u64..100,
+        more in 0u64..100,
+    ) {
+        let limits = |n: u64| Limits { tokens: Some(n), concurrent: Some(n), ..Limits::default() };
+        let ledger = |n| limited(limits(n), limits(n));
+        let (mut tight, mut now) = (ledger(small), 0);
+        let mut wide = ledger(small + more);
+        // Both see the same admitted requests, so that only the bounds differ.
+        for (wait, tokens, fast) in steps {
+            now += wait;
+            let ask = ask(if fast { Lane::Fast } else { Lane::Slow }, tokens);
+            if let Ok(lease) = tight.borrow(&ask, Now(now)) {
+                let other = wide.borrow(&ask, Now(now));
+                prop_assert!(other.is_ok());
+                tight.settle(lease, used(tokens / 2), Now(now));
+                if let Ok(other) = other {
+                    wide.settle(other, used(tokens / 2), Now(now));
+                }
+            }
+        }
+    }
+}
