@@ -357,6 +357,27 @@ fn a_rejected_hunk_is_gone() {
 }
 
 #[test]
+fn the_persons_own_text_takes_a_hunks_place() {
+    let mut w = world();
+    w.ask(prompt("count both sides twice"));
+    w.say(ANSWER);
+    w.done();
+    let hunk = w.ready()[0];
+    let added = vec!["mine = 1".to_owned()];
+    w.tell(Command::Amend {
+        hunk,
+        added: added.clone(),
+    });
+    assert!(matches!(w.events.last(), Some(Event::HunkReady { added: a, .. }) if *a == added));
+    w.tell(Command::Keep(HunkSelector::Ids(vec![hunk])));
+    assert!(w.disk.joined().contains("mine = 1\n"));
+    // It is kept: there is nothing to change any more.
+    let told = w.events.len();
+    w.tell(Command::Amend { hunk, added });
+    assert_eq!(w.events.len(), told);
+}
+
+#[test]
 fn a_failed_write_loses_nothing() {
     let mut w = world();
     w.ask(prompt("count both sides twice"));
