@@ -40,7 +40,7 @@ exits! {
     Rejected = 10, "you rejected every hunk";
     Undecided = 11, "hunks were shown but not kept: nobody could press Enter and --yes was not given";
     OverBudget = 12, "the patch grew beyond its budget and was not kept";
-    Check = 13, "`doctor` found something that fails";
+    Check = 13, "`doctor` or `route check` found something that fails";
     Killed = 130, "stopped hard by a second Ctrl-C or a signal";
 }
 

@@ -6,3 +6,4 @@ pub mod daemon;
 pub mod exit;
 pub mod home;
 pub mod models;
+mod routing;

@@ -1,5 +1,6 @@
 //! The command line, as `clap` reads it.
 
+use crate::cli::route::RouteCmd;
 use crate::cli::stats::StatsArgs;
 use crate::cli::style::ColourChoice;
 use clap::{Args, Parser, Subcommand};
@@ -66,6 +67,9 @@ pub(crate) enum Cmd {
     },
     /// How fast turns felt and what became of their hunks; nothing of it leaves this machine by itself
     Stats(StatsArgs),
+    /// Where a task would go, and why; asks no model
+    #[command(subcommand)]
+    Route(RouteCmd),
     /// Fetch, list, check and remove models
     #[command(subcommand)]
     Model(ModelCmd),
@@ -212,6 +216,8 @@ mod tests {
             "brisk stats --by model --since 7d",
             "brisk stats --html page.html",
             "brisk stats --delete --before 2026-01-31",
+            "brisk route explain rename src/x.rs:10-20 --lane slow --latency relaxed --json",
+            "brisk route check policy.toml --repository",
             "brisk model pull",
             "brisk daemon run",
             "brisk acp",
@@ -229,6 +235,8 @@ mod tests {
             "brisk stats --before 2026-01-31",
             "brisk stats --delete --before 2026-1-31",
             "brisk stats --delete --by day",
+            "brisk route explain x --lane quick",
+            "brisk route explain x --trust much",
             "brisk undo --hunk 2",
             "brisk undo 1 --hunk 2:1",
             "brisk nope",

@@ -21,6 +21,7 @@ mod model;
 mod outcome;
 mod paint;
 mod repo;
+mod route;
 mod sanitize;
 mod say;
 mod screen;
@@ -123,6 +124,7 @@ fn dispatch(context: &Context, command: Option<Cmd>, live: live::Wish) -> Result
         Some(Cmd::Status) => repo::status(context),
         Some(Cmd::Log { limit }) => repo::log(context, limit),
         Some(Cmd::Stats(args)) => stats::run(context, &args),
+        Some(Cmd::Route(command)) => route::run(context, &command),
         Some(Cmd::Model(command)) => model::run(context, command),
         Some(Cmd::Acp) => acp::run(context),
         Some(Cmd::Doctor) => doctor::run(context),

@@ -21,6 +21,7 @@ mod repository;
 mod server;
 mod websocket;
 
+pub(crate) use models::{CONTEXT, embedded_files};
 pub use server::{DaemonError, run};
 
 use brisk_domain::Now;

@@ -199,10 +199,10 @@ impl Models {
 }
 
 /// Context window that embedded models are opened with, tokens. It bounds the key/value cache's memory.
-const CONTEXT: usize = 8_192;
+pub(crate) const CONTEXT: usize = 8_192;
 
 /// GGUF files that are there: the person's own first, then the catalogue's in its order.
-fn embedded_files(home: &Home) -> Vec<(ModelId, PathBuf)> {
+pub(crate) fn embedded_files(home: &Home) -> Vec<(ModelId, PathBuf)> {
     if let Some(path) = std::env::var_os(MODEL_ENV).map(PathBuf::from) {
         let name = path
             .file_stem()

@@ -12,6 +12,7 @@ mod edits;
 mod house;
 mod plain;
 mod refusals;
+mod route;
 mod sessions;
 mod stats;
 mod websocket;

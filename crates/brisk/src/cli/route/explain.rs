@@ -1,0 +1,110 @@
+//! `route explain`: gathers what a decision is made of, decides, and tells it.
+
+use super::{ExplainArgs, json, text};
+use crate::cli::context::Context;
+use crate::cli::{cwd, say};
+use crate::exit::{CliError, Exit};
+use crate::routing::{self, PolicyError};
+use brisk_domain::{Intent, ModelId, Now};
+use brisk_router::decide::{Decision, Nearest, Question, Refused, Wish, decide, nearest};
+use brisk_router::shape::{Given, Shape, Site, shape};
+use std::path::Path;
+
+/// Tokens of a prompt beside the files: instructions and the person's words.
+const PROMPT_TOKENS: u64 = 600;
+
+/// Everything that is told.
+pub(super) struct Told<'a> {
+    /// The person's words.
+    pub(super) text: &'a str,
+    /// What was made of them.
+    pub(super) question: &'a Question<'a>,
+    /// The decision.
+    pub(super) outcome: &'a Result<Decision<'a>, Refused<'a>>,
+    /// What would have changed it.
+    pub(super) nearest: &'a [Nearest],
+}
+
+/// Explains one task.
+pub(super) fn run(context: &Context, args: &ExplainArgs) -> Result<Exit, CliError> {
+    let config = super::config(context)?;
+    let folder = cwd()?;
+    let mut fleet = routing::fleet(&config, &context.home);
+    routing::measure(&mut fleet, &context.home);
+    let known: Vec<&str> = fleet.iter().map(|m| m.model.0.as_str()).collect();
+    let policy = routing::policy(&context.home, &folder, &known).map_err(|e| {
+        let exit = match &e {
+            PolicyError::Unreadable { .. } => Exit::Disk,
+            PolicyError::Wrong { .. } => Exit::Usage,
+        };
+        CliError::new(exit, e.to_string()).hint("`brisk route check` shows everything that is wrong with it")
+    })?;
+    let ledger = routing::ledger(&policy, &fleet);
+    let shape = read(args, &folder);
+    let model = args.model.clone().map(ModelId);
+    let question = Question {
+        shape: &shape,
+        wish: Wish {
+            lane: args.lane,
+            model: model.as_ref(),
+        },
+        fleet: &fleet,
+        policy: &policy,
+        ledger: &ledger,
+        now: Now(context.now_us()),
+    };
+    let outcome = decide(&question);
+    let told = Told {
+        text: &args.text,
+        question: &question,
+        outcome: &outcome,
+        nearest: &nearest(&question, &outcome),
+    };
+    if context.json {
+        say::object(context, "route", &json::fields(&told))?;
+    } else {
+        say::lines(context, &text::lines(&told))?;
+    }
+    match &outcome {
+        Ok(_) => Ok(Exit::Done),
+        Err(refused) => Err(CliError::new(Exit::NoModel, text::refusal(refused)).hint(text::way_out(&told))),
+    }
+}
+
+fn read(args: &ExplainArgs, folder: &Path) -> Shape {
+    let sites: Vec<Site> = args.target.iter().map(|target| site(target, folder)).collect();
+    let bytes: u64 = sites.iter().map(|site| bytes(site, folder)).sum();
+    let words = u64::try_from(args.text.len()).unwrap_or(u64::MAX);
+    let tokens = (bytes.saturating_add(words) / 4).saturating_add(PROMPT_TOKENS);
+    let given = Given {
+        sites,
+        interactive: Some(!args.batch),
+        context_tokens: u32::try_from(tokens).ok(),
+        trust: args.trust,
+        latency: args.latency,
+        ..Given::only(if args.ask { Intent::Ask } else { Intent::Edit })
+    };
+    shape(&args.text, &given)
+}
+
+/// A target; a file whose own name holds a colon is a file.
+fn site(target: &str, folder: &Path) -> Site {
+    if folder.join(target).is_file() {
+        return Site {
+            path: target.to_owned(),
+            lines: None,
+            symbol: false,
+        };
+    }
+    Site::parse(target)
+}
+
+/// Size of what is sent of a file; 0 where there is none yet. Of named lines, what is around them goes along.
+fn bytes(site: &Site, folder: &Path) -> u64 {
+    const PER_LINE: u64 = 120;
+    let whole = std::fs::metadata(folder.join(&site.path)).map_or(0, |meta| meta.len());
+    match site.lines {
+        Some(lines) => whole.min(u64::from(lines).saturating_mul(PER_LINE)),
+        None => whole,
+    }
+}

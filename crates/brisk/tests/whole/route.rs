@@ -1,0 +1,76 @@
+//! `route explain` and `route check` in the real binary.
+
+use crate::house::House;
+use serde_json::Value;
+
+fn object(house: &House, exit: i32, args: &[&str]) -> Value {
+    let said = house.ends(exit, &[&["route", "explain", "--json"], args].concat());
+    serde_json::from_str(said.lines().next().unwrap_or_default()).unwrap()
+}
+
+#[test]
+fn a_task_is_explained_without_a_daemon() {
+    let house = House::new();
+    let fast = object(&house, 0, &["rename total to amount", "shop.py"]);
+    assert_eq!(
+        (&fast["type"], &fast["lane"], &fast["model"]),
+        (&"route".into(), &"fast".into(), &"fake".into())
+    );
+    let slow = object(&house, 0, &["migrate all services to the new logger"]);
+    assert_eq!((&slow["lane"], &slow["model"]), (&"slow".into(), &"fake".into()));
+    let runs = ["run the tests and fix what fails", "shop.py"];
+    assert_eq!(
+        object(&house, 5, &runs)["model"],
+        Value::Null,
+        "nobody said that the repository is known"
+    );
+    assert_eq!(
+        object(&house, 0, &[&runs[..], &["--trust", "known"]].concat())["model"],
+        "fake"
+    );
+    assert!(!house.home.path().join("run").exists(), "no daemon was started");
+    std::fs::write(house.home.path().join("config.toml"), "").unwrap();
+    let said = house.ends(5, &["route", "explain", "rename total to amount", "shop.py"]);
+    assert!(said.contains("none is configured"), "{said}");
+}
+
+#[test]
+fn policies_are_read_and_checked() {
+    let house = House::new();
+    let own = house.home.path().join("policy.toml");
+    std::fs::write(
+        &own,
+        "[[rule]]\nwhen = { intent = \"rename\" }\nlane = \"slow\"\n",
+    )
+    .unwrap();
+    let task = ["rename total to amount", "shop.py"];
+    assert_eq!(
+        object(&house, 0, &task)["reasons"][0]["origin"]["layer"],
+        "person"
+    );
+    std::fs::create_dir(house.repo.path().join(".brisk")).unwrap();
+    house.write(".brisk/policy.toml", "[models.fake]\nenabled = false\n");
+    assert_eq!(object(&house, 5, &task)["candidates"][0]["refused"]["bar"], "off");
+    house.ends(0, &["route", "check"]);
+
+    house.write(".brisk/policy.toml", "[[rule]]\nwhen = {}\nlane = \"fast\"\n");
+    let said = house.ends(13, &["route", "check"]);
+    assert!(
+        said.contains(".brisk/policy.toml:1:3: error: `rule` is the person's to say"),
+        "{said}"
+    );
+    house.ends(13, &["route", "check", ".brisk/policy.toml"]);
+    house.ends(2, &["route", "explain", "x", "shop.py"]);
+    std::fs::write(
+        &own,
+        "[[rule]]\nwhen = { files.min = 3, files.max = 1 }\nlane = \"slow\"\n",
+    )
+    .unwrap();
+    let said = house.ends(13, &["route", "check", "--json"]);
+    let first: Value = serde_json::from_str(said.lines().next().unwrap_or_default()).unwrap();
+    assert_eq!(
+        (&first["findings"][0]["line"], &first["findings"][0]["column"]),
+        (&2.into(), &10.into())
+    );
+    house.ends(4, &["route", "check", "nowhere.toml"]);
+}
