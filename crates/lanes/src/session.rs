@@ -18,6 +18,7 @@ use brisk_router::Fleet;
 use std::collections::{BTreeMap, VecDeque};
 
 mod answers;
+mod ladder;
 mod offers;
 
 struct Turn {

@@ -1,11 +1,12 @@
 //! From the files of a prompt to a judged answer: place, route, the stream, the ladder.
 
+use super::ladder::Try;
 use super::{Offered, Phase, Session, Turn, changed};
 use crate::attempt::{Attempt, Begin, Brought, Work, candidate};
 use crate::check::Flaw;
 use crate::io::{Effect, Gathered};
 use crate::place::{self, Kind, Place};
-use crate::prompt::{self, Rung};
+use crate::prompt;
 use brisk_domain::port::{Fault, FaultSource, Finish, GenerateRequest, ModelEvent, Usage};
 use brisk_domain::{
     CancelReason, EditFormat, EffectId, Event, Failure, HunkId, HunkSelector, HunkState, Intent, Lane, Now,
@@ -14,7 +15,6 @@ use brisk_domain::{
 use brisk_patch::{Budget, Change, Text};
 use brisk_router::route;
 use std::collections::BTreeMap;
-use std::ops::Range;
 
 impl Session {
     pub(super) fn gathered(
@@ -346,93 +346,6 @@ impl Session {
         self.end(StopReason::EndTurn, out);
     }
 
-    /// The answer failed its check: the whole file after the region, then the next model.
-    pub(super) fn climb(&mut self, effect: EffectId, flaw: &Flaw, now: Now, out: &mut Vec<Effect>) {
-        let limit = self.limits.max_whole_file;
-        let Some(attempt) = self.attempt(effect) else {
-            return;
-        };
-        let (rung, mut why) = (next_rung(attempt, flaw, limit), flaw.sentence());
-        let mut except = attempt.except.clone();
-        if attempt.rung == Rung::Differ {
-            except.push(attempt.departure());
-            if rung.is_none() {
-                // Its own answer was a copy; what it was made to say is nothing to blame it for.
-                why = Flaw::Unchanged.sentence();
-            }
-        }
-        let (turn, work, route, n) = (
-            attempt.turn,
-            attempt.work.clone(),
-            attempt.route.clone(),
-            attempt.candidate,
-        );
-        let hint = attempt.refusals.last().cloned();
-        out.extend(attempt.abandon().into_iter().map(Effect::Emit));
-        self.withdraw(turn, &why, out);
-        if self.turn.as_ref().is_some_and(|t| t.kept) {
-            return self.fail(Failure::Unusable, format!("{why}; what you kept stays"), out);
-        }
-        let notice = |text: String| Effect::Emit(Event::Notice { turn, text });
-        if let Some(rung) = rung {
-            let how = match rung {
-                Rung::WholeFile => "with the whole file",
-                Rung::Region | Rung::Differ => "its second choice",
-            };
-            out.push(notice(format!("{why}; trying {how}")));
-            return self.generate(
-                Try {
-                    work,
-                    route,
-                    n,
-                    rung,
-                    except,
-                },
-                now,
-                out,
-            );
-        }
-        if let Some(next) = candidate(&route, n + 1) {
-            out.push(notice(format!("{why}; trying {}", next.model)));
-            return self.generate(Try::first(work, route, n + 1), now, out);
-        }
-        let detail = hint.map(|h| format!(" ({h})")).unwrap_or_default();
-        self.fail(
-            Failure::Unusable,
-            format!("{why}{detail}. Say it in other words, name the lines, or name another model"),
-            out,
-        );
-    }
-
-    pub(super) fn faulted(&mut self, effect: EffectId, fault: &Fault, now: Now, out: &mut Vec<Effect>) {
-        let Some(attempt) = self.attempt(effect) else {
-            return;
-        };
-        let (turn, route, n, work) = (
-            attempt.turn,
-            attempt.route.clone(),
-            attempt.candidate,
-            attempt.work.clone(),
-        );
-        out.extend(attempt.abandon().into_iter().map(Effect::Emit));
-        let touched =
-            self.offered.values().any(|o| o.turn == turn) || self.turn.as_ref().is_some_and(|t| t.kept);
-        if !touched && let Some(next) = candidate(&route, n + 1) {
-            out.push(Effect::Emit(Event::Notice {
-                turn,
-                text: format!("{}; trying {}", fault.message, next.model),
-            }));
-            return self.generate(Try::first(work, route, n + 1), now, out);
-        }
-        let failure = match fault.source {
-            FaultSource::Setup => Failure::Model,
-            FaultSource::Network | FaultSource::Upstream | FaultSource::Quota | FaultSource::Request => {
-                Failure::Upstream
-            }
-        };
-        self.fail(failure, fault.message.clone(), out);
-    }
-
     /// A clock that was set for a generation: is it still speaking?
     pub(super) fn woke(&mut self, effect: EffectId, now: Now, out: &mut Vec<Effect>) {
         let (first, stall) = (self.limits.first_token_us, self.limits.stall_us);
@@ -461,50 +374,5 @@ impl Session {
         };
         self.faulted(effect, &fault, now, out);
         out.push(Effect::Stop { id: effect });
-    }
-}
-
-/// So many answers that differ are asked for before the next model.
-const SECOND_CHOICES: usize = 3;
-
-/// One answer that is about to be asked for.
-pub(super) struct Try {
-    work: Work,
-    route: Route,
-    /// Position of the model in the route.
-    n: usize,
-    rung: Rung,
-    except: Vec<Range<usize>>,
-}
-
-impl Try {
-    /// What a model is asked first.
-    pub(super) fn first(work: Work, route: Route, n: usize) -> Try {
-        Try {
-            work,
-            route,
-            n,
-            rung: Rung::Region,
-            except: Vec::new(),
-        }
-    }
-}
-
-/// What the same model is asked next: the whole file if that is more than the region and short enough, then, where it
-/// only copied, the region once more with a word about that. None: the next model.
-fn next_rung(attempt: &Attempt, flaw: &Flaw, max_whole_file: usize) -> Option<Rung> {
-    let work = &attempt.work;
-    if !attempt.is_rewrite() || work.place.kind != Kind::Rewrite {
-        return None;
-    }
-    let text = work.text();
-    let more = work.place.span.len() < text.len() && text.len() <= max_whole_file;
-    match attempt.rung {
-        Rung::Region if more => Some(Rung::WholeFile),
-        Rung::Region | Rung::WholeFile if *flaw == Flaw::Unchanged => Some(Rung::Differ),
-        Rung::Differ if *flaw != Flaw::Unchanged && attempt.except.len() + 1 < SECOND_CHOICES => {
-            Some(Rung::Differ)
-        }
-        Rung::Region | Rung::WholeFile | Rung::Differ => None,
     }
 }

@@ -1,0 +1,96 @@
+//! What of a model's change counts: inside the place, and neither spacing, blank lines nor remarks that nobody asked for.
+
+use super::Attempt;
+use crate::check;
+use crate::place::{Kind, indent_of};
+use crate::prompt::Rung;
+use brisk_patch::{Blanks, Change, Hunk, Language, Text, bare, only_blank_lines, without_added_remarks};
+
+impl Attempt {
+    /// A whole-file answer may change only the place that the turn is about; a remark that explains the change to a
+    /// reader who did not ask for one is left out, and so are blank lines; an insertion gets its blank lines.
+    pub(super) fn in_scope(&self, change: Change) -> Vec<Change> {
+        let Change::Modify { path, mut hunk } = change else {
+            return vec![change];
+        };
+        if !self.is_rewrite() {
+            return vec![Change::Modify { path, hunk }];
+        }
+        match self.work.place.kind {
+            Kind::Rewrite => {
+                let span = &self.work.place.span;
+                let inside = hunk.at >= span.start && hunk.old_end() <= span.end;
+                let nothing = only_blank_lines(&hunk) && blanks(&self.work.request) == Blanks::Noise;
+                if nothing || self.rung == Rung::WholeFile && !inside {
+                    return Vec::new();
+                }
+                let hunks = match Language::of_path(&path) {
+                    Some(language) if !check::speaks_of_remarks(&self.work.request) => {
+                        without_added_remarks(language, &hunk)
+                    }
+                    Some(_) | None => vec![hunk],
+                };
+                let modify = |hunk| Change::Modify {
+                    path: path.clone(),
+                    hunk,
+                };
+                hunks.into_iter().map(modify).collect()
+            }
+            Kind::Insert { indent } => {
+                place_new_code(&mut hunk, &self.work.text(), indent);
+                vec![Change::Modify { path, hunk }]
+            }
+        }
+    }
+}
+
+/// Spacing counts where the request is about it.
+pub(super) fn blanks(request: &str) -> Blanks {
+    if check::speaks_of_blanks(request) {
+        Blanks::Matter
+    } else {
+        Blanks::Noise
+    }
+}
+
+/// Gives inserted code its neighbours' indentation and blank lines around it.
+fn place_new_code(hunk: &mut Hunk, text: &Text, indent: usize) {
+    let eol = text.eol().as_str();
+    let lines = text.lines();
+    let blank = |l: &String| bare(l).trim().is_empty();
+    let found = hunk
+        .new
+        .iter()
+        .filter(|l| !blank(l))
+        .map(|l| indent_of(l))
+        .min()
+        .unwrap_or(0);
+    if found < indent {
+        let pad: String = lines
+            .iter()
+            .find(|l| !blank(l) && indent_of(l) >= indent)
+            .map_or_else(|| " ".repeat(indent), |l| l.chars().take(indent).collect());
+        let pad: String = pad.chars().skip(found).collect();
+        hunk.new
+            .iter_mut()
+            .filter(|l| !blank(l))
+            .for_each(|l| l.insert_str(0, &pad));
+    }
+    let one_line = hunk.new.len() == 1;
+    let before = hunk.at.checked_sub(1).and_then(|i| lines.get(i));
+    if let Some(line) = before {
+        if !line.ends_with('\n') {
+            hunk.new.insert(0, eol.to_owned());
+        }
+        if !one_line && !blank(line) {
+            hunk.new.insert(0, eol.to_owned());
+        }
+    }
+    if let Some(after) = lines.get(hunk.at)
+        && !one_line
+        && !blank(after)
+        && hunk.new.last().is_some_and(|l| !blank(l))
+    {
+        hunk.new.push(eol.to_owned());
+    }
+}
