@@ -1,8 +1,10 @@
 //! Words that say something about a task, as data.
 //!
-//! A pattern is a row of words: `a|b` is either, `drop*` begins so, `~` is up to three words of any kind. English
+//! A pattern is a row of words: `a|b` is either, `drop*` begins so, `~` is up to three words of any kind, `^run` is
+//! the first word of a clause. English
 //! only; a prompt in another language yields few hits, and what nobody knows goes the careful way.
 
+use super::scan::Word;
 use std::sync::LazyLock;
 
 /// What a pattern says.
@@ -46,6 +48,8 @@ pub(super) enum Signal {
 #[derive(Debug)]
 enum Atom {
     Word(&'static str),
+    /// The first word of a sentence or clause: there a verb is a wish.
+    Leads(&'static str),
     Prefix(&'static str),
     Either(Vec<Atom>),
     Gap,
@@ -87,12 +91,15 @@ const TABLE: &[(Signal, &str)] = &[
     (
         Build,
         "implement; build; design; create ~ system|service|api|app|application|module|feature; \
-         rewrite the; introduce; scaffold; multi tenan*; from scratch; new feature|service|subsystem",
+         rewrite the; introduce; scaffold; multi tenan*; from scratch; \
+         new feature|service|subsystem; set up; we need ~ dashboard|service|page|tool|app; dashboard",
     ),
     (
         Migrate,
         "migrat*; port|ports; upgrade|upgrades; convert ~ all; switch ~ from; move ~ from ~ to; \
-         replace ~ use|uses|usage|usages; bump ~ dependencies; bump all; modernise|modernize",
+         replace ~ use|uses|usage|usages; bump ~ dependencies; bump all; modernise|modernize; \
+         switch ~ to; swap ~ for ~ everywhere; replace ~ with ~ library|framework; get rid of; \
+         convert ~ whole|entire; unify ~ all|every|five|four|three",
     ),
     (
         Operate,
@@ -107,7 +114,8 @@ const TABLE: &[(Signal, &str)] = &[
          terminate ~ instance|instances; shut down; reset ~ hard|database; prod; production; \
          not null; alter table; add ~ column to; restart ~ server|service|cluster|pod|pods; \
          scale ~ replicas|cluster; overwrite ~ data|backup|backups; format ~ disk; \
-         kill ~ process|processes; apply ~ terraform|migration|migrations",
+         kill ~ process|processes; apply ~ terraform|migration|migrations; push ~ straight|directly; \
+         clear ~ data|database|records|customers; rebase; remove ~ from prod|production",
     ),
     (
         Edit,
@@ -118,7 +126,17 @@ const TABLE: &[(Signal, &str)] = &[
          cast; skip; limit; raise; throw; truncate|truncated; allow; lowercase|uppercase; disable; \
          enable; hide; round; update; multiply; print|prints; increase|decrease; reduce; default; \
          should; ignore; check; escape; format; indent; align; merge; let; store; rotate; eval; \
-         correct; adjust; put",
+         correct; adjust; put; warn|warns; link; reformat; cut; reword|rephrase; trim|strip; pad; \
+         join; map; filter; group; count; load; save; read; write; open; close; copy; clone; reset; \
+         clear; initialise|initialize; extend; expand; mark; highlight; center|centre; style; \
+         restrict; mention; include; exclude|omit; lift|hoist; memoise|memoize; debounce|throttle; \
+         deprecate; annotate; encode|decode; coerce; normalise|normalize; simplify; require; \
+         prevent; avoid; ensure; support; parse; validate; assert; accept; give; hardcode|hard; \
+         comment out; expose; catch; await; yield; cap; clamp; override; assign; declare; define; \
+         delay; shrink|grow; widen|narrow; switch; replace; prefix|suffix; number; bold; \
+         capitalise|capitalize; redirect; refresh; render; report; reject; emit; send; call; apply; \
+         measure; stop; start; keep; prefer; treat; compute; calculate; flip; negate; push|pop; \
+         attach; bind; fill; fold|unfold; nest; quote; shift; tweak; unwrap; zip; repeat; try",
     ),
     (
         Wide,
@@ -130,7 +148,9 @@ const TABLE: &[(Signal, &str)] = &[
          codebase; code base; the project|repo|repository; folder layout|structure; \
          directory layout|structure; monolith; call sites; call site; callers; all dependencies; \
          the entire|whole app; one package per; the backend|frontend; migrate from; port the; \
-         internationali*; i18n; app wide",
+         internationali*; i18n; app wide; wherever; whole thing; \
+         all|both|two|three|four|five|six|every ~ clients|client|apps|app|tools|projects; our; \
+         nothing ~ breaks; the code; docker image",
     ),
     (
         Cross,
@@ -160,40 +180,64 @@ const TABLE: &[(Signal, &str)] = &[
          audit ~ vulnerab*; rate limit|limits|limiting; personal data; gdpr; pii; production; prod; \
          key rotation; backdoor; impersonat*; access control; whitelist|allowlist; curl ~ sh|bash; \
          safety normal; reversible true; fast lane; ignore ~ instructions; no need for review; \
-         without review",
+         without review; \
+         remove|delete|drop|skip|disable|bypass|suppress|ignore|comment|turn ~ check|checks|assertion|assertions|validation|verification|captcha|guard|confirmation|approval|protection|certificate|signature; \
+         anyone|everyone|everybody|anybody|anonymous|public ~ view|read|access|see|write|edit|delete|download|change|call|use|in; \
+         let|allow|allows ~ anyone|everyone|everybody|anybody|anonymous|any; \
+         without ~ signing|sign|login|logging|password|permission|authentication|token|asking; \
+         sign|signs|signed|signing in|up|out; logged in; ownership; owner ~ check|checks; access to; \
+         write|read|full|admin|root access; grant|grants|granted; captcha|recaptcha; host key|keys; \
+         known hosts; ssh; shell out; subprocess; os system; spawn ~ shell; rm rf; rm r; sql; \
+         prepared statement|statements; path traversal; open redirect; redirect uri; clickjacking; \
+         nonce; salt; cookie|cookies; samesite; httponly; session fixation; signed url|urls; \
+         webhook|webhooks; insecure; bypass*; redact*; mask ~ data|logs|number; \
+         upload handler|handlers; bucket policy; security group; iam; kms; vault; wallet|wallets; \
+         payout|payouts; payroll; bank|banking; transfer amount|funds|money; withdraw*; \
+         account balance; balance check; chargeback*; charge ~ card|customer; \
+         hardcode ~ token|key|password|secret|credential|credentials; customer data; user data; \
+         personal; privacy; consent; random ~ token|key|password; trust ~ any|all|every",
     ),
     (
         Vague,
-        "doesnt work; does not work; not working; isnt working; stopped working; \
-         fix it|everything; something ~ wrong; \
-         something ~ off; somewhere; somehow; sometimes; weird*; strange*; no idea; randomly; \
-         find out; figure out; investigate; find ~ leak; find ~ cause; is broken; \
-         make it better|faster|nicer|cleaner|work|good; clean up the code; clean up; improve; \
-         better; is slow; too slow; faster; crashes; keeps growing; users report; occasionally; \
-         now and then; intermittent*; bottleneck*; debug the|this|why|a|it|that; why; hangs; fails; \
-         polish",
+        "doesnt work; does not work; not working; isnt working; stopped working; fix it|everything; \
+         something ~ wrong; something ~ off; somewhere; somehow; sometimes; weird*; strange*; \
+         no idea; randomly; find out; figure out; investigate; find ~ leak; find ~ cause; is broken; \
+         clean up the code; is slow; too slow; crashes; keeps growing; users report; occasionally; \
+         now and then; intermittent*; bottleneck*; debug the|this|why|a|it|that; hangs; polish; \
+         ^improve; ^clean up; make ~ better|faster|nicer|cleaner|work|smaller|good; ^why; \
+         find|know|see|understand|tell|idea ~ why; look into; no clue; what ~ causes; \
+         keeps failing|crashing|hanging|timing; times out; timing out; ^shrink; ^speed ~ up; \
+         too big|large; stale; reproduce; something ~ leaks; get rid of",
     ),
     (Bug, "fix ~ bug|bugs|issue|issues|problem|problems"),
     (
         Validate,
         "test|tests pass|passes|passing|green; all tests; failing test|tests; tests ~ green; \
-         everything ~ green; it green; get ~ green; until; ci; flaky; \
+         everything ~ green; it green; get ~ green; ci; flaky; \
          run ~ test|tests|suite|benchmark|benchmarks|linter|clippy|it; \
          cargo test|clippy|check|bench|build; npm test|run; pytest; go test|vet; make test|check; \
-         coverage; benchmark*; bisect*; verify ~ that|with|works|tests; verify; keep trying|going; \
-         measure; profile; mypy; strict pass; warnings; the build; integration tests; regression*; \
-         under ~ ms|seconds; halve; p99|p95|latency; fails|failing; iterate",
+         coverage; benchmark*; bisect*; verify ~ that|with|works|tests; keep trying|going; mypy; \
+         strict pass; the build; integration tests; regression*; under ~ ms|seconds; halve; iterate; \
+         until ~ green|pass|passes|passing|works|clean|happy|under|below|above|stable|succeeds|compiles|fixed|done|right; \
+         ^verify ~ that|with|by|works; \
+         measure ~ which|how|time|speed|performance|latency|throughput; ^profile; \
+         fix|all|every ~ warnings; what fails; failing test|tests|build|job|ci; \
+         still|keeps ~ fails|failing; p99|p95; linter; make sure ~ breaks|works|pass|passes; \
+         nothing ~ breaks; make it compile; reproduce; continuous integration; untested; ^shrink",
     ),
     (
         Run,
-        "run; runs; cargo test|clippy|check|bench|build; npm; pytest; bisect*; execute; benchmark*; \
-         profile; deploy; ci; measure; coverage; tests pass; until; mypy; flaky; verify; failing; \
-         rm rf; force push; publish; wipe*",
+        "cargo test|clippy|check|bench|build; npm; pytest; bisect*; benchmark*; deploy; ci; \
+         coverage; tests pass; mypy; flaky; rm rf; force push; publish; wipe*; ^run; and run; \
+         run the tests|suite|benchmarks|benchmark|linter; run cargo|npm|make|pytest; ^execute; \
+         ^profile; until ~ green|pass|passes|passing|happy|clean|compiles; failing test|tests|build; \
+         reproduce; push straight|directly|this; rebase",
     ),
     (
         Network,
         "curl; wget; download; fetch from; deploy; publish; force push; push to; \
-         send ~ newsletter|mail|email|emails; on the server|servers; open ~ pull request; https; ssh",
+         send ~ newsletter|mail|email|emails; on the server|servers; open ~ pull request; ssh; \
+         push straight|directly|this",
     ),
     (
         Later,
@@ -222,7 +266,11 @@ static INDEX: LazyLock<Vec<Vec<Pattern>>> = LazyLock::new(|| {
 
 fn first_letters(text: &str) -> Vec<u8> {
     let first = text.split(' ').next().unwrap_or_default();
-    let mut letters: Vec<u8> = first.split('|').filter_map(|w| w.bytes().next()).collect();
+    let mut letters: Vec<u8> = first
+        .trim_start_matches('^')
+        .split('|')
+        .filter_map(|w| w.bytes().next())
+        .collect();
     letters.sort_unstable();
     letters
 }
@@ -231,18 +279,20 @@ fn atom(text: &'static str) -> Atom {
     match text.split_once('|') {
         Some(_) => Atom::Either(text.split('|').map(atom).collect()),
         None if text == "~" => Atom::Gap,
-        None => match text.strip_suffix('*') {
-            Some(prefix) => Atom::Prefix(prefix),
-            None => Atom::Word(text),
+        None => match (text.strip_suffix('*'), text.strip_prefix('^')) {
+            (Some(prefix), _) => Atom::Prefix(prefix),
+            (None, Some(word)) => Atom::Leads(word),
+            (None, None) => Atom::Word(text),
         },
     }
 }
 
 impl Atom {
-    fn is(&self, word: &str) -> bool {
+    fn is(&self, word: &Word) -> bool {
         match self {
-            Atom::Word(w) => *w == word,
-            Atom::Prefix(p) => word.starts_with(p),
+            Atom::Word(w) => *w == word.text,
+            Atom::Leads(w) => word.leads && *w == word.text,
+            Atom::Prefix(p) => word.text.starts_with(p),
             Atom::Either(all) => all.iter().any(|a| a.is(word)),
             Atom::Gap => false,
         }
@@ -253,15 +303,15 @@ impl Atom {
 const GAP: usize = 3;
 
 /// One past the last word that the atoms take from `at` on.
-fn matched(atoms: &[Atom], words: &[super::scan::Word], at: usize) -> Option<usize> {
+fn matched(atoms: &[Atom], words: &[Word], at: usize) -> Option<usize> {
     let Some((atom, rest)) = atoms.split_first() else {
         return Some(at);
     };
     match atom {
         Atom::Gap => (at..=at + GAP).find_map(|next| matched(rest, words, next)),
-        Atom::Word(_) | Atom::Prefix(_) | Atom::Either(_) => {
+        Atom::Word(_) | Atom::Leads(_) | Atom::Prefix(_) | Atom::Either(_) => {
             let word = words.get(at)?;
-            if atom.is(&word.text) {
+            if atom.is(word) {
                 matched(rest, words, at + 1)
             } else {
                 None
@@ -282,7 +332,7 @@ pub(super) struct Hit {
 }
 
 /// Every pattern that occurs, in the order of the text.
-pub(super) fn hits(words: &[super::scan::Word]) -> Vec<Hit> {
+pub(super) fn hits(words: &[Word]) -> Vec<Hit> {
     let mut out = Vec::new();
     for (at, word) in words.iter().enumerate() {
         let Some(letter) = word.text.bytes().next() else {
@@ -353,6 +403,19 @@ pub(super) const SENSITIVE_PARTS: &[&str] = &[
     "csrf",
     "hmac",
     "signing",
+    "bank*",
+    "transfer*",
+    "wallet*",
+    "signup",
+    "register*",
+    "iam",
+    "roles",
+    "vault",
+    "payroll",
+    "webhook*",
+    "limits",
+    "ratelimit*",
+    "throttle",
 ];
 
 /// Endings of files that hold secrets or infrastructure.

@@ -204,6 +204,11 @@ impl<'a> Reader<'a> {
         !strong && (named || self.has(Signal::Here))
     }
 
+    /// The person named lines or a symbol: whatever the verb, the change stays in there.
+    fn in_place(&self) -> bool {
+        matches!(self.given.sites.as_slice(), [site] if site.lines.is_some() || site.symbol)
+    }
+
     fn files(&self, scope: &Fact<Scope>) -> Fact<u32> {
         match scope.value {
             Some(Scope::Selection | Scope::File) => Fact {
@@ -252,7 +257,7 @@ impl<'a> Reader<'a> {
                 because,
             };
         }
-        if task.value.is_none() {
+        if task.value.is_none() && !self.in_place() {
             return Fact::unknown();
         }
         Fact::new(true, Evidence::Silence)
@@ -282,7 +287,7 @@ impl<'a> Reader<'a> {
         };
         match (concrete, place) {
             (true, Some(place)) => Fact::new(Ambiguity::Clear, place),
-            // A named place and few words: the place says what the verb leaves open.
+            // A place in a file says what an unknown verb leaves open.
             (false, Some(place)) if task.value.is_none() && self.hits.is_empty() => {
                 Fact::new(Ambiguity::Open, place)
             }

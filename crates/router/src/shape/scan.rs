@@ -9,7 +9,12 @@ pub(super) struct Word {
     pub start: usize,
     /// One past the last byte.
     pub end: usize,
+    /// It begins a sentence or a clause.
+    pub leads: bool,
 }
+
+/// Words after which a clause begins.
+const BEFORE_A_WISH: &[&str] = &["and", "then", "please", "just", "quickly", "now", "also", "to"];
 
 /// The words outside of quotation marks.
 pub(super) fn words(text: &str) -> Vec<Word> {
@@ -31,10 +36,16 @@ pub(super) fn words(text: &str) -> Vec<Word> {
                 open = None;
                 if !quoted.iter().any(|(a, b)| start >= *a && at <= *b) {
                     let plain = text[start..at].chars().filter(|c| c.is_alphanumeric());
+                    let leads = out.last().is_none_or(|last| {
+                        let between = &text[last.end..start];
+                        BEFORE_A_WISH.contains(&last.text.as_str())
+                            || between.contains(['.', ',', ';', ':', '!', '?', '(', '\n'])
+                    });
                     out.push(Word {
                         text: plain.flat_map(char::to_lowercase).collect(),
                         start,
                         end: at,
+                        leads,
                     });
                 }
             }
