@@ -3,6 +3,7 @@
 mod evals;
 mod metrics;
 mod rig;
+mod screens;
 mod tidy;
 
 use anyhow::Context;
@@ -25,6 +26,10 @@ enum Chore {
     ///
     /// Needs `cargo build --release -p brisk` and `cargo build --release -p brisk-testkit --bins`.
     Metrics(metrics::Options),
+    /// Drive the built product through stories on a terminal and keep its screens in docs/screens, as text and pictures
+    ///
+    /// Needs the same builds as `metrics`, and a monospaced font.
+    Screens(screens::Options),
 }
 
 fn main() -> ExitCode {
@@ -32,6 +37,7 @@ fn main() -> ExitCode {
         Chore::Tidy => run_tidy(),
         Chore::Evals(options) => evals::run(options),
         Chore::Metrics(options) => metrics::run(options),
+        Chore::Screens(options) => screens::run(options),
     };
     match outcome {
         Ok(code) => code,

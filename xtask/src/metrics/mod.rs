@@ -122,24 +122,7 @@ type Measured = anyhow::Result<(Vec<Part>, String)>;
 /// Measures and prints. Misses are printed and no failure; what cannot be measured is one.
 pub(crate) fn run(options: Options) -> anyhow::Result<ExitCode> {
     let machine = Machine::here();
-    let release = crate::root()?.join("target/release");
-    let program = |given: &Option<PathBuf>, name: &str, package: &str| -> anyhow::Result<PathBuf> {
-        let path = match given {
-            Some(path) => std::path::absolute(path)?,
-            None => release.join(name),
-        };
-        if !path.is_file() {
-            bail!(
-                "{} is not there; build it with `cargo build --release -p {package}`",
-                path.display()
-            );
-        }
-        Ok(path)
-    };
-    let programs = Programs {
-        brisk: program(&options.binary, "brisk", "brisk")?,
-        fake: program(&options.fake, "brisk-fake-model", "brisk-testkit --bins")?,
-    };
+    let programs = Programs::find(options.binary.as_deref(), options.fake.as_deref())?;
     let mut out = io::stdout().lock();
     match options.json {
         true => writeln!(out, "{}", machine.json())?,

@@ -20,8 +20,29 @@ pub(crate) struct Programs {
     pub(crate) fake: PathBuf,
 }
 
-/// Changed lines of a patch at which a turn would stop: beyond what is streamed here.
-const BUDGET: usize = 1_000;
+impl Programs {
+    /// These, or those of a release build.
+    pub(crate) fn find(brisk: Option<&Path>, fake: Option<&Path>) -> anyhow::Result<Programs> {
+        let release = crate::root()?.join("target/release");
+        let program = |given: Option<&Path>, name: &str, package: &str| -> anyhow::Result<PathBuf> {
+            let path = match given {
+                Some(path) => std::path::absolute(path)?,
+                None => release.join(name),
+            };
+            if !path.is_file() {
+                bail!(
+                    "{} is not there; build it with `cargo build --release -p {package}`",
+                    path.display()
+                );
+            }
+            Ok(path)
+        };
+        Ok(Programs {
+            brisk: program(brisk, "brisk", "brisk")?,
+            fake: program(fake, "brisk-fake-model", "brisk-testkit --bins")?,
+        })
+    }
+}
 
 /// A file of the repository, and what the fake makes of its function `subtotal`.
 pub(crate) const FILE: &str = "shop.py";
@@ -88,7 +109,7 @@ impl House {
         // Should this program be killed, its daemon goes by itself after a minute.
         let config = format!(
             "[models.fake]\nbase_url = \"{url}/v1\"\nmodel = \"fake\"\nformat = \"{format}\"\nprefill = true\n\n\
-             [lanes.fast]\nmax_patch = {{ files = 2, lines = {BUDGET} }}\n\n[daemon]\nidle_s = 60\n"
+             [daemon]\nidle_s = 60\n"
         );
         Ok(std::fs::write(self.home.path().join("config.toml"), config)?)
     }

@@ -146,6 +146,18 @@ impl Terminal {
         Ok(self.seen_us)
     }
 
+    /// Reads until nothing has come for so long, or the program has ended.
+    pub(crate) fn still(&mut self, silence: Duration) -> anyhow::Result<()> {
+        let mut ended = false;
+        while !ended {
+            match self.pieces.recv_timeout(silence) {
+                Ok((_, bytes)) => self.screen.process(&bytes),
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => ended = true,
+            }
+        }
+        Ok(())
+    }
+
     /// The program leaves by itself: reads on to its end, and gives its exit code.
     pub(crate) fn ended(&mut self) -> anyhow::Result<u32> {
         loop {

@@ -3,10 +3,11 @@
 use super::{Cat, NOTHING, function, is_over, say, settle, sit_down, written};
 use crate::metrics::figure::{Part, Reach};
 use crate::metrics::{Measured, series};
-use crate::rig::fake::{answer, rate};
+use crate::rig::fake::{LIMIT, answer, rate};
 use crate::rig::house::{House, Programs};
 use crate::rig::lines::now_us;
 use crate::rig::terminal::Terminal;
+use anyhow::bail;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -77,6 +78,9 @@ fn type_along(
             typed.push(key);
             pending.push_back((typed.len(), terminal.press(key.encode_utf8(&mut [0; 4]))?));
             next += random.u64(GAP);
+        }
+        if now_us() > next + LIMIT.as_micros() as u64 {
+            bail!("keys are not painted; the screen:\n{}", terminal.text());
         }
         let left = next.saturating_sub(now_us()).max(1);
         let left = if typed.len() < KEYS { left } else { 1_000_000 };
