@@ -110,7 +110,6 @@ pub(crate) fn run(context: &Context, wish: Wish) -> Result<Exit, CliError> {
         above: Vec::new(),
         text: Vec::new(),
         dirty: true,
-        urgent: false,
         painted_us: 0,
         over: None,
     };
@@ -140,8 +139,6 @@ struct Shell<'a> {
     /// Plain mode: a begun line.
     text: Vec<u8>,
     dirty: bool,
-    /// The turn has ended: that is seen at once, also right after the frame that answered the Esc.
-    urgent: bool,
     painted_us: u64,
     over: Option<Exit>,
 }
@@ -157,8 +154,7 @@ struct Woken {
 impl Shell<'_> {
     fn run(&mut self) -> Result<Exit, CliError> {
         loop {
-            let urgent = std::mem::take(&mut self.urgent);
-            if self.paint(urgent).is_err() {
+            if self.paint(false).is_err() {
                 self.input(Input::Hangup);
                 self.over = Some(Exit::Killed);
             }
@@ -253,11 +249,7 @@ impl Shell<'_> {
         let bytes = bytes.get(..n).unwrap_or_default();
         if n == 0 {
             // The terminal went away, or the lines of a pipe are at their end.
-            let exit = if self.raw.is_some() {
-                Exit::Killed
-            } else {
-                Exit::Done
-            };
+            let exit = self.raw.as_ref().map_or(Exit::Done, |_| Exit::Killed);
             self.input(Input::Hangup);
             self.over = Some(exit);
         } else if self.raw.is_some() {
@@ -325,7 +317,10 @@ impl Shell<'_> {
             };
             match told {
                 Some(Told::Event(envelope)) => {
-                    self.urgent |= matches!(envelope.event, Event::TurnEnded { .. });
+                    if matches!(envelope.event, Event::TurnEnded { .. }) {
+                        // Seen at once, also right after the frame that answered the Esc.
+                        self.painted_us = 0;
+                    }
                     self.input(Input::Event(envelope));
                 }
                 Some(Told::Reply(reply)) => self.input(Input::Reply(reply)),
