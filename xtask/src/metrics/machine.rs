@@ -49,6 +49,11 @@ impl Machine {
         format!("{cpu}, {cores} cores, {memory:.1} GB of memory, load {load} at the start")
     }
 
+    /// The day, and how busy the machine was.
+    pub(super) fn when(&self) -> String {
+        format!("{}, load {} at the start", jiff::Zoned::now().date(), self.load)
+    }
+
     /// The generated page. The date is the one of the measurement.
     pub(super) fn page(&self, figures: &[Figure], quick: bool) -> String {
         let today = jiff::Zoned::now().date();

@@ -6,6 +6,7 @@ mod engine;
 mod figure;
 mod live;
 mod machine;
+mod page;
 mod start;
 mod stats;
 mod stop;
@@ -21,7 +22,7 @@ use machine::{Machine, waited_us};
 use stats::Series;
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Options of `cargo xtask metrics`.
@@ -42,8 +43,8 @@ pub(crate) struct Options {
     /// Only this figure; may be given several times
     #[arg(long, value_name = "NAME")]
     only: Vec<Name>,
-    /// Also write the whole table to this file, as Markdown
-    #[arg(long, value_name = "FILE", conflicts_with = "only")]
+    /// Also write the whole table to this file, as Markdown; with --only, put these figures into the table that it holds
+    #[arg(long, value_name = "FILE")]
     write: Option<PathBuf>,
     /// GGUF file for the figures of the embedded model
     #[arg(long, value_name = "FILE", env = "BRISK_MODEL")]
@@ -139,7 +140,7 @@ pub(crate) fn run(options: Options) -> anyhow::Result<ExitCode> {
                 .to_possible_value()
                 .map_or_else(String::new, |v| v.get_name().to_owned()),
             what: name.what(),
-            outcome: measure(*name, &programs, &options, &mut random)?,
+            outcome: measure(*name, &programs, &machine, &options, &mut random)?,
         };
         match options.json {
             true => writeln!(out, "{}", figure.json())?,
@@ -155,8 +156,7 @@ pub(crate) fn run(options: Options) -> anyhow::Result<ExitCode> {
             "{} is left as it is: a figure could not be measured",
             path.display()
         ),
-        Some(path) => std::fs::write(path, machine.page(&figures, options.quick))
-            .with_context(|| path.display().to_string())?,
+        Some(path) => write(path, &machine, &figures, &options)?,
         None => {}
     }
     Ok(if failed {
@@ -166,9 +166,23 @@ pub(crate) fn run(options: Options) -> anyhow::Result<ExitCode> {
     })
 }
 
+/// Writes the page, or what was measured into the page that is there.
+fn write(path: &Path, machine: &Machine, figures: &[Figure], options: &Options) -> anyhow::Result<()> {
+    let named = || path.display().to_string();
+    let page = if options.only.is_empty() {
+        machine.page(figures, options.quick)
+    } else {
+        let held = std::fs::read_to_string(path).with_context(named)?;
+        let order: Vec<&str> = Name::value_variants().iter().map(|name| name.what()).collect();
+        page::merged(&held, &order, figures).with_context(|| format!("{} is no page of figures", named()))?
+    };
+    std::fs::write(path, page).with_context(named)
+}
+
 fn measure(
     name: Name,
     programs: &Programs,
+    machine: &Machine,
     options: &Options,
     random: &mut fastrand::Rng,
 ) -> anyhow::Result<Outcome> {
@@ -204,7 +218,11 @@ fn measure(
                 let percent = 100 * (after - before) / (lines::now_us() - began).max(1);
                 format!("; meanwhile a process waited for a core {percent} % of the time")
             });
-            let how = how + &share.unwrap_or_default();
+            let mut how = how + &share.unwrap_or_default();
+            if options.write.is_some() && !options.only.is_empty() {
+                // The head of the page tells of another day.
+                how.push_str(&format!("; measured {}", machine.when()));
+            }
             Outcome::Measured { parts, how }
         }
         Err(error) => Outcome::Failed(format!("{error:#}")),
