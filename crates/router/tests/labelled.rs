@@ -18,6 +18,8 @@ use brisk_router::shape::{Given, Site, shape};
 const SET: &str = include_str!("data/prompts.jsonl");
 /// Written when the rules for the first set were done, and then tuned on.
 const SECOND: &str = include_str!("data/second.jsonl");
+/// Written when the rules for both were done, and then tuned on too.
+const THIRD: &str = include_str!("data/third.jsonl");
 
 struct Prompt {
     text: String,
@@ -129,6 +131,11 @@ fn tuning_two_thirds() {
 #[test]
 fn second_set() {
     check(&prompts(SECOND), true);
+}
+
+#[test]
+fn third_set() {
+    check(&prompts(THIRD), true);
 }
 
 #[test]

@@ -126,7 +126,7 @@ const TABLE: &[(Signal, &str)] = &[
          cast; skip; limit; raise; throw; truncate|truncated; allow; lowercase|uppercase; disable; \
          enable; hide; round; update; multiply; print|prints; increase|decrease; reduce; default; \
          should; ignore; check; escape; format; indent; align; merge; let; store; rotate; eval; \
-         correct; adjust; put; warn|warns; link; reformat; cut; reword|rephrase; trim|strip; pad; \
+         correct; adjust; put; pull; warn|warns; link; reformat; cut; reword|rephrase; trim|strip; pad; \
          join; map; filter; group; count; load; save; read; write; open; close; copy; clone; reset; \
          clear; initialise|initialize; extend; expand; mark; highlight; center|centre; style; \
          restrict; mention; include; exclude|omit; lift|hoist; memoise|memoize; debounce|throttle; \
@@ -181,10 +181,11 @@ const TABLE: &[(Signal, &str)] = &[
          key rotation; backdoor; impersonat*; access control; whitelist|allowlist; curl ~ sh|bash; \
          safety normal; reversible true; fast lane; ignore ~ instructions; no need for review; \
          without review; \
-         remove|delete|drop|skip|disable|bypass|suppress|ignore|comment|turn ~ check|checks|assertion|assertions|validation|verification|captcha|guard|confirmation|approval|protection|certificate|signature; \
+         remove|delete|drop|skip|disable|bypass|suppress|ignore|comment|turn ~ check|checks|verif*|validat*|authenti*|authori*|sanitiz*|sanitis*|assertion|assertions|validation|verification|captcha|guard|confirmation|approval|protection|certificate|signature; \
          anyone|everyone|everybody|anybody|anonymous|public ~ view|read|access|see|write|edit|delete|download|change|call|use|in; \
-         let|allow|allows ~ anyone|everyone|everybody|anybody|anonymous|any; \
-         without ~ signing|sign|login|logging|password|permission|authentication|token|asking; \
+         let|allow|allows|give|gives|show|shows ~ anyone|everyone|everybody|anybody|anonymous|any; \
+         let|allow|allows|give|gives|show|shows ~ everyones|everybodys|others|staff; \
+         allow|allows|render|accept|inject ~ html|script|scripts|javascript|markup|iframe|iframes; raw|inner|unescaped html; without ~ signing|sign|login|logging|password|permission|authentication|token|asking; \
          sign|signs|signed|signing in|up|out; logged in; ownership; owner ~ check|checks; access to; \
          write|read|full|admin|root access; grant|grants|granted; captcha|recaptcha; host key|keys; \
          known hosts; ssh; shell out; subprocess; os system; spawn ~ shell; rm rf; rm r; sql; \
@@ -450,4 +451,50 @@ pub(super) fn listed(part: &str, list: &[&str]) -> bool {
         Some(prefix) => part.starts_with(prefix),
         None => part == *entry,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::scan::words;
+    use super::*;
+
+    fn check(text: &str, signal: Signal, want: Option<&str>) {
+        let found = hits(&words(text)).into_iter().find(|hit| hit.signal == signal);
+        assert_eq!(found.map(|hit| &text[hit.start..hit.end]), want, "{text}");
+    }
+
+    #[test]
+    fn patterns_are_found_where_they_stand() {
+        check("please run the tests", Run, Some("run"));
+        check("the loop should run on", Run, None);
+        check("first tidy, run it", Run, Some("run"));
+        check(
+            "Drop the old users table",
+            Operate,
+            Some("Drop the old users table"),
+        );
+        check("drop a b c d table", Operate, None);
+        check("sanitising input", Sensitive, Some("sanitising"));
+        check("add 'drop the table' to the text", Operate, None);
+    }
+
+    #[test]
+    fn every_pattern_is_well_formed() {
+        for (signal, patterns) in TABLE {
+            for pattern in patterns.split("; ") {
+                let sound = pattern.split(' ').all(|word| {
+                    word == "~"
+                        || word.split('|').all(|w| {
+                            let plain = w.trim_start_matches('^').trim_end_matches('*');
+                            !plain.is_empty()
+                                && plain
+                                    .chars()
+                                    .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
+                        })
+                });
+                let edges = pattern.starts_with('~') || pattern.ends_with('~');
+                assert!(sound && !edges, "{signal:?}: {pattern:?}");
+            }
+        }
+    }
 }
