@@ -12,6 +12,9 @@ use brisk_domain::Intent;
 /// Words that are evidence for one fact; more add nothing for whoever reads them.
 const MAX_EVIDENCE: usize = 3;
 
+/// Places that are taken from a text; more files than this are as many as there can be.
+const MAX_SITES: usize = 64;
+
 /// Reads the shape of a task. Looks at nothing but its arguments.
 pub fn shape(text: &str, given: &Given) -> Shape {
     let words = words(text);
@@ -62,7 +65,7 @@ impl<'a> Reader<'a> {
         for (start, piece) in pieces(text) {
             let before = text.get(..start).and_then(|s| s.chars().next_back());
             if is_path(piece) {
-                if !sites.iter().any(|s| s.path == piece) {
+                if sites.len() < MAX_SITES && !sites.iter().any(|s| s.path == piece) {
                     sites.push(Site::parse(piece));
                 }
             } else if is_symbol(piece, before) {
@@ -80,14 +83,11 @@ impl<'a> Reader<'a> {
 
     /// Words for a signal.
     fn said(&self, signal: Signal) -> Vec<Evidence> {
-        let spans = self.hits.iter().filter(|hit| hit.signal == signal);
-        spans
-            .map(|hit| Evidence::Words {
-                start: hit.start,
-                end: hit.end,
-            })
-            .take(MAX_EVIDENCE)
-            .collect()
+        let mut out = Vec::new();
+        for hit in self.hits.iter().filter(|hit| hit.signal == signal) {
+            note(&mut out, (hit.start, hit.end));
+        }
+        out
     }
 
     fn has(&self, signal: Signal) -> bool {
@@ -343,12 +343,12 @@ impl<'a> Reader<'a> {
             let said = self.said(signal);
             if !said.is_empty() {
                 set = set.with(tool as u32);
-                because.extend(said);
+                both(&mut because, &said);
             }
         }
         if wants_tests.value == Some(true) {
             set = set.with(Tool::Run as u32);
-            because.extend(wants_tests.because.iter().copied().take(1));
+            both(&mut because, wants_tests.because.get(..1).unwrap_or_default());
         }
         if because.is_empty() {
             because.push(match reversible.because.first() {
@@ -378,6 +378,33 @@ impl<'a> Reader<'a> {
             Some(true) => Fact::told(Latency::Instant, "client"),
             Some(false) => Fact::told(Latency::Relaxed, "client"),
             None => Fact::unknown(),
+        }
+    }
+}
+
+/// Adds words to what says a fact; of words within others only the longer ones stay.
+fn note(because: &mut Vec<Evidence>, (start, end): (usize, usize)) {
+    for known in because.iter_mut() {
+        if let Evidence::Words { start: a, end: b } = known {
+            if *a <= start && end <= *b {
+                return;
+            }
+            if start <= *a && *b <= end {
+                (*a, *b) = (start, end);
+                return;
+            }
+        }
+    }
+    if because.len() < MAX_EVIDENCE {
+        because.push(Evidence::Words { start, end });
+    }
+}
+
+fn both(because: &mut Vec<Evidence>, more: &[Evidence]) {
+    for evidence in more {
+        match evidence {
+            Evidence::Words { start, end } => note(because, (*start, *end)),
+            Evidence::Place { .. } | Evidence::Told { .. } | Evidence::Silence => because.push(*evidence),
         }
     }
 }

@@ -19,6 +19,8 @@ const BEFORE_A_WISH: &[&str] = &["and", "then", "please", "just", "quickly", "no
 /// The words outside of quotation marks.
 pub(super) fn words(text: &str) -> Vec<Word> {
     let quoted = quoted(text);
+    // In the order of the text, like the words: one pass over both.
+    let mut quotes = quoted.iter().peekable();
     let mut out: Vec<Word> = Vec::with_capacity(text.len() / 5 + 1);
     let mut open: Option<usize> = None;
     // The end counts as one more separator.
@@ -34,7 +36,8 @@ pub(super) fn words(text: &str) -> Vec<Word> {
             (None, true) => open = Some(at),
             (Some(start), false) => {
                 open = None;
-                if !quoted.iter().any(|(a, b)| start >= *a && at <= *b) {
+                while quotes.next_if(|(_, end)| *end <= start).is_some() {}
+                if quotes.peek().is_none_or(|(from, to)| start < *from || at > *to) {
                     let plain = text[start..at].chars().filter(|c| c.is_alphanumeric());
                     let leads = out.last().is_none_or(|last| {
                         let between = &text[last.end..start];
@@ -78,21 +81,32 @@ fn quoted(text: &str) -> Vec<(usize, usize)> {
     ranges
 }
 
-/// Pieces between white space, without the punctuation around them.
+/// Pieces between white space with their first byte, without the punctuation around them.
 pub(super) fn pieces(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    let edge = |c: char| {
-        matches!(
-            c,
-            ',' | ';' | ':' | '!' | '?' | '"' | '\'' | '`' | '[' | ']' | '{' | '}'
-        )
-    };
-    text.split_whitespace().filter_map(move |raw| {
-        let piece = raw.trim_matches(edge).trim_end_matches('.');
-        let piece = piece.strip_prefix('(').map_or(piece, |p| p.trim_end_matches(')'));
-        // Both are slices of `text`.
-        let start = piece.as_ptr().addr().checked_sub(text.as_ptr().addr())?;
+    let mut at = 0;
+    text.split_inclusive(char::is_whitespace).filter_map(move |raw| {
+        let from = at;
+        at += raw.len();
+        let piece = raw.trim_start_matches(['(', '[', '{', '"', '\'', '`', '<']);
+        let start = from + (raw.len() - piece.len());
+        let piece = trim_end(piece);
         (!piece.is_empty()).then_some((start, piece))
     })
+}
+
+/// Without closing punctuation; brackets that were opened in the piece stay: `mean()`.
+fn trim_end(mut piece: &str) -> &str {
+    loop {
+        let shorter = piece.trim_end_matches(|c: char| c.is_whitespace() || ".,;:!?\"'`]}>".contains(c));
+        let shorter = match shorter.strip_suffix(')') {
+            Some(rest) if !shorter.contains('(') => rest,
+            Some(_) | None => shorter,
+        };
+        if shorter == piece {
+            return piece;
+        }
+        piece = shorter;
+    }
 }
 
 /// Whether a piece names a file: a stem and a short ending, or a folder.
