@@ -8,6 +8,7 @@ mod text;
 
 use crate::rig::house::Programs;
 use anyhow::Context;
+use clap::builder::PossibleValuesParser;
 use picture::Fonts;
 use std::fs;
 use std::io::{self, Write};
@@ -23,7 +24,7 @@ pub(crate) struct Options {
     #[arg(long)]
     check: bool,
     /// Only this story; may be given several times
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = names())]
     only: Vec<String>,
     /// The built product [default: target/release/brisk]
     #[arg(long, value_name = "PATH")]
@@ -34,6 +35,10 @@ pub(crate) struct Options {
     /// A monospaced TrueType font [default: one of the system]
     #[arg(long, value_name = "FILE")]
     font: Option<PathBuf>,
+}
+
+fn names() -> PossibleValuesParser {
+    PossibleValuesParser::new(STORIES.iter().map(|story| story.name))
 }
 
 /// Plays the stories and keeps, or compares, their screens.
