@@ -73,13 +73,18 @@ pub(crate) fn repository_file(cwd: &Path) -> Option<PathBuf> {
     Some(root.join(".brisk").join("policy.toml"))
 }
 
-/// The text of a policy; none if there is no file. A link is refused: a repository could point it anywhere.
-pub(crate) fn text(path: &Path) -> Result<Option<String>, PolicyError> {
+/// The text of a policy; none if there is no file. A person may keep theirs behind a link; a repository could point
+/// one anywhere, and may not.
+pub(crate) fn text(path: &Path, owner: Owner) -> Result<Option<String>, PolicyError> {
     let unreadable = |source| PolicyError::Unreadable {
         path: path.to_owned(),
         source,
     };
-    let meta = match std::fs::symlink_metadata(path) {
+    let meta = match owner {
+        Owner::Person => std::fs::metadata(path),
+        Owner::Repository => std::fs::symlink_metadata(path),
+    };
+    let meta = match meta {
         Ok(meta) => meta,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(unreadable(e)),
@@ -133,7 +138,7 @@ pub(crate) fn policy(home: &Home, cwd: &Path, known: &[&str]) -> Result<Policy, 
     ];
     for (path, owner) in files {
         let Some(path) = path else { continue };
-        let Some(text) = text(&path)? else { continue };
+        let Some(text) = text(&path, owner)? else { continue };
         let (next, checked) = check(policy, &path, &text, owner, known);
         if let Some(finding) = checked.findings.into_iter().find(|f| f.level == Level::Error) {
             return Err(PolicyError::Wrong { path, finding });
@@ -145,6 +150,10 @@ pub(crate) fn policy(home: &Home, cwd: &Path, known: &[&str]) -> Result<Policy, 
 
 /// Every model that is configured, in the person's order, usable or not.
 pub(crate) fn fleet(config: &Config, home: &Home) -> Vec<Member> {
+    members(config, embedded_files(home))
+}
+
+fn members(config: &Config, embedded: Vec<(ModelId, PathBuf)>) -> Vec<Member> {
     let mut fleet: Vec<Member> = Vec::new();
     for (name, upstream) in &config.models {
         let key = upstream.api_key_env.as_ref();
@@ -162,7 +171,7 @@ pub(crate) fn fleet(config: &Config, home: &Home) -> Vec<Member> {
             )
         });
     }
-    for (id, path) in embedded_files(home) {
+    for (id, path) in embedded {
         fleet.push(Member {
             price: Some(Price { input: 0, output: 0 }),
             quality: Some(EMBEDDED_QUALITY),
@@ -224,4 +233,59 @@ pub(crate) fn ledger(policy: &Policy, fleet: &[Member]) -> Ledger {
         ledger.limit_model(name, policy.model(name).bounds.limits);
     }
     ledger
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use brisk_router::scale::Tool;
+
+    #[test]
+    fn policies_are_small_regular_texts() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("policy.toml");
+        let read = |owner| text(&path, owner).map_err(|e| e.to_string());
+        assert_eq!(read(Owner::Person), Ok(None));
+        std::fs::write(&path, "default = \"slow\"").unwrap();
+        assert!(read(Owner::Repository).unwrap().is_some());
+        std::fs::write(&path, [0xff; 9]).unwrap();
+        assert!(read(Owner::Person).is_err());
+        std::fs::write(&path, vec![b'#'; 65 * 1024]).unwrap();
+        assert!(read(Owner::Person).unwrap_err().contains("64 KiB"));
+        std::fs::remove_file(&path).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        assert!(read(Owner::Person).unwrap_err().contains("regular file"));
+        std::fs::remove_dir(&path).unwrap();
+        let own = dir.path().join("own.toml");
+        std::fs::write(&own, "").unwrap();
+        std::os::unix::fs::symlink(&own, &path).unwrap();
+        assert!(read(Owner::Repository).is_err());
+        assert_eq!(read(Owner::Person), Ok(Some(String::new())));
+    }
+
+    #[test]
+    fn the_order_of_the_fast_lane_is_the_order_of_the_fleet() {
+        let model = |name: &str| {
+            format!("[models.{name}]\nbase_url = \"http://127.0.0.1:1/v1\"\nmodel = \"m\"\ncontext = 9000\n")
+        };
+        let text = format!(
+            "{}{}{}api_key_env = \"BRISK_TEST_NO_SUCH_KEY\"\n[lanes.fast]\ncandidates = [\"c\", \"a\"]\n",
+            model("a"),
+            model("b"),
+            model("c"),
+        );
+        let config: Config = toml::from_str(&text).unwrap();
+        let fleet = members(
+            &config,
+            vec![(ModelId("here".into()), PathBuf::from("/nonexistent.gguf"))],
+        );
+        let names: Vec<&str> = fleet.iter().map(|m| m.model.0.as_str()).collect();
+        assert_eq!(names, ["c", "a", "b", "here"]);
+        assert!(matches!(&fleet[3].usable, Usable::Not(_)));
+        assert!(matches!(&fleet[0].usable, Usable::Not(why) if why.contains("BRISK_TEST_NO_SUCH_KEY")));
+        assert_eq!((fleet[1].context, fleet[1].lanes), (9_000, Set::ALL));
+        assert_eq!(fleet[2].lanes, Set::of([1]), "only for the slow lane");
+        assert_eq!(fleet[1].pool, fleet[2].pool, "one address, one pool");
+        assert!(fleet[1].tools.has(Tool::Run as u32));
+    }
 }

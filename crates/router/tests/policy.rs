@@ -266,3 +266,17 @@ fn a_repository_that_loosens_is_told_and_changes_nothing() {
     assert_eq!(with.lane(brisk_domain::Lane::Fast).limits.concurrent, Some(1));
     assert_eq!(with.denies().len(), base.denies().len() + 1);
 }
+
+#[test]
+fn the_example_of_the_page_is_sound() {
+    let page = include_str!("../../../docs/routing.md");
+    let example = page
+        .split("```toml\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next());
+    let text = example.unwrap_or_default();
+    assert!(text.contains("[[rule]]"));
+    let (file, mut found) = read_person(text);
+    found.extend(lint(text, &file, &["spark", "local"]));
+    assert_eq!(found.iter().map(line).collect::<Vec<_>>(), Vec::<String>::new());
+}

@@ -30,7 +30,7 @@ pub(super) fn run(context: &Context, file: Option<&Path>, repository: bool) -> R
     let mut policy = Policy::built_in();
     let mut all: Vec<Checked> = Vec::new();
     for (path, owner) in files {
-        let Some(text) = routing::text(&path).map_err(unreadable)? else {
+        let Some(text) = routing::text(&path, owner).map_err(unreadable)? else {
             if file == Some(path.as_path()) {
                 return Err(CliError::new(
                     Exit::Target,
