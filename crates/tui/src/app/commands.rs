@@ -55,7 +55,10 @@ pub(crate) const KEYS: &[(&str, &str)] = &[
     ("j k", "hunks on offer: next, previous"),
     ("y n", "hunks on offer: keep or reject this one"),
     ("e ?", "hunks on offer: edit by hand, explain"),
-    ("i", "hunks on offer: write instead"),
+    (
+        "i",
+        "hunks on offer: write instead; a word typed on is text anyway",
+    ),
     ("u r", "after a keep: undo, redo"),
     ("C-r C-p C-n", "search the history, older, newer"),
     ("C-j M-Enter", "a new line"),

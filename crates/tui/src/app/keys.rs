@@ -6,13 +6,13 @@ use crate::composer::Took;
 use crate::key::{Key, Typed};
 use crate::look;
 use crate::wire::Call;
-use brisk_protocol::HunkSet;
 
 impl App {
     pub(super) fn typed(&mut self, typed: Typed) {
         match typed {
             Typed::Paste(text) => {
                 self.hint = None;
+                self.letters_are_text();
                 self.after = After::Nothing;
                 self.composer.paste(&text);
                 self.written();
@@ -46,6 +46,9 @@ impl App {
             self.composer.key(key);
             return self.written();
         }
+        if self.held_key(key) {
+            return;
+        }
         match key {
             Key::Esc => return self.escape(),
             Key::Ctrl('c') => return self.interrupt(),
@@ -61,7 +64,9 @@ impl App {
         if self.menu_key(key) {
             return;
         }
-        self.help = false;
+        if std::mem::take(&mut self.help) && key == Key::Char('?') && self.composer.is_empty() {
+            return;
+        }
         if self.composer.is_empty() && !self.typing && self.single(key) {
             return;
         }
@@ -173,35 +178,20 @@ impl App {
     /// A single key while nothing is written; false: it types.
     #[allow(clippy::wildcard_enum_match_arm, reason = "every other key types")]
     fn single(&mut self, key: Key) -> bool {
-        if let Some(Stage::Budget(..)) = self.live.as_ref().map(|l| l.stage) {
-            return self.budget_key(key);
-        }
-        if self.live.is_some() {
+        let budget = matches!(self.live.as_ref().map(|l| l.stage), Some(Stage::Budget(..)));
+        if self.live.is_some() && !budget {
             return false;
         }
-        if self.book.is_offering() {
-            return self.review_key(key);
+        if let Key::Char(c) = key
+            && self.letter(c)
+        {
+            return true;
         }
-        match (key, self.after) {
-            (Key::Char('?'), _) => self.help = true,
-            (Key::Char('u'), After::Kept | After::Undone) => self.send(Call::Undo),
-            (Key::Char('r'), After::Undone) => self.send(Call::Redo),
-            _ => return false,
-        }
-        true
-    }
-
-    #[allow(clippy::wildcard_enum_match_arm, reason = "every other key types")]
-    fn budget_key(&mut self, key: Key) -> bool {
         match key {
-            Key::Char('g') => {
-                if let Some(live) = &mut self.live {
-                    live.stage = Stage::Writing;
-                }
-                self.send(Call::RaiseBudget);
-            }
-            Key::Enter => self.decide(Call::Keep(HunkSet::All), |_| true),
-            Key::Char('x') => self.decide(Call::Reject(HunkSet::All), |_| true),
+            Key::Enter if budget => self.keep_all(),
+            _ if budget => return false,
+            _ if self.book.is_offering() => return self.review_key(key),
+            Key::Char('?') => self.help = true,
             _ => return false,
         }
         true

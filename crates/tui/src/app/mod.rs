@@ -4,6 +4,7 @@
 mod commands;
 mod complete;
 mod events;
+mod hold;
 mod keys;
 mod prompt;
 mod replies;
@@ -238,6 +239,8 @@ pub struct App {
     steered_at: Option<u64>,
     /// Turns whose moments the daemon is told, oldest first; those that began, then those that were sent.
     tracks: VecDeque<Track>,
+    /// Letters that may become text.
+    pub(crate) letters: Option<hold::Held>,
     draft_due: Option<u64>,
     saved: Draft,
     now: u64,
@@ -288,6 +291,7 @@ impl App {
             tell_status: false,
             steered_at: None,
             tracks: VecDeque::new(),
+            letters: None,
             draft_due: None,
             saved: Draft::default(),
             now: 0,
@@ -336,7 +340,7 @@ impl App {
 
     /// When [`Input::Tick`] is wanted, if at all: nothing ticks while nothing waits.
     pub fn due(&self) -> Option<u64> {
-        self.draft_due
+        [self.draft_due, self.held_until()].into_iter().flatten().min()
     }
 
     /// Root of the repository, once it is known.
@@ -385,6 +389,9 @@ impl App {
     fn tick(&mut self) {
         if self.draft_due.is_some_and(|at| at <= self.now) {
             self.save_draft();
+        }
+        if self.held_until().is_some_and(|at| at <= self.now) {
+            self.settle_letters();
         }
     }
 

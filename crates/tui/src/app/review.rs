@@ -1,5 +1,6 @@
 //! Decisions about hunks on offer.
 
+use super::hold::Step;
 use super::{Act, App, Purpose};
 use crate::app::Wish;
 use crate::key::Key;
@@ -9,25 +10,16 @@ use brisk_protocol::HunkSet;
 use brisk_protocol::domain::{HunkId, Intent};
 
 impl App {
-    /// Keys of the review; false: the key types.
+    /// Keys of the review that are no letters; false: the key types.
     #[allow(clippy::wildcard_enum_match_arm, reason = "every other key types")]
     pub(super) fn review_key(&mut self, key: Key) -> bool {
-        let offered: Vec<HunkId> = self.book.offered().map(|h| h.id).collect();
-        let last = offered.len().saturating_sub(1);
-        let chosen = offered.get(self.selected).copied();
+        let chosen = self.book.offered().nth(self.selected).map(|h| h.id);
         match (key, chosen) {
             (Key::Enter, _) => self.keep_all(),
-            (Key::Char('x'), _) => self.reject_all(),
-            (Key::Char('j') | Key::Down, _) => self.selected = (self.selected + 1).min(last),
-            (Key::Char('k') | Key::Up, _) => self.selected = self.selected.saturating_sub(1),
-            (Key::Char(' ' | 'y'), Some(id)) => self.decide(Call::Keep(HunkSet::Ids(vec![id])), |h| h == id),
-            (Key::Char('n'), Some(id)) => self.decide(Call::Reject(HunkSet::Ids(vec![id])), |h| h == id),
-            (Key::Char('e'), Some(id)) => self.edit_hunk(id),
+            (Key::Down, _) => self.step(Step::Next),
+            (Key::Up, _) => self.step(Step::Previous),
+            (Key::Char(' '), Some(id)) => self.decide(Call::Keep(HunkSet::Ids(vec![id])), |h| h == id),
             (Key::Char('?'), Some(id)) => self.explain(id),
-            (Key::Char('i'), _) => {
-                self.typing = true;
-                self.hint = Some("keys type now; Esc goes back to the hunks".into());
-            }
             _ => return false,
         }
         true
@@ -49,7 +41,7 @@ impl App {
         self.send(call);
     }
 
-    fn edit_hunk(&mut self, id: HunkId) {
+    pub(super) fn edit_hunk(&mut self, id: HunkId) {
         let Some(hunk) = self.book.find(id) else { return };
         let mut text = hunk.added.join("\n");
         text.push('\n');
@@ -75,7 +67,10 @@ impl App {
             }
             Purpose::Hunk(hunk) => {
                 let added: Vec<String> = text.lines().map(str::to_owned).collect();
-                if self.book.find(hunk).is_some_and(|h| h.added != added) {
+                if self.book.find(hunk).is_some_and(|h| h.removed == added) {
+                    self.say("nothing is left of this hunk", look::DIM);
+                    self.decide(Call::Reject(HunkSet::Ids(vec![hunk])), |h| h == hunk);
+                } else if self.book.find(hunk).is_some_and(|h| h.added != added) {
                     self.send(Call::Amend { hunk, added });
                 }
             }

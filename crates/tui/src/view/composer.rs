@@ -24,10 +24,15 @@ pub(super) fn rows(app: &App, columns: usize, room: usize) -> Text {
     let (shown, cursor) = app.composer.shown();
     if shown.is_empty() {
         let mut line = look::line(&sign, look::HEAD);
-        line.push_span(look::span(invitation(app), look::DIM));
+        // Letters that may become text stand where they will be then.
+        let held = app.pending_letters().unwrap_or("");
+        line.push_span(match held {
+            "" => look::span(invitation(app), look::DIM),
+            held => look::span(held, look::PLAIN),
+        });
         return Text {
             rows: vec![line],
-            cursor: (indent, 0),
+            cursor: (indent + width(held), 0),
         };
     }
     let before = shown.get(..cursor).unwrap_or_default();

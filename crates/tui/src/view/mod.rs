@@ -133,6 +133,10 @@ fn hint(app: &App, columns: usize, room: usize) -> Vec<Line<'static>> {
     if room == 0 {
         return Vec::new();
     }
+    if let Some(told) = app.letters.as_ref().and_then(|l| l.deed?.told()) {
+        let text = format!("{told}\u{2026} Esc: no \u{b7} typing on writes instead");
+        return vec![look::line(&text, look::WARN)];
+    }
     let text = match (&app.hint, &app.live) {
         (Some(hint), _) => return vec![look::line(hint, look::WARN)],
         (None, Some(live)) => match live.stage {

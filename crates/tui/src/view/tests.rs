@@ -92,6 +92,24 @@ fn hunks_on_offer() {
 }
 
 #[test]
+fn a_letter_that_waits_says_what_it_will_do() {
+    let mut w = settled();
+    w.offered();
+    w.key(Key::Char('x'));
+    let text = shown(&w, 60, 16);
+    assert!(
+        text.contains("rejecting all\u{2026} Esc: no") && text.contains("> x"),
+        "{text}"
+    );
+    w.key(Key::Esc);
+    let text = shown(&w, 60, 16);
+    assert!(
+        text.contains("nothing was done") && !text.contains("> x"),
+        "{text}"
+    );
+}
+
+#[test]
 fn a_long_hunk_keeps_its_place_in_view() {
     let mut w = settled();
     w.write("one");

@@ -24,13 +24,115 @@ fn single_keys_decide_about_hunks() {
     for (keys, want) in cases {
         let mut w = world();
         w.offered();
-        keys.iter().for_each(|k| w.key(*k));
+        for key in *keys {
+            w.key(*key);
+            w.pause();
+        }
         assert_eq!(w.calls(), *want, "{keys:?}");
     }
+    // Decisions in a row wait for nothing but the last one's pause.
     let mut w = world();
     w.offered();
-    w.write("in");
-    assert_eq!(w.text(), "n");
+    w.write("nn");
+    w.pause();
+    assert_eq!(w.calls(), [Call::Reject(ids(&[1])), Call::Reject(ids(&[2]))]);
+}
+
+/// An offer, or what is left of one: something was kept, or undone.
+fn before(moment: &str) -> World {
+    let mut w = world();
+    w.offered();
+    if moment != "offered" {
+        w.key(Enter);
+        w.reply(Reply::Decided {
+            asked: HunkSet::All,
+            outcome: Ok(Decided {
+                kept: vec![HunkId(1), HunkId(2)],
+                ..Decided::default()
+            }),
+        });
+        w.app.after = if moment == "kept" {
+            After::Kept
+        } else {
+            After::Undone
+        };
+    }
+    w.calls();
+    w
+}
+
+#[test]
+fn a_word_that_begins_with_a_command_is_a_word() {
+    let words: &[(&str, &[&str])] = &[
+        (
+            "offered",
+            &[
+                "no, multiply",
+                "next",
+                "explain why",
+                "extract it",
+                "keep the name",
+                "know",
+                "join them",
+                "yes but",
+                "instead",
+                "if empty",
+                "in C",
+                "x is wrong",
+                "y is wrong",
+            ],
+        ),
+        ("kept", &["use sha256", "undo that", "update it", "upper"]),
+        ("undone", &["rename it", "return early", "remove it", "use it"]),
+    ];
+    for (moment, words) in words {
+        for word in *words {
+            let mut w = before(moment);
+            w.key(Char('j'));
+            w.pause();
+            if *moment != "offered" {
+                w.key(Key::Backspace);
+            }
+            let chosen = w.app.selected;
+            for c in word.chars() {
+                w.key(Char(c));
+                w.now += 150_000;
+            }
+            w.pause();
+            assert_eq!((w.text().as_str(), w.calls()), (*word, vec![]), "{moment}");
+            assert_eq!(w.app.selected, chosen, "{word}");
+            assert!(!w.acts.iter().any(|a| matches!(a, Act::Edit { .. })), "{word}");
+        }
+    }
+    // A paste goes on with what was typed, too.
+    let mut w = before("offered");
+    w.key(Char('n'));
+    w.input(Input::Typed(Typed::Paste("ot this".into())));
+    w.pause();
+    assert_eq!((w.text().as_str(), w.calls()), ("not this", vec![]));
+}
+
+#[test]
+fn a_command_letter_is_taken_back_or_done_at_once() {
+    for key in [Esc, Key::Backspace, Ctrl('c')] {
+        let mut w = before("offered");
+        w.key(Char('x'));
+        w.key(key);
+        w.pause();
+        assert_eq!((w.calls(), w.text().as_str()), (vec![], ""), "{key:?}");
+        assert_eq!(w.app.book.offered().count(), 2);
+    }
+    // Enter does not wait, and means nothing more: the other hunk is not kept with it.
+    let mut w = before("offered");
+    w.key(Char('n'));
+    w.key(Enter);
+    assert_eq!(w.calls(), [Call::Reject(ids(&[1]))]);
+    assert_eq!(w.app.due(), None);
+    // Another key comes after it.
+    let mut w = before("offered");
+    w.key(Char('n'));
+    w.key(Key::Down);
+    assert_eq!(w.calls(), [Call::Reject(ids(&[1]))]);
 }
 
 #[test]
@@ -63,6 +165,7 @@ fn what_was_kept_is_told_and_can_be_taken_back() {
     }
     w.calls();
     w.key(Char('u'));
+    w.pause();
     assert_eq!(w.calls(), [Call::Undo]);
     w.reply(Reply::Undone(Ok(UndoReply {
         op: Some(2),
@@ -72,11 +175,13 @@ fn what_was_kept_is_told_and_can_be_taken_back() {
     })));
     assert!(w.printed().contains("undone: fix it (shop.py)"));
     w.key(Char('r'));
+    w.pause();
     assert!(w.calls().contains(&Call::Redo));
     // Once something is typed, letters are letters.
     w.write("x");
     w.key(Key::Backspace);
     w.key(Char('u'));
+    w.pause();
     assert_eq!((w.text().as_str(), w.calls().contains(&Call::Undo)), ("u", false));
 }
 
@@ -123,6 +228,7 @@ fn the_budget_asks() {
         });
         w.calls();
         w.key(*key);
+        w.pause();
         assert_eq!(w.calls(), std::slice::from_ref(want), "{key:?}");
     }
 }
@@ -132,6 +238,7 @@ fn a_hunk_is_edited_by_hand() {
     let mut w = world();
     w.offered();
     w.key(Char('e'));
+    w.pause();
     assert!(
         matches!(&w.acts[..], [Act::Edit { purpose: Purpose::Hunk(HunkId(1)), text, suffix }]
             if text == "    total = 1\n" && suffix == "-shop.py")
@@ -148,6 +255,10 @@ fn a_hunk_is_edited_by_hand() {
             added
         }]
     );
+    // What was there before: nothing would change.
+    w.input(Input::Edited(purpose, Ok("    total = 0\n".into())));
+    assert_eq!(w.calls(), [Call::Reject(ids(&[1]))]);
+    w.printed();
     w.input(Input::Edited(purpose, Err("no vi here".into())));
     assert_eq!(w.printed(), "no vi here");
 }

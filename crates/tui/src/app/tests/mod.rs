@@ -58,6 +58,12 @@ impl World {
         self.input(Input::Typed(Typed::Key(key)));
     }
 
+    /// Nothing is typed for a while.
+    fn pause(&mut self) {
+        self.now += 500_000;
+        self.input(Input::Tick);
+    }
+
     pub(crate) fn write(&mut self, text: &str) {
         text.chars().for_each(|c| self.key(Char(c)));
     }
