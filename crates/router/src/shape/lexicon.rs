@@ -149,8 +149,8 @@ const TABLE: &[(Signal, &str)] = &[
          directory layout|structure; monolith; call sites; call site; callers; all dependencies; \
          the entire|whole app; one package per; the backend|frontend; migrate from; port the; \
          internationali*; i18n; app wide; wherever; whole thing; \
-         all|both|two|three|four|five|six|every ~ clients|client|apps|app|tools|projects; our; \
-         nothing ~ breaks; the code; docker image",
+         all|both|two|three|four|five|six|every ~ clients|client|apps|app|tools|projects; \
+         nothing ~ breaks",
     ),
     (
         Cross,
