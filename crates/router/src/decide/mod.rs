@@ -12,7 +12,7 @@ use crate::fleet::Member;
 use crate::policy::{Origin, Policy};
 use crate::quota::{Amount, Ask, Ledger};
 use crate::scale::Latency;
-use crate::score::{PRICE_PRIOR, Score, Size, money, price, score};
+use crate::score::{Score, Size, money, price, score};
 use crate::shape::{SAID, Shape};
 pub use bars::Bar;
 use brisk_domain::{Lane, ModelId, Now};
@@ -258,10 +258,4 @@ fn rank<'a>(question: &Question<'a>, lane: Lane) -> (Vec<Ranked<'a>>, Vec<Barred
         rest.for_each(|r| r.same_pool = r.member.pool == *pool);
     }
     (ranked, barred)
-}
-
-/// What a task is taken to cost on a model, micro-dollars.
-pub fn expected_cost(policy: &Policy, member: &Member, shape: &Shape) -> u64 {
-    let price = price(member, policy.model(&member.model.0)).unwrap_or(PRICE_PRIOR);
-    money(price, size(shape))
 }
