@@ -7,6 +7,7 @@
 
 use crate::table::{Key, LineTable};
 use crate::text::{Text, bare};
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// Runs followed at once; the cost of a line is bounded by it.
@@ -22,7 +23,13 @@ pub(crate) enum Step {
     /// An old line that the open change takes away.
     Removed { text: String },
     /// Old lines `at..end` become `new`. Not minimal yet.
-    Closed { at: usize, end: usize, new: Vec<String> },
+    Closed {
+        at: usize,
+        end: usize,
+        new: Vec<String>,
+        /// Of `new`, one each.
+        keys: Vec<String>,
+    },
 }
 
 /// A guess: the new lines from `new_start` on are the old lines from `old_start` on.
@@ -38,6 +45,7 @@ struct Run {
 struct Open {
     at: usize,
     new: Vec<String>,
+    keys: Vec<String>,
     shown: usize,
     runs: Vec<Run>,
 }
@@ -48,7 +56,12 @@ pub(crate) struct Aligner {
     text: Text,
     /// The old lines.
     core: Range<usize>,
+    /// What of them counts: a line of `compared`, from `first` on, for each of them.
+    compared: Text,
+    first: usize,
     key: Key,
+    /// Indentation of the last unchanged line, as it is and as the rewrite has it.
+    indents: Option<(String, String)>,
     /// Made at the first divergence: a rewrite that changes nothing needs none.
     table: Option<LineTable>,
     pos: usize,
@@ -60,8 +73,11 @@ impl Aligner {
     pub(crate) fn new(text: &Text, core: Range<usize>, key: Key) -> Aligner {
         Aligner {
             text: text.clone(),
+            compared: text.clone(),
+            first: core.start,
             core,
             key,
+            indents: None,
             table: None,
             pos: 0,
             open: None,
@@ -73,33 +89,86 @@ impl Aligner {
         &self.text.lines()[self.core.clone()]
     }
 
+    /// The old lines are `core` of `text`, and `keys` are theirs, one each. Every line of the rewrite comes with its
+    /// key, and an unchanged line may be indented otherwise.
+    pub(crate) fn keyed(text: &Text, core: Range<usize>, keys: Vec<String>) -> Aligner {
+        Aligner {
+            compared: Text::from_lines(false, keys),
+            first: 0,
+            ..Aligner::new(text, core, |key| Cow::Borrowed(key))
+        }
+    }
+
+    /// What counts of old line `at`.
+    pub(crate) fn key_of(&self, at: usize) -> Cow<'_, str> {
+        (self.key)(&self.compared.lines()[self.first + at])
+    }
+
     /// The next whole line of the rewrite, without its terminator.
     pub(crate) fn line(&mut self, line: &str, out: &mut Vec<Step>) {
-        let key = (self.key)(line);
+        let key = (self.key)(line).into_owned();
+        self.line_with_key(line, key, out);
+    }
+
+    /// The same, with the line's key.
+    pub(crate) fn line_with_key(&mut self, line: &str, key: String, out: &mut Vec<Step>) {
+        let fitted = self.fitted(line);
         let open = match &mut self.open {
             Some(open) => open,
             None => {
-                let expected = self.text.lines()[self.core.clone()].get(self.pos);
-                if expected.is_some_and(|o| (self.key)(o) == key) {
+                if self.pos < self.core.len() && self.key_of(self.pos) == key {
                     self.pos += 1;
+                    self.matched(line);
                     return;
                 }
                 out.push(Step::Opened { at: self.pos });
                 self.open.insert(Open {
                     at: self.pos,
                     new: Vec::new(),
+                    keys: Vec::new(),
                     shown: 0,
                     runs: Vec::new(),
                 })
             }
         };
+        let old = self.first..self.first + self.core.len();
         let table = self
             .table
-            .get_or_insert_with(|| LineTable::new(&self.text, self.core.clone(), self.key));
-        open.follow(table, &key, line);
+            .get_or_insert_with(|| LineTable::new(&self.compared, old, self.key));
+        open.follow(table, key, fitted);
         match open.confirmed() {
-            Some(best) => self.close(best, out),
+            Some(best) => {
+                self.close(best, out);
+                self.matched(line);
+            }
             None => open.show(open.runs.iter().map(|r| r.new_start).min(), out),
+        }
+    }
+
+    /// Notes how the rewrite indents the old line before `pos`, which it left as it was.
+    fn matched(&mut self, line: &str) {
+        let indent = |l: &str| l[..l.len() - l.trim_start().len()].to_owned();
+        if let Some(old) = self.pos.checked_sub(1).and_then(|at| self.old().get(at))
+            && !line.trim().is_empty()
+        {
+            self.indents = Some((indent(bare(old)), indent(line)));
+        }
+    }
+
+    /// A line of the rewrite in the old text's indentation, where that differs.
+    fn fitted(&self, line: &str) -> String {
+        let body = line.trim_start();
+        let own = &line[..line.len() - body.len()];
+        match &self.indents {
+            Some((is, was)) if is != was && !body.is_empty() => {
+                if let Some(more) = own.strip_prefix(was.as_str()) {
+                    return format!("{is}{more}{body}");
+                }
+                let less = was.len().saturating_sub(own.len());
+                let keep = is.get(..is.len().saturating_sub(less)).unwrap_or_default();
+                format!("{keep}{body}")
+            }
+            Some(_) | None => line.to_owned(),
         }
     }
 
@@ -114,6 +183,7 @@ impl Aligner {
             self.open = Some(Open {
                 at: self.pos,
                 new: Vec::new(),
+                keys: Vec::new(),
                 shown: 0,
                 runs: Vec::new(),
             });
@@ -147,10 +217,12 @@ impl Aligner {
             });
         }
         open.new.truncate(back.new_start);
+        open.keys.truncate(back.new_start);
         out.push(Step::Closed {
             at: open.at,
             end: back.old_start,
             new: open.new,
+            keys: open.keys,
         });
         self.pos = back.old_start + back.len;
     }
@@ -158,9 +230,11 @@ impl Aligner {
 
 impl Open {
     /// Takes a line in: runs go on or break, new ones start.
-    fn follow(&mut self, table: &LineTable, key: &str, line: &str) {
+    fn follow(&mut self, table: &LineTable, key: String, line: String) {
         let added = self.new.len();
-        self.new.push(line.to_owned());
+        self.new.push(line);
+        self.keys.push(key);
+        let key = &self.keys[added];
         let Some(id) = table.id(key) else {
             self.runs.clear();
             return;

@@ -32,7 +32,7 @@ pub fn without_noise(line: &str) -> &str {
 }
 
 /// A line with its indentation and without the blanks that mean nothing.
-fn tight(line: &str) -> Cow<'_, str> {
+pub(crate) fn tight(line: &str) -> Cow<'_, str> {
     let line = without_noise(line);
     let code = line.trim_start();
     // Blanks in a text mean something, and where a text begins and ends is not known from one line.

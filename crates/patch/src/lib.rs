@@ -13,6 +13,7 @@ mod files;
 mod hunk;
 mod locate;
 mod minimise;
+mod nesting;
 pub mod paint;
 mod place;
 mod rebase;

@@ -3,12 +3,12 @@
 use crate::align::{Aligner, Step};
 use crate::blanks::{Blanks, without_noise};
 use crate::hunk::{Hunk, apply};
-use crate::minimise::pieces;
+use crate::minimise::{minimise, pieces};
+use crate::nesting::Nesting;
 use crate::place::{hunk_for, modify};
 use crate::stream::{LineSide, Refusal, StreamEvent};
 use crate::symbols::{outline, vanished};
 use crate::syntax::Language;
-use crate::table::Key;
 use crate::text::Text;
 use std::borrow::Cow;
 use std::ops::Range;
@@ -51,7 +51,8 @@ pub(crate) struct Region {
     blanks: usize,
     wrote: bool,
     aligner: Aligner,
-    key: Key,
+    /// There where indentation says nothing that brackets do not say.
+    nesting: Option<Nesting>,
     hunks: Vec<Hunk>,
     dropped_tail: usize,
 }
@@ -65,6 +66,18 @@ impl Region {
         let lead = lines.iter().take_while(|l| is_blank(l)).count();
         let tail = lines[lead..].iter().rev().take_while(|l| is_blank(l)).count();
         let core = span.start + lead..span.end - tail;
+        let nesting = (blanks == Blanks::Noise)
+            .then(|| Language::of_path(path))
+            .flatten()
+            .filter(|language| *language != Language::Python)
+            .map(|_| Nesting::default());
+        let aligner = match nesting.clone() {
+            Some(mut old) => {
+                let keys = text.lines()[core.clone()].iter().map(|l| old.key(l)).collect();
+                Aligner::keyed(text, core.clone(), keys)
+            }
+            None => Aligner::new(text, core.clone(), blanks.key()),
+        };
         let markdown = [".md", ".mdx", ".markdown"].iter().any(|ext| path.ends_with(ext));
         Region {
             path: path.to_owned(),
@@ -75,8 +88,8 @@ impl Region {
             phase: Phase::Start,
             blanks: 0,
             wrote: false,
-            aligner: Aligner::new(text, core.clone(), blanks.key()),
-            key: blanks.key(),
+            aligner,
+            nesting,
             hunks: Vec::new(),
             dropped_tail: 0,
         }
@@ -204,7 +217,13 @@ impl Region {
 
     fn feed(&mut self, line: &str, out: &mut Vec<StreamEvent>) {
         let mut steps = Vec::new();
-        self.aligner.line(line, &mut steps);
+        match &mut self.nesting {
+            Some(nesting) => {
+                let key = nesting.key(line);
+                self.aligner.line_with_key(line, key, &mut steps);
+            }
+            None => self.aligner.line(line, &mut steps),
+        }
         self.take(steps, out);
     }
 
@@ -240,20 +259,16 @@ impl Region {
                     side: LineSide::Removed,
                     text,
                 },
-                Step::Closed { at, end, new } => self.closed(at, end, &new),
+                Step::Closed { at, end, new, keys } => self.closed(at, end, &new, &keys),
             });
         }
     }
 
-    fn closed(&mut self, at: usize, end: usize, new: &[String]) -> StreamEvent {
-        let old: Vec<Cow<'_, str>> = self.aligner.old()[at..end]
-            .iter()
-            .map(|l| (self.key)(l))
-            .collect();
-        let keys: Vec<Cow<'_, str>> = new.iter().map(|l| (self.key)(l)).collect();
+    fn closed(&mut self, at: usize, end: usize, new: &[String], keys: &[String]) -> StreamEvent {
+        let old: Vec<Cow<'_, str>> = (at..end).map(|i| self.aligner.key_of(i)).collect();
         let (old, keys): (Vec<&str>, Vec<&str>) = (
             old.iter().map(AsRef::as_ref).collect(),
-            keys.iter().map(AsRef::as_ref).collect(),
+            keys.iter().map(String::as_str).collect(),
         );
         let mut changes = Vec::new();
         for (o, n) in pieces(&old, &keys) {
@@ -262,8 +277,11 @@ impl Region {
             }
             let start = self.core.start + at;
             let hunk = hunk_for(&self.text, start + o.start, start + o.end, &new[n]);
-            self.hunks.push(hunk.clone());
-            changes.push(modify(&self.path, hunk));
+            // The same line at another depth has another key, and yet it is the same line.
+            for hunk in minimise(&hunk) {
+                self.hunks.push(hunk.clone());
+                changes.push(modify(&self.path, hunk));
+            }
         }
         StreamEvent::Closed { changes }
     }

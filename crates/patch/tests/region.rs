@@ -218,18 +218,50 @@ fn spacing_is_no_change_unless_it_is_asked_for() {
     let file = "def p(n):\n    for i in range(2,n):\n        if n%i==0:\n            return True\n\n    return False\n";
     let answer = "def p(n):\n    if n <= 1:\n        return False\n    for i in range(2, n):\n        if n % i == 0:\n            \
                   return False\n    return True\n";
-    let text = Text::from_str_lossless(file);
     let lines = |blanks| {
-        let mut out = Vec::new();
-        let mut stream = PatchStream::region("a.py", &text, 0..text.len(), blanks);
-        stream.push(answer, &mut out);
-        stream.finish(&mut out);
-        let hunks = hunks(&out);
-        let count = |side: fn(&Hunk) -> usize| hunks.iter().map(side).sum::<usize>();
-        (count(|h| h.old.len()), count(|h| h.new.len()))
+        let (_, old, new) = rewritten("a.py", file, answer, blanks);
+        (old, new)
     };
     assert_eq!(lines(Blanks::Noise), (3, 4));
     assert_eq!(lines(Blanks::Matter), (5, 6));
+}
+
+/// What a rewrite of the whole text leaves in it, and how many lines it takes and brings.
+fn rewritten(path: &str, file: &str, answer: &str, blanks: Blanks) -> (String, usize, usize) {
+    let text = Text::from_str_lossless(file);
+    let mut out = Vec::new();
+    let mut stream = PatchStream::region(path, &text, 0..text.len(), blanks);
+    stream.push(answer, &mut out);
+    stream.finish(&mut out);
+    let hunks = hunks(&out);
+    let count = |side: fn(&Hunk) -> usize| hunks.iter().map(side).sum::<usize>();
+    let (old, new) = (count(|h| h.old.len()), count(|h| h.new.len()));
+    (apply(&text, &hunks).unwrap().joined(), old, new)
+}
+
+/// Where brackets hold a language together, a model's own indentation is no change, and what it changes is indented
+/// as the lines around it are.
+#[test]
+fn indentation_is_no_change_where_brackets_say_what_belongs_together() {
+    let file = "fn f(ops: Vec<i32>) -> bool {\nlet mut sum = 0;\nfor op in ops {\n    sum += op;\n    if sum == 0 {\n        \
+                return true;\n        }\n    }\n    false\n}\n";
+    let answer = "fn f(ops: Vec<i32>) -> bool {\n    let mut sum = 0;\n    for op in ops {\n        sum += op;\n        \
+                  if sum < 0 {\n            return true;\n        }\n    }\n    false\n}\n";
+    let (new, old_lines, new_lines) = rewritten("a.rs", file, answer, Blanks::Noise);
+    assert_eq!(new, file.replace("sum == 0", "sum < 0"));
+    assert_eq!((old_lines, new_lines), (1, 1));
+    let (exact, ..) = rewritten("a.rs", file, answer, Blanks::Matter);
+    assert_eq!(exact, answer);
+
+    // What comes to lie deeper is indented anew.
+    let file = "void f() {\n  a();\n  b();\n}\n";
+    let answer = "void f() {\n  if (ok) {\n    a();\n    b();\n  }\n}\n";
+    assert_eq!(rewritten("a.c", file, answer, Blanks::Noise).0, answer);
+
+    // In Python indentation is what says it.
+    let file = "if a:\n  b()\nc()\n";
+    let answer = "if a:\n  b()\n  c()\n";
+    assert_eq!(rewritten("a.py", file, answer, Blanks::Noise).0, answer);
 }
 
 fn body(eol: &'static str) -> impl Strategy<Value = String> {
