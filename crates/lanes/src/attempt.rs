@@ -247,7 +247,7 @@ impl Attempt {
         (same - word).saturating_sub(1)..same + 1
     }
 
-    /// A finished rewrite that lost its tail, mended: the changes of the answer merged with the rest of the region.
+    /// A finished rewrite that lost a part of the region, mended.
     pub(crate) fn repaired(&self) -> Option<Vec<Change>> {
         if self.is_words()
             || !self.is_rewrite()
@@ -256,6 +256,22 @@ impl Attempt {
         {
             return None;
         }
+        self.with_its_tail().or_else(|| self.without_deletions())
+    }
+
+    /// The changes of an answer that left out whole parts of the region, without those gaps.
+    fn without_deletions(&self) -> Option<Vec<Change>> {
+        let gap = |c: &Change| matches!(c, Change::Modify { hunk, .. } if hunk.new.is_empty());
+        let mut changes = self.changes();
+        changes.retain(|c| !gap(c));
+        let text = self.work.text();
+        check::judge(&self.work.path, &text, &changes, &self.work.request)
+            .ok()
+            .map(|()| changes)
+    }
+
+    /// The changes of the answer merged with the rest of the region.
+    fn with_its_tail(&self) -> Option<Vec<Change>> {
         let text = self.work.text();
         let region = text.lines()[self.work.place.span.clone()].concat();
         let merged = repair_tail(&region, unfenced(&self.partial))?;

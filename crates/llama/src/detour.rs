@@ -25,6 +25,8 @@ pub(crate) struct Detour {
     /// The old text without blanks: what differs in blanks alone is a copy, too.
     old: Vec<u8>,
     except: Vec<Range<usize>>,
+    /// What ends an answer: a part of it is no other answer.
+    ending: String,
     /// Bytes of `old` that the answer has repeated.
     at: usize,
     departed: bool,
@@ -34,10 +36,11 @@ pub(crate) struct Detour {
 }
 
 impl Detour {
-    pub(crate) fn new(prediction: &str, except: &[Range<usize>]) -> Self {
+    pub(crate) fn new(prediction: &str, ending: &str, except: &[Range<usize>]) -> Self {
         Self {
             old: squeezed(prediction.as_bytes()).collect(),
             except: except.to_vec(),
+            ending: ending.to_owned(),
             at: 0,
             departed: false,
             junctions: Vec::new(),
@@ -54,7 +57,9 @@ impl Detour {
     /// Notes a place where the answer could depart; `first` and `second` are the bytes of the two choices.
     pub(crate) fn note(&mut self, junction: Junction, first: &[u8], second: &[u8]) {
         let inside = |range: &Range<usize>| range.contains(&junction.bytes);
-        if self.watches() && !begins_a_comment(first, second) && !self.except.iter().any(inside) {
+        let word = second.trim_ascii();
+        let ends = !word.is_empty() && self.ending.as_bytes().starts_with(word);
+        if self.watches() && !ends && !begins_a_comment(first, second) && !self.except.iter().any(inside) {
             self.junctions.push(junction);
         }
     }
@@ -123,12 +128,13 @@ mod tests {
 
     #[test]
     fn a_copy_goes_back_to_where_it_was_least_sure() {
-        let mut detour = Detour::new("a b\n# c\nd\n", &[4..7, 20..30]);
-        let notes: [(usize, f32, &[u8]); 5] = [
+        let mut detour = Detour::new("a b\n# c\nd\n", "```", &[4..7, 20..30]);
+        let notes: [(usize, f32, &[u8]); 6] = [
             (0, 3.0, b"x"),
             (2, 1.0, b" # why"),
             (3, 0.4, b"  "),
             (5, 0.5, b"y"),
+            (7, 0.3, b"``\n"),
             (8, 2.0, b"z"),
         ];
         for (bytes, gap, piece) in notes {
@@ -153,7 +159,7 @@ mod tests {
 
     #[test]
     fn what_departs_is_shown_at_once_and_stands() {
-        let mut detour = Detour::new("a b\n", &[]);
+        let mut detour = Detour::new("a b\n", "```", &[]);
         detour.note(junction(0, 1.0), b"a", b"x");
         detour.push(b"a ");
         assert_eq!(detour.release("a ".into()), "");
@@ -165,7 +171,7 @@ mod tests {
 
     #[test]
     fn a_part_of_the_text_is_no_copy() {
-        let mut detour = Detour::new("a b\n", &[]);
+        let mut detour = Detour::new("a b\n", "```", &[]);
         detour.note(junction(0, 1.0), b"a", b"x");
         detour.push(b"a");
         detour.release("a".into());
@@ -174,7 +180,7 @@ mod tests {
 
     #[test]
     fn the_tries_are_bounded() {
-        let mut detour = Detour::new("a", &[]);
+        let mut detour = Detour::new("a", "```", &[]);
         for i in 0..9 {
             detour.note(junction(i, 1.0), b"a", b"x");
         }

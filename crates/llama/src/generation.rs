@@ -82,7 +82,10 @@ impl Generation {
             .differ
             .as_ref()
             .zip(request.prediction.as_deref())
-            .map(|(differ, text)| Detour::new(text, &differ.except));
+            .map(|(differ, text)| {
+                let ending = request.stop.first().map_or("", String::as_str);
+                Detour::new(text, ending, &differ.except)
+            });
         Some(Self {
             request,
             sink,

@@ -5,7 +5,8 @@
 
 use brisk_domain::ModelId;
 use brisk_domain::port::{
-    FaultSource, Finish, GenerateRequest, Message, Model, ModelEvent, Priority, Retry, Role, Running, Usage,
+    Differ, FaultSource, Finish, GenerateRequest, Message, Model, ModelEvent, Priority, Retry, Role, Running,
+    Usage,
 };
 use brisk_llama::{Engine, EngineOptions};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
@@ -202,4 +203,38 @@ fn an_engine_that_goes_says_so() {
     drop(engine);
     assert_eq!(finish(&told).1.unwrap_err().source, FaultSource::Upstream);
     assert_eq!(finish(&waiting_told).1.unwrap_err().source, FaultSource::Upstream);
+}
+
+/// What is right as it is gets copied; asked for something else, the model takes its second choice, and only what was
+/// asked of it is told apart.
+#[test]
+fn an_answer_that_must_differ_is_no_copy() {
+    let Some((_one, engine)) = engine(1) else { return };
+    let region =
+        "def area(width, height):\n    \"\"\"The area of a rectangle.\"\"\"\n    return width * height\n";
+    let mut copied = request(
+        1,
+        &format!("Write this again, exactly as it is:\n```python\n{region}```"),
+        200,
+    );
+    copied.answer_prefix = "```python\n".into();
+    copied.stop = vec!["```".into()];
+    copied.prediction = Some(region.into());
+    let (answer, finish, _) = ask(&engine, copied.clone());
+    assert_eq!((answer.as_str(), finish), (region, Finish::Stop));
+
+    let remark = region.find("\"\"\"").unwrap()..region.find("    return").unwrap();
+    copied.differ = Some(Differ {
+        except: vec![remark.clone()],
+    });
+    let (other, finish, usage) = ask(&engine, copied);
+    assert_eq!(finish, Finish::Stop);
+    let same = region
+        .bytes()
+        .zip(other.bytes())
+        .take_while(|(a, b)| a == b)
+        .count();
+    assert!(same < region.len(), "{other}");
+    assert!(!remark.contains(&same), "it departs in the docstring: {other}");
+    assert!(usage.output > 10, "what was taken back counts: {usage:?}");
 }

@@ -92,9 +92,8 @@ fn class_of(node: &Node<'_>) -> Option<Class> {
         // A text without holes in it.
         let whole = (kind.contains("string") || kind == "char_literal" || kind == "rune_literal")
             && !kind.contains("template")
-            && (0..node.child_count()).all(|i| {
-                node.child(i).is_none_or(|c| !c.kind().contains("interpolation"))
-            });
+            && (0..node.child_count())
+                .all(|i| node.child(i).is_none_or(|c| !c.kind().contains("interpolation")));
         return whole.then_some(Class::String);
     }
     if kind.contains("string")

@@ -119,6 +119,12 @@ impl Region {
             } => {
                 let fence = ticks(line);
                 let bare_fence = fence > 0 && without_noise(line).len() == fence;
+                if !self.fences_inside && matches!(without_noise(line), "`" | "``") {
+                    // A fence that was cut: no line of code.
+                    self.phase = Phase::After;
+                    self.settle(true, out);
+                    return;
+                }
                 match (fence, bare_fence, nested) {
                     (0, ..) => {}
                     (_, true, 0) if self.ends_at(opened, fence) => {

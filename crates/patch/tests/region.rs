@@ -226,6 +226,18 @@ fn spacing_is_no_change_unless_it_is_asked_for() {
     assert_eq!(lines(Blanks::Matter), (5, 6));
 }
 
+#[test]
+fn a_fence_that_was_cut_is_no_line() {
+    let file = "a\nb\n";
+    for answer in ["a\nc\n``", "```\na\nc\n``\n", "a\nc\n`"] {
+        assert_eq!(
+            rewritten("a.py", file, answer, Blanks::Noise).0,
+            "a\nc\n",
+            "{answer:?}"
+        );
+    }
+}
+
 /// What a rewrite of the whole text leaves in it, and how many lines it takes and brings.
 fn rewritten(path: &str, file: &str, answer: &str, blanks: Blanks) -> (String, usize, usize) {
     let text = Text::from_str_lossless(file);
