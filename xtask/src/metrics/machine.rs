@@ -49,9 +49,19 @@ impl Machine {
         format!("{cpu}, {cores} cores, {memory:.1} GB of memory, load {load} at the start")
     }
 
-    /// The day, and how busy the machine was.
+    /// The day, how busy the machine was, and whether that mattered.
     pub(super) fn when(&self) -> String {
-        format!("{}, load {} at the start", jiff::Zoned::now().date(), self.load)
+        let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+        let first = if is_real_time(&stat) {
+            ", all of it at real-time priority (`chrt`), ahead of other work"
+        } else {
+            ""
+        };
+        format!(
+            "{}, load {} at the start{first}",
+            jiff::Zoned::now().date(),
+            self.load
+        )
     }
 
     /// The generated page. The date is the one of the measurement.
@@ -83,6 +93,13 @@ pub(super) fn waited_us() -> Option<u64> {
     text.lines().next()?.rsplit_once("total=")?.1.parse().ok()
 }
 
+/// Whether a process goes first, from `/proc/PID/stat`: its policy is FIFO or round robin.
+fn is_real_time(stat: &str) -> bool {
+    let fields = stat.rsplit_once(')').map(|(_, after)| after.split_whitespace());
+    let policy = fields.and_then(|mut fields| fields.nth(38));
+    matches!(policy, Some("1" | "2"))
+}
+
 /// The value of the first line `NAME : VALUE`.
 fn value(text: &str, name: &str) -> String {
     text.lines()
@@ -109,5 +126,15 @@ mod tests {
         for (text, name, want) in cases {
             assert_eq!(value(text, name), want);
         }
+    }
+
+    #[test]
+    fn a_priority_is_read() {
+        let stat = |policy: &str| format!("7 (x y) S {} {policy} 0 0", vec!["0"; 37].join(" "));
+        let cases = [("0", false), ("1", true), ("2", true), ("3", false)];
+        for (policy, want) in cases {
+            assert_eq!(is_real_time(&stat(policy)), want, "{policy}");
+        }
+        assert!(!is_real_time(""));
     }
 }
