@@ -23,6 +23,7 @@ const ANSWER: &str = "def edge(w, h):\n    total = 2 * (w + h)\n    return total
 
 /// A session with the little world around it: one file, and models that say what the story tells them to.
 struct World {
+    hint: Hint,
     session: Session,
     now: u64,
     text: Text,
@@ -46,6 +47,7 @@ fn candidate(name: &str, format: EditFormat) -> Candidate {
 fn world_with(limits: Limits, fast: Vec<Candidate>) -> World {
     let text = Text::from_str_lossless(FILE);
     World {
+        hint: Hint::Symbol("edge".into()),
         session: Session::new(Fleet { fast, slow: vec![] }, limits),
         now: 0,
         disk: text.clone(),
@@ -132,7 +134,7 @@ impl World {
 
     fn gather(&mut self) {
         let effect = self.gathering.take().unwrap();
-        let hint = Hint::Symbol("edge".into());
+        let hint = self.hint.clone();
         let result = Ok(Gathered {
             files: vec![("a.py".into(), self.text.clone())],
             hint,
@@ -447,6 +449,23 @@ fn second_choices_are_asked_for_at_other_places_each_time() {
         w.disk.joined(),
         FILE.replace("total = w + h", "total = 2 * (w + h)")
     );
+}
+
+#[test]
+fn functions_that_an_answer_leaves_out_stay() {
+    for (request, gone) in [
+        ("count both sides twice", false),
+        ("remove area, count both sides twice", true),
+    ] {
+        let mut w = world();
+        w.hint = Hint::Lines(0..7);
+        w.ask(prompt(request));
+        w.say(ANSWER);
+        w.done();
+        w.tell(Command::Keep(HunkSelector::All));
+        assert!(w.disk.joined().contains("2 * (w + h)"), "{request}");
+        assert_eq!(!w.disk.joined().contains("def area"), gone, "{request}");
+    }
 }
 
 #[test]
