@@ -86,11 +86,11 @@ impl App {
                 self.queue.push_back(wish);
                 self.next_queued();
             }
+            "model" if rest.is_empty() => self.use_model(None),
             "model" => {
-                self.model = (!rest.is_empty()).then(|| ModelId(rest.to_owned()));
-                let now = self.model.as_ref().map_or("as Brisk chooses", |m| m.0.as_str());
-                let text = format!("model: {now}");
-                self.say(&text, look::DIM);
+                // Whether there is such a one is said now, not with the next prompt.
+                self.wanted = Some(ModelId(rest.to_owned()));
+                self.send(Call::Models);
             }
             "models" => self.send(Call::Models),
             "status" => {
@@ -124,6 +124,15 @@ impl App {
             }
         }
         None
+    }
+
+    pub(super) fn use_model(&mut self, model: Option<ModelId>) {
+        let now = model.as_ref().map_or("as Brisk chooses", |m| m.0.as_str());
+        let text = format!("model: {now}");
+        self.say(&text, look::DIM);
+        self.model = model;
+        // The last turn's is no longer the one.
+        self.route = None;
     }
 
     fn usage(&mut self, name: &str) {

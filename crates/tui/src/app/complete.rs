@@ -76,7 +76,9 @@ impl App {
             Key::Up | Key::Ctrl('p') => menu.chosen = menu.chosen.checked_sub(1).unwrap_or(last),
             Key::Tab => self.take_chosen(),
             Key::Enter => {
-                let same = menu.items.get(menu.chosen).is_none_or(|i| i.target == menu.word);
+                // What is written whole is sent, whether the menu was there in time or not.
+                let whole = |i: &Completion| i.target == menu.word || short(&i.target) == menu.word;
+                let same = menu.chosen == 0 && menu.items.iter().any(whole);
                 let command = menu.word.starts_with('/');
                 if same {
                     self.menu = None;
@@ -110,5 +112,16 @@ impl App {
         }
         self.composer.complete(&format!("{} ", item.target));
         self.draft_changed();
+    }
+}
+
+/// `src/a.rs:Type.name` as people write it: `src/a.rs:name`.
+fn short(target: &str) -> String {
+    match target.split_once(':') {
+        Some((file, symbol)) => {
+            let name = symbol.rsplit(['.', ':']).next().unwrap_or(symbol);
+            format!("{file}:{name}")
+        }
+        None => target.to_owned(),
     }
 }

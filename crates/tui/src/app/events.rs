@@ -99,9 +99,8 @@ impl App {
     fn started(&mut self, turn: TurnId, text: String) {
         self.flush_prose();
         let at = self.sent.iter().position(|(_, w)| w.text == text);
-        if let Some(at) = at {
-            self.sent.remove(at);
-        }
+        let own = at.and_then(|at| self.sent.remove(at));
+        let written = own.map_or_else(|| text.clone(), |(_, w)| w.written);
         let key = self
             .live
             .as_ref()
@@ -127,6 +126,7 @@ impl App {
         self.live = Some(Live {
             turn: Some(turn),
             text,
+            written,
             stage: Stage::Reading,
             felt: Felt {
                 key: key.unwrap_or(self.now),
@@ -225,10 +225,10 @@ impl App {
     fn ended(&mut self, turn: TurnId, settled: &Settled) {
         self.flush_prose();
         self.book.ended(turn);
-        let (mut felt, said) = self
+        let (mut felt, said, written) = self
             .live
             .take()
-            .map_or_else(Default::default, |l| (l.felt, l.said));
+            .map_or_else(Default::default, |l| (l.felt, l.said, l.written));
         felt.settled = Some(self.now);
         if !self.is_past() {
             self.felts.add(&felt);
@@ -259,6 +259,13 @@ impl App {
         if self.is_past() {
             return;
         }
+        // A request that came to nothing is there to be mended, unless a key would then mean the text and not a hunk.
+        let failed = matches!(settled.stop, StopReason::Failed { .. });
+        if failed && !said && offered == 0 && self.sent.is_empty() && self.composer.is_empty() && !self.plain
+        {
+            self.composer.set(&written);
+            self.draft_changed();
+        }
         if std::mem::take(&mut self.discard) && offered > 0 {
             self.reject_all();
         }
@@ -285,6 +292,7 @@ impl App {
             self.live = Some(Live {
                 turn: None,
                 text: wish.text.clone(),
+                written: wish.written.clone(),
                 stage: Stage::Sent,
                 felt: Felt {
                     key: self.steered_at.take().unwrap_or(self.now),

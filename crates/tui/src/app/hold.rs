@@ -1,7 +1,7 @@
 //! Letters that are commands while nothing is written. A letter may as well begin a word, so what it asks for waits for
 //! a moment: when it is typed on in that time, all of it was text and nothing has happened.
 
-use super::{After, App, Stage};
+use super::{App, Stage};
 use crate::key::Key;
 use crate::wire::Call;
 use brisk_protocol::HunkSet;
@@ -10,6 +10,18 @@ use brisk_protocol::domain::HunkId;
 /// A letter stands alone when nothing follows it for so long, microseconds: more than people take between two letters
 /// of a word, and less than they take to look at what a decision did.
 const ALONE_US: u64 = 400_000;
+
+/// What a single key means while nothing is written and no turn runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum After {
+    /// Nothing: keys type.
+    #[default]
+    Nothing,
+    /// Something was kept: `u` takes it back.
+    Kept,
+    /// Something was undone: `r` brings it back.
+    Undone,
+}
 
 /// What a letter asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

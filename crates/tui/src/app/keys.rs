@@ -89,6 +89,10 @@ impl App {
             key => {
                 if self.composer.key(key) == Took::Yes {
                     self.written();
+                    // On the way through the history a menu would take the arrows.
+                    if matches!(key, Key::Up | Key::Down | Key::Ctrl('p' | 'n')) {
+                        self.menu = None;
+                    }
                 }
             }
         }

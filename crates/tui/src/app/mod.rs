@@ -13,6 +13,7 @@ mod track;
 
 pub(crate) use commands::KEYS;
 pub(crate) use complete::Menu;
+pub(crate) use hold::After;
 pub use prompt::Draft;
 pub(crate) use prompt::Wish;
 
@@ -151,6 +152,8 @@ pub(crate) enum Stage {
 pub(crate) struct Live {
     pub(crate) turn: Option<TurnId>,
     pub(crate) text: String,
+    /// As it was written, where that is known.
+    pub(crate) written: String,
     pub(crate) stage: Stage,
     pub(crate) felt: Felt,
     /// Where it edits, and why there.
@@ -159,18 +162,6 @@ pub(crate) struct Live {
     pub(crate) prose: String,
     /// Words or hunks came.
     pub(crate) said: bool,
-}
-
-/// What a single key means while nothing is written and no turn runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum After {
-    /// Nothing: keys type.
-    #[default]
-    Nothing,
-    /// Something was kept: `u` takes it back.
-    Kept,
-    /// Something was undone: `r` brings it back.
-    Undone,
 }
 
 /// What a client begins with.
@@ -227,6 +218,8 @@ pub struct App {
     pub(crate) help: bool,
     pub(crate) hint: Option<String>,
     pub(crate) model: Option<ModelId>,
+    /// Asked for with `/model`, and not known to be there yet.
+    wanted: Option<ModelId>,
     pub(crate) route: Option<Route>,
     pub(crate) repo: Option<RepoStatus>,
     pub(crate) limits: Option<Limits>,
@@ -282,6 +275,7 @@ impl App {
             help: false,
             hint: None,
             model: None,
+            wanted: None,
             route: None,
             repo: None,
             limits: None,
@@ -473,7 +467,7 @@ impl App {
                 "the turn ended with the daemon; its prompt is back, Enter sends it again",
                 look::WARN,
             );
-            let wish = Wish::plain(live.text);
+            let wish = Wish::again(&live.written, &self.known);
             self.give_back(wish);
         }
         let ids: Vec<HunkId> = self.book.hunks.iter().map(|h| h.id).collect();
@@ -481,6 +475,7 @@ impl App {
             let why = "the daemon that offered it is gone".to_owned();
             if let Some(over) = self.book.close(id, HunkState::Withdrawn { why }) {
                 self.print_over(over);
+                self.hint = Some("the up arrow brings the request back, to ask again".into());
             }
         }
     }

@@ -9,22 +9,26 @@ use brisk_protocol::domain::Intent;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
+/// How a question is written.
+pub(super) const ASK: &str = "/ask ";
+
 /// One request in words, as it will be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Wish {
-    /// As the person wrote it.
+    /// The request in words; its places are without their `@`.
     pub(crate) text: String,
+    /// As the person wrote it: what goes back into the composer, or to the next start, still names its places.
+    pub(crate) written: String,
     pub(crate) targets: Vec<String>,
     pub(crate) intent: Intent,
 }
 
 impl Wish {
-    /// An edit without places.
-    pub(crate) fn plain(text: String) -> Wish {
-        Wish {
-            text,
-            targets: Vec::new(),
-            intent: Intent::Edit,
+    /// From what an earlier wish had as `written`.
+    pub(crate) fn again(written: &str, known: &BTreeSet<String>) -> Wish {
+        match written.strip_prefix(ASK) {
+            Some(question) => Wish::read(question, Intent::Ask, known),
+            None => Wish::read(written, Intent::Edit, known),
         }
     }
 
@@ -55,8 +59,10 @@ impl Wish {
                 None => out.push_str(piece),
             }
         }
+        let ask = if intent == Intent::Ask { ASK } else { "" };
         Wish {
             text: out,
+            written: format!("{ask}{text}"),
             targets,
             intent,
         }
@@ -89,7 +95,8 @@ impl Draft {
 impl App {
     pub(super) fn restore(&mut self, draft: Draft) {
         self.composer.set(&draft.text);
-        self.queue.extend(draft.queue.into_iter().map(Wish::plain));
+        let queue = draft.queue.iter().map(|w| Wish::again(w, &self.known));
+        self.queue.extend(queue);
         self.held = !self.queue.is_empty();
         self.saved = self.draft();
         if !self.saved.is_empty() {
@@ -101,7 +108,7 @@ impl App {
         let waiting = self.sent.iter().map(|(_, w)| w).chain(&self.queue);
         Draft {
             text: self.composer.whole(),
-            queue: waiting.map(|w| w.text.clone()).collect(),
+            queue: waiting.map(|w| w.written.clone()).collect(),
         }
     }
 
@@ -190,6 +197,7 @@ impl App {
             self.live = Some(Live {
                 turn: None,
                 text: wish.text.clone(),
+                written: wish.written.clone(),
                 stage: Stage::Sent,
                 felt: Felt {
                     key: self.now,
@@ -227,8 +235,8 @@ impl App {
     /// A prompt that came to nothing goes back to where the person can send it again.
     pub(super) fn give_back(&mut self, wish: Wish) {
         if self.composer.is_empty() {
-            self.composer.set(&wish.text);
-        } else if self.composer.whole() != wish.text {
+            self.composer.set(&wish.written);
+        } else if self.composer.whole() != wish.written {
             self.queue.push_front(wish);
             self.held = true;
         }
@@ -239,7 +247,7 @@ impl App {
     pub(super) fn unqueue(&mut self) -> bool {
         match self.queue.pop_back() {
             Some(wish) => {
-                self.composer.set(&wish.text);
+                self.composer.set(&wish.written);
                 self.draft_changed();
                 true
             }

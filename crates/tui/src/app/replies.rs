@@ -159,6 +159,13 @@ impl App {
     }
 
     fn tell_models(&mut self, models: &ModelsReply) {
+        if let Some(wanted) = self.wanted.take() {
+            if models.models.iter().any(|m| m.id == wanted) {
+                return self.use_model(Some(wanted));
+            }
+            let text = format!("there is no model {wanted}; these are there:");
+            self.say(&text, look::WARN);
+        }
         let lines: Vec<String> = models
             .models
             .iter()

@@ -1,6 +1,7 @@
 //! Decisions about hunks on offer.
 
 use super::hold::Step;
+use super::prompt::ASK;
 use super::{Act, App, Purpose};
 use crate::app::Wish;
 use crate::key::Key;
@@ -90,6 +91,7 @@ impl App {
         }
         let targets = vec![hunk.path.clone()];
         self.prompt(Wish {
+            written: format!("{ASK}{text}"),
             text,
             targets,
             intent: Intent::Ask,

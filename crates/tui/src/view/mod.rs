@@ -65,7 +65,14 @@ pub fn frame(app: &App, size: Size) -> Frame {
     let area = Rect::new(0, 0, size.columns.max(1), u16::try_from(rows.len()).unwrap_or(1));
     let mut cells = Buffer::empty(area);
     for (y, row) in rows.iter().enumerate() {
-        cells.set_line(0, u16::try_from(y).unwrap_or(0), row, area.width);
+        let y = u16::try_from(y).unwrap_or(0);
+        cells.set_line(0, y, row, area.width);
+        // That a line goes on is seen.
+        if row.width() > columns
+            && let Some(cell) = cells.cell_mut((area.width - 1, y))
+        {
+            cell.set_symbol("\u{2026}");
+        }
     }
     let last = |n: usize, end: u16| u16::try_from(n).unwrap_or(u16::MAX).min(end.saturating_sub(1));
     Frame {
@@ -113,7 +120,7 @@ fn queue(app: &App, room: usize) -> Vec<Line<'static>> {
         .enumerate()
         .skip(from)
         .map(|(i, wish)| {
-            let first = wish.text.lines().next().unwrap_or_default();
+            let first = wish.written.lines().next().unwrap_or_default();
             let mut line = look::line(&format!("\u{21b3} {first}"), look::DIM);
             if i == last {
                 let how = if app.held {

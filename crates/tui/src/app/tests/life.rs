@@ -25,6 +25,7 @@ fn a_daemon_that_dies_gives_the_prompt_back() {
         "{printed}"
     );
     assert_eq!(w.text(), "one");
+    assert!(w.app.hint.as_ref().is_some_and(|h| h.contains("up arrow")));
     assert!(
         calls
             .iter()
@@ -41,6 +42,77 @@ fn a_daemon_that_dies_gives_the_prompt_back() {
     let last = w.seq;
     w.connect(1, last);
     assert!(w.app.live.is_some());
+    assert_eq!(w.text(), "");
+}
+
+#[test]
+fn a_place_is_not_lost_with_its_prompt() {
+    // Queued and taken back.
+    let mut w = world();
+    w.write("one");
+    w.key(Enter);
+    w.begun(1, "one");
+    w.write("two in @shop.py:3-9 ");
+    w.key(Tab);
+    w.key(Up);
+    assert_eq!(w.text(), "two in @shop.py:3-9");
+    // Queued, for the next start; a question stays one.
+    w.key(Tab);
+    w.app.composer.set("/ask why @shop.py");
+    w.key(Tab);
+    w.input(Input::Hangup);
+    let saved = w.acts.iter().rev().find_map(|a| {
+        let Act::Save(draft) = a else { return None };
+        Some(draft.clone())
+    });
+    let mut next = World::unconnected(Setup {
+        draft: saved,
+        ..Setup::default()
+    });
+    let queued: Vec<_> = next.app.queue.drain(..).map(|w| (w.targets, w.intent)).collect();
+    assert_eq!(
+        queued,
+        [
+            (vec!["shop.py:3-9".to_owned()], Intent::Edit),
+            (vec!["shop.py".to_owned()], Intent::Ask)
+        ]
+    );
+    // The daemon died.
+    let mut w = world();
+    w.write("one in @shop.py:3-9 ");
+    w.key(Enter);
+    w.begun(1, "one in shop.py:3-9");
+    w.input(Input::Lost);
+    let last = w.seq;
+    w.connect(2, last);
+    assert_eq!(w.text(), "one in @shop.py:3-9");
+}
+
+#[test]
+fn a_request_that_failed_is_there_to_be_mended() {
+    let failed = || StopReason::Failed {
+        failure: Failure::Target,
+        message: "symbol Signer has 191 lines".into(),
+    };
+    let sent = || {
+        let mut w = world();
+        w.write("shorten @signer.py:Signer");
+        w.key(Esc);
+        w.key(Enter);
+        w.begun(1, "shorten signer.py:Signer");
+        w
+    };
+    let mut w = sent();
+    w.ended(1, failed(), 0);
+    assert_eq!(w.text(), "shorten @signer.py:Signer");
+    // Not over what is written, and not where keys are for hunks.
+    let mut w = sent();
+    w.write("half");
+    w.ended(1, failed(), 0);
+    assert_eq!(w.text(), "half");
+    let mut w = sent();
+    w.ready(1, 1, 4, &["a"], &["b"]);
+    w.ended(1, failed(), 1);
     assert_eq!(w.text(), "");
 }
 

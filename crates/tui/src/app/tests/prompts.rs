@@ -188,11 +188,62 @@ fn places_and_commands_are_completed() {
         "{calls:?}"
     );
 
+    // What is written whole is sent; another choice is taken.
+    let cases: &[(&str, &[Key], &str)] = &[
+        ("@a.py:run", &[Enter], ""),
+        ("@a.py:Two.run", &[Enter], ""),
+        ("@a.py:run", &[Key::Down, Enter], "@a.py:Two.run "),
+        ("@a.py:ru", &[Enter], "@a.py:One.run "),
+    ];
+    for (word, keys, text) in cases {
+        let mut w = world();
+        w.write(word);
+        w.reply(Reply::Completed {
+            query: word[1..].into(),
+            items: vec![item("a.py:One.run"), item("a.py:Two.run")],
+        });
+        keys.iter().for_each(|k| w.key(*k));
+        assert_eq!(w.text(), *text, "{word} {keys:?}");
+    }
+
     let mut w = world();
     w.write("/red");
     w.key(Enter);
     assert_eq!(w.calls(), [Call::Redo]);
     assert_eq!(w.text(), "");
+}
+
+#[test]
+fn a_command_in_the_history_opens_no_menu() {
+    let mut w = world();
+    for text in ["/vi", "/vi", "/log", "one more"] {
+        w.app.composer.set(text);
+        w.app.composer.take();
+    }
+    for want in ["one more", "/log", "/vi"] {
+        w.key(Up);
+        assert_eq!((w.text().as_str(), w.app.menu.is_none()), (want, true));
+    }
+}
+
+#[test]
+fn a_model_that_is_not_there_is_not_chosen() {
+    let models = || {
+        let text = r#"{"models": [{"id": "tiny", "state": "loaded", "source": "embedded", "ready": true}]}"#;
+        Reply::Models(Ok(serde_json::from_str(text).unwrap()))
+    };
+    for (asked, chosen, told) in [
+        ("nope", None, "there is no model nope; these are there:\ntiny"),
+        ("tiny", Some(ModelId("tiny".into())), "model: tiny"),
+    ] {
+        let mut w = world();
+        w.app.composer.set(&format!("/model {asked}"));
+        w.key(Enter);
+        assert_eq!(w.calls(), [Call::Models]);
+        w.reply(models());
+        assert_eq!(w.app.model, chosen);
+        assert!(w.printed().starts_with(told), "{asked}");
+    }
 }
 
 #[test]
