@@ -21,6 +21,9 @@ pub struct Config {
     /// What is remembered of turns, and where it is sent.
     #[serde(default)]
     pub telemetry: Telemetry,
+    /// The live client.
+    #[serde(default)]
+    pub client: Client,
 }
 
 /// A server that speaks Chat Completions.
@@ -117,6 +120,26 @@ impl Default for Daemon {
     fn default() -> Daemon {
         Daemon { idle_s: idle_s() }
     }
+}
+
+/// The live client.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Client {
+    /// `emacs` or `vi`.
+    #[serde(default)]
+    pub keys: Keys,
+}
+
+/// Keys of the text that a person writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Keys {
+    /// As in a shell.
+    #[default]
+    Emacs,
+    /// With a normal and an insert mode.
+    Vi,
 }
 
 /// Figures of turns: how long they took and what became of their hunks.
@@ -222,6 +245,18 @@ mod tests {
     fn mistakes_name_their_line() {
         let error = load("[lanes.fast]\ncandidate = []\n").unwrap_err();
         assert!(error.contains("line 2") && error.contains("candidate"), "{error}");
+    }
+
+    #[test]
+    fn the_keys_of_the_client_are_chosen() {
+        let cases = [
+            ("", Some(Keys::Emacs)),
+            ("[client]\nkeys = \"vi\"\n", Some(Keys::Vi)),
+            ("[client]\nkeys = \"vim\"\n", None),
+        ];
+        for (text, want) in cases {
+            assert_eq!(load(text).ok().map(|c| c.client.keys), want, "{text}");
+        }
     }
 
     #[test]

@@ -23,12 +23,25 @@ fn a_killed_daemon_is_recovered_from() {
     terminal.shows("the connection to the daemon is lost");
     terminal.shows("connected again");
     terminal.shows("its prompt is back");
-    // The text that came back has lost its `@`: it is named again.
-    terminal.press(" @shop.py:subtotal\r");
+    // With its place: Enter is all that it takes.
+    let screen = terminal.shows("> multiply");
+    assert!(screen.contains("@shop.py:subtotal"), "{screen}");
+    terminal.press("\r");
     terminal.shows("1 hunk on offer");
     terminal.press("\r");
     terminal.shows("kept 1 hunk");
     assert!(house.file("shop.py").contains("quantity"));
+}
+
+#[test]
+fn the_configuration_turns_vi_keys_on() {
+    let house = House::with("[client]\nkeys = \"vi\"\n");
+    let mut terminal = client(&house, 100, 24, &[]);
+    terminal.shows("INSERT");
+    terminal.press("ffix it\x1b");
+    terminal.shows("NORMAL");
+    terminal.press("0x");
+    terminal.shows(": fix it");
 }
 
 #[test]

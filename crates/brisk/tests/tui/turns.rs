@@ -39,6 +39,12 @@ fn an_edit_streams_and_is_kept_undone_and_redone() {
     terminal.press("r");
     terminal.shows("redone: multiply shop.py:subtotal (shop.py)");
     assert_eq!(house.file("shop.py"), edited());
+    // Not the command `u`, but a word that begins with it.
+    terminal.press("use it");
+    terminal.shows("> use it");
+    terminal.press("\x15");
+    terminal.shows("> what to change?");
+    assert_eq!(house.file("shop.py"), edited());
     terminal.press("\x04");
     let (screen, code) = terminal.ends();
     assert_eq!(code, 0);
@@ -125,7 +131,7 @@ fn queued_prompts_follow_and_places_are_completed() {
     terminal.press("\r");
     terminal.shows("writing\u{2026}");
     terminal.press("sort @shop.py:names \t");
-    terminal.shows("\u{21b3} sort shop.py:names");
+    terminal.shows("\u{21b3} sort @shop.py:names");
     house.server.open("more");
     terminal.shows("2 hunks on offer");
     terminal.press("\r");

@@ -261,7 +261,13 @@ impl App {
         }
         // A request that came to nothing is there to be mended, unless a key would then mean the text and not a hunk.
         let failed = matches!(settled.stop, StopReason::Failed { .. });
-        if failed && !said && offered == 0 && self.sent.is_empty() && self.composer.is_empty() && !self.plain
+        if failed
+            && !said
+            && offered == 0
+            && self.sent.is_empty()
+            && self.queue.is_empty()
+            && self.composer.is_empty()
+            && !self.plain
         {
             self.composer.set(&written);
             self.draft_changed();

@@ -130,11 +130,6 @@ impl Keep {
         }
     }
 
-    /// Whether vi keys are on from the start: a file named `vi` says so.
-    pub(super) fn vi(&self) -> bool {
-        self.folder.join("vi").exists()
-    }
-
     /// Runs an editor on a text; what the file holds when it is done, or why there is nothing.
     pub(super) fn edited(
         &self,

@@ -3,6 +3,7 @@
 
 mod dial;
 mod keep;
+mod lend;
 mod raw;
 mod workers;
 
@@ -10,17 +11,15 @@ use crate::cli::connect::timespec;
 use crate::cli::context::Context;
 use crate::cli::link::Link;
 use crate::cli::term::{self, Signals};
+use crate::config::{Config, Keys};
 use crate::exit::{CliError, Exit};
 use brisk_protocol::domain::{Event, SessionId};
 use brisk_tui::colour::Job;
-use brisk_tui::{
-    Act, App, Decoder, Input, Key, Line, Painter, Purpose, Setup, Size, Told, Typed, Wire, frame,
-};
+use brisk_tui::{Act, App, Decoder, Input, Key, Line, Painter, Setup, Size, Told, Typed, Wire, frame};
 use dial::Want;
 use keep::Keep;
 use raw::Raw;
 use rustix::event::{PollFd, PollFlags, poll};
-use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
@@ -61,6 +60,8 @@ pub(crate) fn run(context: &Context, wish: Wish) -> Result<Exit, CliError> {
         )
         .hint("`brisk edit TEXT` and `brisk --plain` work without one; `brisk help` lists the commands"));
     }
+    // A file that cannot be used is the daemon's to complain about; the keys are then the usual ones.
+    let keys = Config::load(&context.home.config_file()).map_or(Keys::default(), |c| c.client.keys);
     let plain = wish.plain || streams.dumb;
     let cwd = crate::cli::cwd()?;
     let (wake, bell) = UnixStream::pair().map_err(|e| CliError::new(Exit::Killed, e.to_string()))?;
@@ -79,7 +80,7 @@ pub(crate) fn run(context: &Context, wish: Wish) -> Result<Exit, CliError> {
     let size = size();
     let app = App::new(Setup {
         plain,
-        vi: keep.vi(),
+        vi: keys == Keys::Vi,
         history: keep.history(),
         draft: keep.draft(),
         rows: usize::from(size.rows),
@@ -390,46 +391,6 @@ impl Shell<'_> {
         }
     }
 
-    /// Plain mode and back.
-    fn switch(&mut self, plain: bool) {
-        if plain {
-            let _ = write(&self.painter.clear());
-            self.raw = None;
-        } else {
-            self.painter.forget();
-            self.raw = Raw::take().ok();
-        }
-    }
-
-    fn suspend(&mut self) {
-        let Some(raw) = self.raw.take() else { return };
-        let _ = write(&self.painter.clear());
-        drop(raw);
-        let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP);
-        self.raw = Raw::take().ok();
-        self.painter.forget();
-        self.app.resize(usize::from(size().rows));
-        self.dirty = true;
-    }
-
-    /// Hands the terminal to the person's editor.
-    fn edit(&mut self, purpose: Purpose, text: &str, suffix: &str) {
-        let held = self.raw.take().is_some();
-        let _ = write(&self.painter.clear());
-        let outcome = self.keep.edited(text, suffix, |file| {
-            let mut argv = editor();
-            argv.push(file.into());
-            brisk_sandbox::foreground(&argv)
-        });
-        if held {
-            self.raw = Raw::take().ok();
-        }
-        self.painter.forget();
-        // Keys that went to the editor as signals were not meant for us.
-        let _ = self.signals.told();
-        self.input(Input::Edited(purpose, outcome));
-    }
-
     /// Paints when there is something, not more often than sixty times a second unless `now`.
     fn paint(&mut self, now: bool) -> io::Result<()> {
         let t = self.context.now_us();
@@ -468,15 +429,6 @@ impl Shell<'_> {
         }
         self.raw = None;
     }
-}
-
-/// `VISUAL`, else `EDITOR`, else vi; with its own arguments.
-fn editor() -> Vec<OsString> {
-    let set = |name| std::env::var(name).ok().filter(|v: &String| !v.trim().is_empty());
-    let line = set("VISUAL")
-        .or_else(|| set("EDITOR"))
-        .unwrap_or_else(|| "vi".into());
-    line.split_whitespace().map(OsString::from).collect()
 }
 
 fn size() -> Size {
