@@ -98,6 +98,11 @@ impl App {
 
     fn started(&mut self, turn: TurnId, text: String) {
         self.flush_prose();
+        // A turn has more events than one, so its number stays below theirs, but for the first one of a daemon that
+        // took the session over: its numbers go on from the last event. What the daemon before it offered is gone.
+        if turn.0 >= self.seq {
+            self.withdraw_all();
+        }
         let at = self.sent.iter().position(|(_, w)| w.text == text);
         let own = at.and_then(|at| self.sent.remove(at));
         let written = own.map_or_else(|| text.clone(), |(_, w)| w.written);

@@ -421,7 +421,7 @@ impl App {
         }
     }
 
-    /// `/new`: what belonged to the old session goes; what is written and queued stays.
+    /// `/new`: what belonged to the old session goes; what is not sent stays.
     fn leave_session(&mut self) {
         (self.seq, self.past) = (0, 0);
         self.tail.clear();
@@ -470,14 +470,7 @@ impl App {
             let wish = Wish::again(&live.written, &self.known);
             self.give_back(wish);
         }
-        let ids: Vec<HunkId> = self.book.hunks.iter().map(|h| h.id).collect();
-        for id in ids {
-            let why = "the daemon that offered it is gone".to_owned();
-            if let Some(over) = self.book.close(id, HunkState::Withdrawn { why }) {
-                self.print_over(over);
-                self.hint = Some("the up arrow brings the request back, to ask again".into());
-            }
-        }
+        self.withdraw_all();
     }
 
     fn print_over(&mut self, over: Over) {

@@ -8,7 +8,7 @@ use crate::key::Key;
 use crate::look;
 use crate::wire::Call;
 use brisk_protocol::HunkSet;
-use brisk_protocol::domain::{HunkId, Intent};
+use brisk_protocol::domain::{HunkId, HunkState, Intent};
 
 impl App {
     /// Keys of the review that are no letters; false: the key types.
@@ -24,6 +24,19 @@ impl App {
             _ => return false,
         }
         true
+    }
+
+    /// What is shown is not to be had any more.
+    pub(super) fn withdraw_all(&mut self) {
+        let ids: Vec<HunkId> = self.book.hunks.iter().map(|h| h.id).collect();
+        for id in ids {
+            let why = "the daemon that offered it is gone".to_owned();
+            if let Some(over) = self.book.close(id, HunkState::Withdrawn { why }) {
+                self.print_over(over);
+                let again = "the up arrow brings the request back, to ask again";
+                self.hint = (!self.is_past()).then(|| again.into());
+            }
+        }
     }
 
     pub(super) fn keep_all(&mut self) {

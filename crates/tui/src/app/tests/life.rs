@@ -89,6 +89,20 @@ fn a_place_is_not_lost_with_its_prompt() {
 }
 
 #[test]
+fn what_a_dead_daemon_offered_is_not_on_offer_later() {
+    // The log of a session: one turn with hunks, then one of the daemon that took it over; or of the same daemon.
+    for (next, offered) in [(None, 0), (Some(2), 2)] {
+        let mut w = world();
+        w.offered();
+        let next = next.unwrap_or(w.seq + 1);
+        w.begun(next, "more");
+        w.ended(next, StopReason::EndTurn, 0);
+        assert_eq!(w.app.book.offered().count(), offered, "turn {next}");
+        assert_eq!(w.printed().contains("withdrawn"), offered == 0, "turn {next}");
+    }
+}
+
+#[test]
 fn a_request_that_failed_is_there_to_be_mended() {
     let failed = || StopReason::Failed {
         failure: Failure::Target,
