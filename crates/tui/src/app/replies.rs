@@ -4,8 +4,12 @@ use super::{After, App};
 use crate::book::Stage;
 use crate::look;
 use crate::wire::Reply;
+use brisk_patch::visible::clip;
 use brisk_protocol::domain::{HunkId, HunkState};
 use brisk_protocol::{Decided, HunkSet, LogReply, ModelsReply, RepoStatus, UndoReply};
+
+/// Columns of a request that stands for what it changed; it is further up in whole.
+const NOTE: usize = 60;
 
 impl App {
     pub(super) fn reply(&mut self, reply: Reply) {
@@ -104,7 +108,12 @@ impl App {
         match done {
             Ok(done) => {
                 if done.op.is_some() {
-                    let text = format!("{word}: {} ({})", done.notes.join("; "), done.files.join(", "));
+                    let notes = clip(&done.notes.join("; "), NOTE);
+                    let next = match after {
+                        After::Undone => "; r brings it back",
+                        After::Nothing | After::Kept => "",
+                    };
+                    let text = format!("{word}: {notes} ({}){next}", done.files.join(", "));
                     self.say(&text, look::DIM);
                     self.after = after;
                 }

@@ -169,11 +169,16 @@ fn what_was_kept_is_told_and_can_be_taken_back() {
     assert_eq!(w.calls(), [Call::Undo]);
     w.reply(Reply::Undone(Ok(UndoReply {
         op: Some(2),
-        notes: vec!["fix it".into()],
+        notes: vec![format!("fix it {}", "and more ".repeat(20))],
         files: vec!["shop.py".into()],
         conflicts: vec![],
     })));
-    assert!(w.printed().contains("undone: fix it (shop.py)"));
+    let printed = w.printed();
+    assert!(
+        printed.starts_with("undone: fix it and more") && printed.ends_with("(shop.py); r brings it back"),
+        "{printed}"
+    );
+    assert!(printed.len() < 120, "{printed}");
     w.key(Char('r'));
     w.pause();
     assert!(w.calls().contains(&Call::Redo));
