@@ -40,6 +40,18 @@ pub enum NoPlace {
         /// Symbols that are there, as a clause.
         near: String,
     },
+    /// Several symbols have the name.
+    #[error("{path} has more than one `{name}`: {all}; name one of them: {path}:{first}")]
+    Ambiguous {
+        /// The name.
+        name: String,
+        /// The file.
+        path: String,
+        /// Each with its line, as a clause.
+        all: String,
+        /// The first one's whole name.
+        first: String,
+    },
     /// The lines are not in the file.
     #[error("{path} has {len} lines; lines {first}-{last} are not in it")]
     NoLines {
@@ -86,6 +98,16 @@ pub fn choose(
                     near: near(&symbols),
                 });
             };
+            // A type and its blocks of methods have one name and are one thing.
+            if found.iter().any(|other| other.qualified() != symbol.qualified()) {
+                let each = |s: &&Symbol| format!("{} (line {})", s.qualified(), s.lines.start + 1);
+                return Err(NoPlace::Ambiguous {
+                    name: name.clone(),
+                    path: path.into(),
+                    all: found.iter().map(each).collect::<Vec<_>>().join(", "),
+                    first: symbol.qualified(),
+                });
+            }
             match wanted {
                 Some(item) => Ok(beside(text, &symbols, symbol, item)),
                 None => rewrite(path, symbol.lines.clone(), format!("symbol {name}"), max_region),
@@ -357,6 +379,24 @@ mod tests {
             Ok(p) => format!("{:?} {:?} {}", p.span, p.kind, p.why),
             Err(e) => e.to_string(),
         }
+    }
+
+    #[test]
+    fn a_name_that_several_have_is_not_guessed() {
+        let file = "class A:\n    def f(self):\n        pass\n\n\nclass B:\n    def f(self):\n        pass\n";
+        let place = |name: &str| {
+            let text = Text::from_str_lossless(file);
+            choose("a.py", &text, &Hint::Symbol(name.into()), "shorten", 100)
+        };
+        let refusal = place("f").unwrap_err().to_string();
+        let wanted = "a.py has more than one `f`: A.f (line 2), B.f (line 7); name one of them: a.py:A.f";
+        assert_eq!(refusal, wanted);
+        assert_eq!(place("B.f").unwrap().span, 6..8);
+
+        // A type and what is implemented for it are one thing.
+        let rust = Text::from_str_lossless("struct A;\n\nimpl A {\n    fn f() {}\n}\n");
+        let found = choose("a.rs", &rust, &Hint::Symbol("A".into()), "shorten", 100);
+        assert_eq!(found.unwrap().span.start, 0);
     }
 
     #[test]
