@@ -485,6 +485,20 @@ fn remarks_that_nobody_asked_for_are_left_out() {
 }
 
 #[test]
+fn what_looks_like_a_remark_in_a_text_is_none() {
+    let mut w = world();
+    let file = "PAGE = \"\"\"\nhello\n\"\"\"\n";
+    w.text = Text::from_str_lossless(file);
+    w.disk = w.text.clone();
+    w.hint = Hint::Lines(0..3);
+    w.ask(prompt("give the page a title"));
+    w.say("PAGE = \"\"\"\n# Shop\nhello\n\"\"\"\n");
+    w.done();
+    w.tell(Command::Keep(HunkSelector::All));
+    assert!(w.disk.joined().contains("# Shop\n"));
+}
+
+#[test]
 fn blank_lines_count_only_where_they_are_asked_for() {
     for (request, kept) in [
         ("count both sides twice", false),

@@ -5,6 +5,7 @@
 //! a run that breaks was part of the change all along. Lines of a live run are held back, so that a line that turns
 //! out unchanged is never shown as added.
 
+use crate::nesting::Read;
 use crate::table::{Key, LineTable};
 use crate::text::{Text, bare};
 use std::borrow::Cow;
@@ -107,18 +108,25 @@ impl Aligner {
     /// The next whole line of the rewrite, without its terminator.
     pub(crate) fn line(&mut self, line: &str, out: &mut Vec<Step>) {
         let key = (self.key)(line).into_owned();
-        self.line_with_key(line, key, out);
+        self.line_read(line, Read { key, is_code: true }, out);
     }
 
-    /// The same, with the line's key.
-    pub(crate) fn line_with_key(&mut self, line: &str, key: String, out: &mut Vec<Step>) {
-        let fitted = self.fitted(line);
+    /// The same, with what counts of the line. Its indentation is the old text's business only where it is code.
+    pub(crate) fn line_read(&mut self, line: &str, read: Read, out: &mut Vec<Step>) {
+        let Read { key, is_code } = read;
+        let fitted = if is_code {
+            self.fitted(line)
+        } else {
+            line.to_owned()
+        };
         let open = match &mut self.open {
             Some(open) => open,
             None => {
                 if self.pos < self.core.len() && self.key_of(self.pos) == key {
                     self.pos += 1;
-                    self.matched(line);
+                    if is_code {
+                        self.matched(line);
+                    }
                     return;
                 }
                 out.push(Step::Opened { at: self.pos });
@@ -139,7 +147,9 @@ impl Aligner {
         match open.confirmed() {
             Some(best) => {
                 self.close(best, out);
-                self.matched(line);
+                if is_code {
+                    self.matched(line);
+                }
             }
             None => open.show(open.runs.iter().map(|r| r.new_start).min(), out),
         }
@@ -160,14 +170,10 @@ impl Aligner {
         let body = line.trim_start();
         let own = &line[..line.len() - body.len()];
         match &self.indents {
-            Some((is, was)) if is != was && !body.is_empty() => {
-                if let Some(more) = own.strip_prefix(was.as_str()) {
-                    return format!("{is}{more}{body}");
-                }
-                let less = was.len().saturating_sub(own.len());
-                let keep = is.get(..is.len().saturating_sub(less)).unwrap_or_default();
-                format!("{keep}{body}")
-            }
+            Some((is, was)) if is != was && !body.is_empty() => match converted(own, is, was) {
+                Some(indent) => format!("{indent}{body}"),
+                None => line.to_owned(),
+            },
             Some(_) | None => line.to_owned(),
         }
     }
@@ -307,5 +313,54 @@ fn weight(key: &str, occurrences: usize) -> u32 {
         (_, 1) => 2,
         (4.., _) => 1,
         _ => 0,
+    }
+}
+
+/// An indentation of the rewrite in the old text's terms, where `was` stands for `is`. `None` if they mix tabs and blanks
+/// or do not divide.
+fn converted(own: &str, is: &str, was: &str) -> Option<String> {
+    let sign = |indent: &str| {
+        let first = indent.chars().next()?;
+        indent.chars().all(|c| c == first).then_some(first)
+    };
+    let blank = |indent: &str| indent.is_empty() || sign(indent).is_some();
+    if ![own, is, was].into_iter().all(blank) {
+        return None;
+    }
+    let theirs = sign(was).or(sign(own));
+    let ours = sign(is).or(theirs);
+    if sign(own).is_some() && sign(own) != theirs {
+        return None;
+    }
+    let length = if ours == theirs {
+        (is.len() + own.len()).saturating_sub(was.len())
+    } else {
+        // So many of one sign for one of the other.
+        let product = own.len() * is.len();
+        (!was.is_empty() && product.is_multiple_of(was.len())).then(|| product / was.len())?
+    };
+    Some(ours.map_or_else(String::new, |sign| String::from(sign).repeat(length)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn indentation_is_converted_or_left_alone() {
+        let cases = [
+            ("    ", "        ", "    ", Some("        ")),
+            ("        ", "    ", "    ", Some("        ")),
+            ("", "  ", "    ", Some("")),
+            ("        ", "", "    ", Some("    ")),
+            ("    ", "\t\t", "        ", Some("\t")),
+            ("            ", "\t\t", "        ", Some("\t\t\t")),
+            ("   ", "\t\t", "        ", None),
+            ("\t", "  ", "\t\t", Some(" ")),
+            (" \t", "  ", "    ", None),
+        ];
+        for (own, is, was, want) in cases {
+            assert_eq!(converted(own, is, was).as_deref(), want, "{own:?} {is:?} {was:?}");
+        }
     }
 }

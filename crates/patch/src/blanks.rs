@@ -3,26 +3,17 @@
 use crate::hunk::Hunk;
 use crate::minimise::minimise;
 use crate::syntax::Language;
-use crate::table::Key;
 use crate::text::bare;
 use std::borrow::Cow;
 
 /// Whether a rewrite may differ from the old text in blanks alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Blanks {
-    /// Spacing inside a line is no change: the old line stays. Indentation and texts in quotes always count.
+    /// Spacing inside a line of code is no change: the old line stays. It always counts in texts, in files of no known
+    /// language, and where a language reads it; indentation counts unless brackets say the same.
     Noise,
     /// Every blank counts but those at the end of a line: the request is about spacing.
     Matter,
-}
-
-impl Blanks {
-    pub(crate) fn key(self) -> Key {
-        match self {
-            Blanks::Noise => tight,
-            Blanks::Matter => |line| Cow::Borrowed(without_noise(line)),
-        }
-    }
 }
 
 /// What a region rewrite may differ in without having changed a line: blanks and carriage returns at its end.
@@ -31,12 +22,21 @@ pub fn without_noise(line: &str) -> &str {
     line.trim_end_matches([' ', '\t', '\r', '\n'])
 }
 
-/// A line with its indentation and without the blanks that mean nothing.
-pub(crate) fn tight(line: &str) -> Cow<'_, str> {
+/// A line of code with its indentation and without the blanks that mean nothing.
+pub(crate) fn tight(language: Language, line: &str) -> Cow<'_, str> {
     let line = without_noise(line);
     let code = line.trim_start();
-    // Blanks in a text mean something, and where a text begins and ends is not known from one line.
-    if line.contains(['"', '\'', '`']) || !code.contains([' ', '\t']) {
+    let reads_blanks = match language {
+        // Elements hold texts without quotes.
+        Language::JavaScript | Language::Tsx => true,
+        // A pattern between slashes.
+        Language::TypeScript => code.contains('/'),
+        Language::C | Language::Go | Language::Java | Language::Python | Language::Rust => false,
+    };
+    // Blanks in a text mean something, and where a text begins and ends is not known from one line; so do those of a
+    // preprocessor.
+    if reads_blanks || code.starts_with('#') || line.contains(['"', '\'', '`']) || !code.contains([' ', '\t'])
+    {
         return Cow::Borrowed(line);
     }
     let mut out = String::with_capacity(line.len());
@@ -85,7 +85,11 @@ pub fn without_added_remarks(language: Language, hunk: &Hunk) -> Vec<Hunk> {
         | Language::TypeScript
         | Language::Tsx => &["//", "/*"],
     };
-    let remark = |rest: &str| marks.iter().any(|mark| rest.trim_start().starts_with(mark));
+    let remark = |rest: &str| {
+        let rest = rest.trim();
+        let words = marks.iter().find_map(|mark| rest.strip_prefix(mark));
+        words.is_some_and(|words| (words.is_empty() || words.starts_with(' ')) && !is_for_a_tool(words))
+    };
     let blank = |line: &String| bare(line).trim().is_empty();
     if hunk.old.is_empty() && hunk.new.iter().all(|l| blank(l) || remark(l)) {
         let says = hunk.new.iter().any(|l| !blank(l));
@@ -97,11 +101,20 @@ pub fn without_added_remarks(language: Language, hunk: &Hunk) -> Vec<Hunk> {
     let mut rest = hunk.clone();
     for (old, new) in hunk.old.iter().zip(&mut rest.new) {
         let behind = new.strip_prefix(without_noise(old));
-        if behind.is_some_and(remark) {
+        if behind.is_some_and(|rest| rest.starts_with([' ', '\t']) && remark(rest)) {
             new.clone_from(old);
         }
     }
     minimise(&rest)
+}
+
+/// Remarks that compilers and linters read.
+fn is_for_a_tool(words: &str) -> bool {
+    const TOOLS: [&str; 12] = [
+        "type:", "noqa", "nolint", "@ts-", "eslint", "prettier", "pragma", "pylint", "fmt:", "isort",
+        "SAFETY", "cspell",
+    ];
+    TOOLS.iter().any(|tool| words.trim_start().starts_with(tool))
 }
 
 #[cfg(test)]
@@ -122,10 +135,21 @@ mod tests {
             ("x = 1\n", "x = 2\n", false),
         ];
         for (old, new, same) in cases {
-            let key = Blanks::Noise.key();
+            let key = |line| tight(Language::Rust, line);
             assert_eq!(key(old) == key(new), same, "{old:?} {new:?}");
-            let exact = Blanks::Matter.key();
-            assert_eq!(exact(old) == exact(new), without_noise(old) == without_noise(new));
+        }
+    }
+
+    #[test]
+    fn blanks_that_a_language_reads_count() {
+        let cases = [
+            (Language::C, "#define SQ (x) x*x", "#define SQ(x) x*x"),
+            (Language::TypeScript, "s.split(/, /)", "s.split(/,/)"),
+            (Language::Tsx, "{a}{b}", "{a} {b}"),
+            (Language::JavaScript, "<p>{a}{b}</p>", "<p>{a} {b}</p>"),
+        ];
+        for (language, old, new) in cases {
+            assert_ne!(tight(language, old), tight(language, new), "{old:?}");
         }
     }
 
@@ -138,7 +162,31 @@ mod tests {
             &'static str,
             &'static [(usize, &'static str)],
         );
-        let cases: [Case; 10] = [
+        let cases: [Case; 14] = [
+            (
+                Language::Python,
+                "x = f()\n",
+                "x = f()  # type: ignore\n",
+                &[(0, "x = f()  # type: ignore\n")],
+            ),
+            (
+                Language::Python,
+                "  color:\n",
+                "  color: #fff;\n",
+                &[(0, "  color: #fff;\n")],
+            ),
+            (
+                Language::Go,
+                "",
+                "//go:embed a.txt\n",
+                &[(0, "//go:embed a.txt\n")],
+            ),
+            (
+                Language::TypeScript,
+                "",
+                "// @ts-ignore\n",
+                &[(0, "// @ts-ignore\n")],
+            ),
             (Language::Python, "x = 1\n", "x = 1  # why\n", &[]),
             (Language::Python, "", "\n# why\n", &[]),
             (Language::Python, "a\nb\n", "a  # x\nb # c\n", &[]),

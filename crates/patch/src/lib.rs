@@ -37,5 +37,5 @@ pub use region::RegionOutcome;
 pub use repair::repair_tail;
 pub use stream::{LineSide, PatchStream, Refusal, StreamEvent};
 pub use symbols::{Symbol, SymbolKind, enclosing, find, outline, vanished};
-pub use syntax::{Language, errors, parses_as_well, remarks};
+pub use syntax::{Language, begins_in_text, errors, parses_as_well, remarks};
 pub use text::{Eol, MAX_BYTES, NotText, Text, bare, split_lines};

@@ -51,7 +51,7 @@ pub(crate) struct Region {
     blanks: usize,
     wrote: bool,
     aligner: Aligner,
-    /// There where indentation says nothing that brackets do not say.
+    /// There where spacing is no change.
     nesting: Option<Nesting>,
     hunks: Vec<Hunk>,
     dropped_tail: usize,
@@ -69,14 +69,16 @@ impl Region {
         let nesting = (blanks == Blanks::Noise)
             .then(|| Language::of_path(path))
             .flatten()
-            .filter(|language| *language != Language::Python)
-            .map(|_| Nesting::default());
+            .map(Nesting::new);
         let aligner = match nesting.clone() {
             Some(mut old) => {
-                let keys = text.lines()[core.clone()].iter().map(|l| old.key(l)).collect();
+                let keys = text.lines()[core.clone()]
+                    .iter()
+                    .map(|l| old.line(l).key)
+                    .collect();
                 Aligner::keyed(text, core.clone(), keys)
             }
-            None => Aligner::new(text, core.clone(), blanks.key()),
+            None => Aligner::new(text, core.clone(), |l| Cow::Borrowed(without_noise(l))),
         };
         let markdown = [".md", ".mdx", ".markdown"].iter().any(|ext| path.ends_with(ext));
         Region {
@@ -225,8 +227,8 @@ impl Region {
         let mut steps = Vec::new();
         match &mut self.nesting {
             Some(nesting) => {
-                let key = nesting.key(line);
-                self.aligner.line_with_key(line, key, &mut steps);
+                let read = nesting.line(line);
+                self.aligner.line_read(line, read, &mut steps);
             }
             None => self.aligner.line(line, &mut steps),
         }

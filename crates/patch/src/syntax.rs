@@ -1,7 +1,7 @@
 //! Whether a file still parses as well as it did: tree-sitter, by file name.
 
 use std::ops::Range;
-use tree_sitter::{Parser, Tree};
+use tree_sitter::{Parser, Point, Tree};
 
 /// A language that Brisk can parse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -91,7 +91,7 @@ pub(crate) fn parse(lang: Language, text: &str) -> Option<Tree> {
     let bytes = text.as_bytes();
     let mut left = READS + READS_PER_BYTE * bytes.len();
     let mut exhausted = false;
-    let mut read = |from: usize, _: tree_sitter::Point| -> &[u8] {
+    let mut read = |from: usize, _: Point| -> &[u8] {
         let piece = bytes.get(from..).unwrap_or_default();
         let piece = piece.get(..PIECE).unwrap_or(piece);
         match left.checked_sub(piece.len()) {
@@ -150,6 +150,25 @@ pub fn remarks(lang: Language, text: &str) -> Vec<Range<usize>> {
     }
 }
 
+/// Whether a line (0-based) begins within a text that goes on over lines, a docstring say.
+pub fn begins_in_text(lang: Language, text: &str, line: usize) -> bool {
+    let Some(tree) = parse(lang, text) else {
+        return false;
+    };
+    let at = Point::new(line, 0);
+    let mut node = tree.root_node().descendant_for_point_range(at, at);
+    while let Some(found) = node {
+        if found.kind().contains("string")
+            && found.start_position().row < line
+            && line <= found.end_position().row
+        {
+            return true;
+        }
+        node = found.parent();
+    }
+    false
+}
+
 /// Whether an edit broke nothing that parsed before: no more errors after than before.
 pub fn parses_as_well(lang: Language, before: &str, after: &str) -> bool {
     match errors(lang, after) {
@@ -203,6 +222,25 @@ mod tests {
                 .map(|r| text[r].trim_end())
                 .collect();
             assert_eq!(found, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn lines_within_a_text() {
+        let cases = [
+            (
+                Language::Python,
+                "def f():\n    \"\"\"One.\n\n    Two.\n    \"\"\"\n    return 1\n",
+                vec![2, 3, 4],
+            ),
+            (Language::TypeScript, "const a = `x\ny\n`;\nb();\n", vec![1, 2]),
+            (Language::Rust, "fn f() {\n    g(\"a\n b\");\n}\n", vec![2]),
+        ];
+        for (language, text, want) in cases {
+            let found: Vec<usize> = (0..text.lines().count())
+                .filter(|line| begins_in_text(language, text, *line))
+                .collect();
+            assert_eq!(found, want, "{text}");
         }
     }
 

@@ -276,6 +276,33 @@ fn indentation_is_no_change_where_brackets_say_what_belongs_together() {
     assert_eq!(rewritten("a.py", file, answer, Blanks::Noise).0, answer);
 }
 
+/// Where spacing says something, it is a change, and texts keep what is theirs.
+#[test]
+fn spacing_that_means_something_is_a_change() {
+    let cases = [
+        ("a.sh", "FOO = bar\n", "FOO=bar\n"),
+        ("a.yml", "port:80\n", "port: 80\n"),
+        ("a.md", "#Title\n", "# Title\n"),
+        ("a.css", "a .b {}\n", "a.b {}\n"),
+        ("a.h", "#define SQ (x) x*x\n", "#define SQ(x) x*x\n"),
+        ("a.tsx", "<p>{a}{b}</p>\n", "<p>{a} {b}</p>\n"),
+        (
+            "a.py",
+            "q = \"\"\"\nselect a ,b\n\"\"\"\n",
+            "q = \"\"\"\nselect a, b\n\"\"\"\n",
+        ),
+    ];
+    for (path, file, answer) in cases {
+        assert_eq!(rewritten(path, file, answer, Blanks::Noise).0, answer, "{path}");
+    }
+
+    // The method is indented otherwise by the model; the text in it has no indentation to adapt.
+    let file = "class A {\n    q() {\n        return `\nSELECT a\nFROM t`;\n    }\n}\n";
+    let answer = "class A {\n  q() {\n    return `\nSELECT a, b\nFROM t`;\n  }\n}\n";
+    let (new, ..) = rewritten("a.js", file, answer, Blanks::Noise);
+    assert_eq!(new, file.replace("SELECT a", "SELECT a, b"));
+}
+
 fn body(eol: &'static str) -> impl Strategy<Value = String> {
     (prop::collection::vec(line(), 0..24), any::<bool>()).prop_map(move |(lines, end)| {
         let mut s = lines.join(eol);

@@ -4,7 +4,9 @@ use super::Attempt;
 use crate::check;
 use crate::place::{Kind, indent_of};
 use crate::prompt::Rung;
-use brisk_patch::{Blanks, Change, Hunk, Language, Text, bare, only_blank_lines, without_added_remarks};
+use brisk_patch::{
+    Blanks, Change, Hunk, Language, Text, bare, begins_in_text, only_blank_lines, without_added_remarks,
+};
 
 impl Attempt {
     /// A whole-file answer may change only the place that the turn is about; a remark that explains the change to a
@@ -20,15 +22,13 @@ impl Attempt {
             Kind::Rewrite => {
                 let span = &self.work.place.span;
                 let inside = hunk.at >= span.start && hunk.old_end() <= span.end;
-                let nothing = only_blank_lines(&hunk) && blanks(&self.work.request) == Blanks::Noise;
-                if nothing || self.rung == Rung::WholeFile && !inside {
+                if self.rung == Rung::WholeFile && !inside {
                     return Vec::new();
                 }
                 let hunks = match Language::of_path(&path) {
-                    Some(language) if !check::speaks_of_remarks(&self.work.request) => {
-                        without_added_remarks(language, &hunk)
-                    }
-                    Some(_) | None => vec![hunk],
+                    Some(language) => self.asked_for(language, hunk),
+                    // What blank lines and number signs say in other files, only their people know.
+                    None => vec![hunk],
                 };
                 let modify = |hunk| Change::Modify {
                     path: path.clone(),
@@ -41,6 +41,22 @@ impl Attempt {
                 vec![Change::Modify { path, hunk }]
             }
         }
+    }
+
+    /// A hunk without the blank lines and the remarks that nobody asked for.
+    fn asked_for(&self, language: Language, hunk: Hunk) -> Vec<Hunk> {
+        let left = if only_blank_lines(&hunk) && blanks(&self.work.request) == Blanks::Noise {
+            Vec::new()
+        } else if check::speaks_of_remarks(&self.work.request) {
+            return vec![hunk];
+        } else {
+            without_added_remarks(language, &hunk)
+        };
+        // Within a text they are neither.
+        if left != [hunk.clone()] && begins_in_text(language, &self.work.text().joined(), hunk.at) {
+            return vec![hunk];
+        }
+        left
     }
 }
 
