@@ -72,6 +72,26 @@ pub fn only_blank_lines(hunk: &Hunk) -> bool {
         .all(|line| without_noise(line).is_empty())
 }
 
+/// A hunk that replaces lines, without the blank lines that only one side has at its ends: they stay as they are.
+pub fn without_blank_edges(mut hunk: Hunk) -> Hunk {
+    let blank = |line: Option<&String>| line.is_some_and(|l| without_noise(l).is_empty());
+    let written = |line: Option<&String>| line.is_some_and(|l| !without_noise(l).is_empty());
+    while blank(hunk.old.first()) && written(hunk.new.first()) {
+        hunk.old.remove(0);
+        hunk.at += 1;
+    }
+    while blank(hunk.old.last()) && written(hunk.new.last()) {
+        hunk.old.pop();
+    }
+    while blank(hunk.new.first()) && written(hunk.old.first()) {
+        hunk.new.remove(0);
+    }
+    while blank(hunk.new.last()) && written(hunk.old.last()) {
+        hunk.new.pop();
+    }
+    hunk
+}
+
 /// What is left of a hunk without the remarks that it adds: comment lines that were not there, or a comment behind a
 /// line that stays. Nothing, if that is all it does.
 pub fn without_added_remarks(language: Language, hunk: &Hunk) -> Vec<Hunk> {
@@ -150,6 +170,31 @@ mod tests {
         ];
         for (language, old, new) in cases {
             assert_ne!(tight(language, old), tight(language, new), "{old:?}");
+        }
+    }
+
+    #[test]
+    fn blank_lines_at_the_ends_stay() {
+        let cases = [
+            ("\n\na\n", "b\n", (2, "a\n", "b\n")),
+            ("a\n\n", "b\n", (0, "a\n", "b\n")),
+            ("a\n", "\nb\n\n", (0, "a\n", "b\n")),
+            ("\na\n", "\nb\n", (0, "\na\n", "\nb\n")),
+            ("", "\nb\n", (0, "", "\nb\n")),
+            ("\n\n", "b\n", (2, "", "b\n")),
+        ];
+        for (old, new, want) in cases {
+            let hunk = Hunk {
+                at: 0,
+                old: split_lines(old),
+                new: split_lines(new),
+            };
+            let left = without_blank_edges(hunk);
+            assert_eq!(
+                (left.at, left.old.concat().as_str(), left.new.concat().as_str()),
+                want,
+                "{old:?} {new:?}"
+            );
         }
     }
 

@@ -27,7 +27,7 @@ mod table;
 mod text;
 pub mod visible;
 
-pub use blanks::{Blanks, only_blank_lines, without_added_remarks, without_noise};
+pub use blanks::{Blanks, only_blank_lines, without_added_remarks, without_blank_edges, without_noise};
 pub use budget::{Budget, OverBudget, Spent};
 pub use hunk::{ApplyError, Change, Hunk, apply, invert, map_line};
 pub use locate::{Indent, Index, Located, locate};

@@ -6,6 +6,7 @@ use crate::place::{Kind, indent_of};
 use crate::prompt::Rung;
 use brisk_patch::{
     Blanks, Change, Hunk, Language, Text, bare, begins_in_text, only_blank_lines, without_added_remarks,
+    without_blank_edges,
 };
 
 impl Attempt {
@@ -45,12 +46,18 @@ impl Attempt {
 
     /// A hunk without the blank lines and the remarks that nobody asked for.
     fn asked_for(&self, language: Language, hunk: Hunk) -> Vec<Hunk> {
-        let left = if only_blank_lines(&hunk) && blanks(&self.work.request) == Blanks::Noise {
-            Vec::new()
-        } else if check::speaks_of_remarks(&self.work.request) {
-            return vec![hunk];
+        let noise = blanks(&self.work.request) == Blanks::Noise;
+        let left = match hunk.clone() {
+            blank if noise && only_blank_lines(&blank) => Vec::new(),
+            replaced if noise => vec![without_blank_edges(replaced)],
+            exact => vec![exact],
+        };
+        let left = if check::speaks_of_remarks(&self.work.request) {
+            left
         } else {
-            without_added_remarks(language, &hunk)
+            left.iter()
+                .flat_map(|h| without_added_remarks(language, h))
+                .collect()
         };
         // Within a text they are neither.
         if left != [hunk.clone()] && begins_in_text(language, &self.work.text().joined(), hunk.at) {
