@@ -1,5 +1,5 @@
-//! What the daemon asks a plain client: may this be done, what does a buffer hold? The question goes out like any other mail; the answer is
-//! waited for outside of the client's loop, so that a cancel is always read.
+//! What the daemon asks a plain client: may this be done, what does a buffer hold? The question goes out like any
+//! other mail; the answer is waited for outside of the client's loop, so that a cancel is always read.
 
 use super::mailbox::Mailbox;
 use brisk_domain::SessionId;
@@ -24,6 +24,25 @@ pub(crate) enum Verdict {
     Cancelled,
 }
 
+/// What came of asking for the text of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Buffer {
+    /// What the person sees of it.
+    Text(String),
+    /// The client does not say.
+    Unsaid,
+    /// The turn was cancelled, another prompt came, or the client went.
+    Cancelled,
+}
+
+/// The questions about one turn of a session. A cancel ends them all, also those that are yet to be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Round {
+    session: SessionId,
+    /// Cancels of the session before it.
+    after: u64,
+}
+
 /// The two answers that are offered, in words.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Choices {
@@ -41,7 +60,16 @@ type Outcome = Result<Box<RawValue>, ErrorBody>;
 struct State {
     last: i64,
     open: BTreeMap<i64, (SessionId, oneshot::Sender<Outcome>)>,
+    /// How often each session was cancelled.
+    cancels: BTreeMap<SessionId, u64>,
     closed: bool,
+}
+
+impl State {
+    fn round(&self, session: SessionId) -> Round {
+        let after = self.cancels.get(&session).copied().unwrap_or_default();
+        Round { session, after }
+    }
 }
 
 /// The questions of one client.
@@ -63,10 +91,20 @@ impl Asking {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The round that goes on until the session's next cancel.
+    pub(crate) fn round(&self, session: SessionId) -> Round {
+        self.lock().round(session)
+    }
+
+    /// Whether a cancel has ended a round.
+    pub(crate) fn is_over(&self, round: Round) -> bool {
+        self.round(round.session) != round
+    }
+
     /// Asks and waits for the person.
     pub(crate) async fn permission(
         &self,
-        session: SessionId,
+        round: Round,
         call: acp::ToolCallUpdate,
         choices: Choices,
     ) -> Verdict {
@@ -74,35 +112,29 @@ impl Asking {
             acp::PermissionOption::new(ALLOW, choices.allow, acp::PermissionOptionKind::AllowOnce),
             acp::PermissionOption::new(REJECT, choices.reject, acp::PermissionOptionKind::RejectOnce),
         ];
-        let request = acp::RequestPermissionRequest::new(session.to_string(), call, options);
-        let outcome = self
-            .question(session, "session/request_permission", &request)
-            .await;
+        let request = acp::RequestPermissionRequest::new(round.session.to_string(), call, options);
+        let outcome = self.question(round, "session/request_permission", &request).await;
         outcome.map_or(Verdict::Cancelled, verdict)
     }
 
-    /// What the client's person sees of a file: unsaved text, too. None where the client does not say.
-    pub(crate) async fn buffer(&self, session: SessionId, path: &Path) -> Option<String> {
-        let request = acp::ReadTextFileRequest::new(session.to_string(), path);
-        let raw = self
-            .question(session, "fs/read_text_file", &request)
-            .await?
-            .ok()?;
-        let answer: acp::ReadTextFileResponse = serde_json::from_str(raw.get()).ok()?;
-        Some(answer.content)
+    /// What the client's person sees of a file: unsaved text, too.
+    pub(crate) async fn buffer(&self, round: Round, path: &Path) -> Buffer {
+        let request = acp::ReadTextFileRequest::new(round.session.to_string(), path);
+        let outcome = self.question(round, "fs/read_text_file", &request).await;
+        outcome.map_or(Buffer::Cancelled, buffer)
     }
 
     /// Sends a request and waits for its answer. None when it is not waited for any more.
-    async fn question(&self, session: SessionId, method: &str, params: &impl Serialize) -> Option<Outcome> {
+    async fn question(&self, round: Round, method: &str, params: &impl Serialize) -> Option<Outcome> {
         let (sender, answer) = oneshot::channel();
         let id = {
             let mut state = self.lock();
-            if state.closed {
+            if state.closed || state.round(round.session) != round {
                 return None;
             }
             state.last += 1;
             let id = state.last;
-            state.open.insert(id, (session, sender));
+            state.open.insert(id, (round.session, sender));
             id
         };
         self.mailbox
@@ -119,9 +151,11 @@ impl Asking {
         }
     }
 
-    /// What is asked about a session is not waited for any more.
+    /// What is asked about a session is not waited for any more, and its rounds are over.
     pub(crate) fn cancel(&self, session: SessionId) {
-        self.lock().open.retain(|_, (of, _)| *of != session);
+        let mut state = self.lock();
+        state.open.retain(|_, (of, _)| *of != session);
+        *state.cancels.entry(session).or_default() += 1;
     }
 
     /// The client is gone.
@@ -144,9 +178,41 @@ fn verdict(outcome: Outcome) -> Verdict {
     }
 }
 
+fn buffer(outcome: Outcome) -> Buffer {
+    let parsed = outcome
+        .ok()
+        .and_then(|raw| serde_json::from_str::<acp::ReadTextFileResponse>(raw.get()).ok());
+    parsed.map_or(Buffer::Unsaid, |answer| Buffer::Text(answer.content))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_cancel_ends_what_is_asked_and_what_would_be() {
+        const SESSION: SessionId = SessionId(1);
+        let asking = Asking::new(Arc::new(Mailbox::new(10_000)));
+        let round = asking.round(SESSION);
+        let path = Path::new("/shop.py");
+        let answer = |raw: &str| Ok(RawValue::from_string(raw.into()).unwrap());
+        let said = async { asking.answered(&RequestId::Number(1), answer(r#"{"content":"x"}"#)) };
+        let (got, ()) = tokio::join!(biased; asking.buffer(round, path), said);
+        assert_eq!(got, Buffer::Text("x".into()));
+        let odd = async { asking.answered(&RequestId::Number(2), answer("null")) };
+        let (got, ()) = tokio::join!(biased; asking.buffer(round, path), odd);
+        assert_eq!(got, Buffer::Unsaid);
+        // Another session's cancel is nothing to this one.
+        asking.cancel(SessionId(2));
+        assert!(!asking.is_over(round));
+        let (got, ()) = tokio::join!(biased; asking.buffer(round, path), async { asking.cancel(SESSION) });
+        assert_eq!(got, Buffer::Cancelled);
+        // Nobody waits for what would be asked after it, and it does not go out.
+        assert!(asking.is_over(round));
+        assert_eq!(asking.buffer(round, path).await, Buffer::Cancelled);
+        assert_eq!(asking.lock().last, 3);
+        assert!(!asking.is_over(asking.round(SESSION)));
+    }
 
     #[test]
     fn answers_and_what_they_mean() {

@@ -26,6 +26,9 @@ struct Editor {
     answers: Vec<(RequestId, Result<Value, String>)>,
     /// Unsaved text; without it the buffers hold what is on disk.
     buffer: Option<String>,
+    /// Where set, it does not answer what its buffers hold and keeps the questions.
+    silent: bool,
+    reads: VecDeque<RequestId>,
 }
 
 impl Editor {
@@ -47,6 +50,8 @@ impl Editor {
             asked: VecDeque::new(),
             answers: vec![],
             buffer: None,
+            silent: false,
+            reads: VecDeque::new(),
         }
     }
 
@@ -108,6 +113,9 @@ impl Editor {
                 assert_eq!(method, "session/update", "{line}");
                 let note: acp::SessionNotification = serde_json::from_str(params.get()).unwrap();
                 self.updates.push(serde_json::to_value(note.update).unwrap());
+            }
+            Incoming::Request { id, method, .. } if method == "fs/read_text_file" && self.silent => {
+                self.reads.push_back(id);
             }
             Incoming::Request { id, method, params } if method == "fs/read_text_file" => {
                 let request: acp::ReadTextFileRequest = serde_json::from_str(params.get()).unwrap();
@@ -367,6 +375,50 @@ fn unsaved_text_in_the_editor_is_not_written_over() {
     assert_eq!(editor.answer(&next).unwrap()["stopReason"], "end_turn");
     let file = house.file("shop.py");
     assert!(file.contains("quantity") && file.contains("return []"), "{file}");
+}
+
+#[test]
+fn a_stop_before_the_editor_has_said_what_it_holds_writes_nothing() {
+    // By the stop button, or by another prompt.
+    for prompted in [false, true] {
+        let house = House::new();
+        house.answers(REGION);
+        let mut editor = Editor::greeted(&house);
+        let session = editor.session(&house);
+        editor.silent = true;
+        let turn = editor.prompt(&house, &session, "multiply in ", "shop.py#L1-5");
+        editor.choose(ALLOW);
+        while editor.reads.is_empty() {
+            editor.read();
+        }
+        let next = prompted.then(|| {
+            house.answers("def names(items):\n    return []\n");
+            editor.prompt(&house, &session, "return nothing in ", "shop.py#L8-9")
+        });
+        if !prompted {
+            editor.tell("session/cancel", &json!({"sessionId": session}));
+        }
+        assert_eq!(
+            editor.answer(&turn).unwrap()["stopReason"],
+            "cancelled",
+            "{prompted}"
+        );
+        let late = editor.reads.pop_front().unwrap();
+        editor.say(&result_line(&late, &acp::ReadTextFileResponse::new(SHOP)));
+        if let Some(next) = next {
+            editor.choose(REJECT);
+            editor.answer(&next).unwrap();
+        }
+        // Whatever was sent before this is done when it is answered.
+        let mode = acp::SetSessionModeRequest::new(session, "ask");
+        editor.ask("session/set_mode", &mode).unwrap();
+        assert_eq!(house.file("shop.py"), SHOP, "{prompted}");
+        assert!(
+            editor.calls().iter().all(|(_, status)| status != "completed"),
+            "{:?}",
+            editor.calls()
+        );
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use super::{Client, decode, invalid, look, reply, send, session_id};
 use crate::daemon::actor::{Control, Handle, Over};
-use crate::daemon::asking::{Asking, Choices, Verdict};
+use crate::daemon::asking::{Asking, Buffer, Choices, Round, Verdict};
 use crate::daemon::client::deliver::update_line;
 use crate::daemon::gather::parse_target;
 use crate::daemon::hub::refuse;
@@ -24,6 +24,8 @@ use tokio::sync::oneshot;
 pub(super) struct Turn {
     session: SessionId,
     handle: Handle,
+    /// What its person is asked when it is over.
+    round: Round,
     over: oneshot::Receiver<Over>,
 }
 
@@ -42,6 +44,7 @@ impl Client {
         let command = Command::Prompt(prompt_of(&handle, text, extras)?);
         // What is still asked about an earlier turn is not waited for any more.
         self.asking.cancel(session);
+        let round = self.asking.round(session);
         let (sender, over) = oneshot::channel();
         send(
             &handle,
@@ -53,6 +56,7 @@ impl Client {
         Ok(Turn {
             session,
             handle,
+            round,
             over,
         })
     }
@@ -70,17 +74,16 @@ impl Client {
     }
 
     /// Answers a prompt when its turn is over, without holding up what this client says next.
-    pub(super) fn settle(&self, id: RequestId, turn: Turn) {
+    pub(super) fn settle(&self, id: RequestId, mut turn: Turn) {
         let (mailbox, asking) = (Arc::clone(&self.mailbox), Arc::clone(&self.asking));
         let view = Arc::clone(&self.view);
         tokio::spawn(async move {
             let plain = matches!(*look(&view), View::Plain(_));
-            let outcome = match turn.over.await {
+            let outcome = match (&mut turn.over).await {
                 Err(_) => Err(refuse(Exit::Daemon, "the session ended; start a new one")),
                 Ok(over) if plain => {
-                    let (session, handle) = (turn.session, turn.handle);
-                    mailbox.caught_up(session, over.seq).await;
-                    decide(&mailbox, &asking, &view, session, &handle, &over.stop).await
+                    mailbox.caught_up(turn.session, over.seq).await;
+                    decide(&mailbox, &asking, &view, &turn, &over.stop).await
                 }
                 Ok(over) => Ok(stop_reason(&over.stop)),
             };
@@ -100,6 +103,7 @@ impl Client {
             return;
         };
         let asking = Arc::clone(&self.asking);
+        let round = asking.round(session);
         let mailbox = Arc::clone(&self.mailbox);
         tokio::spawn(async move {
             let title = format!("Let the patch grow beyond {max_lines} changed lines ({lines} so far)");
@@ -109,7 +113,7 @@ impl Client {
                 allow: "Let it grow",
                 reject: "Stop here",
             };
-            let verdict = asking.permission(session, call.into(), choices).await;
+            let verdict = asking.permission(round, call.into(), choices).await;
             let command = match verdict {
                 Verdict::Allowed => Control::Tell(Command::RaiseBudget),
                 Verdict::Refused | Verdict::Unanswered | Verdict::Cancelled => Control::GiveUp { turn },
@@ -125,10 +129,10 @@ async fn decide(
     mailbox: &Mailbox,
     asking: &Asking,
     view: &Mutex<View>,
-    session: SessionId,
-    handle: &Handle,
+    turn: &Turn,
     stop: &StopReason,
 ) -> Result<acp::StopReason, ErrorBody> {
+    let (session, round) = (turn.session, turn.round);
     let (offered, buffers) = match &*look(view) {
         View::Plain(plain) => (plain.offered(session), plain.buffers),
         View::Extended => (vec![], false),
@@ -149,21 +153,28 @@ async fn decide(
             allow: "Keep",
             reject: "Reject",
         };
-        let verdict = asking.permission(session, call, choices).await;
+        let verdict = asking.permission(round, call, choices).await;
         if let Some(id) = own {
             mailbox.line(update_line(session, closed(id, verdict == Verdict::Allowed)));
         }
-        if verdict == Verdict::Allowed
-            && buffers
-            && let Some(path) = unsaved(asking, session, &offered).await
-        {
-            let text = format!(
-                "{} has unsaved text in your editor, so nothing was written. Save or revert it, then ask again: the \
-                 changes stay on offer.",
-                path.display()
-            );
-            mailbox.line(update_line(session, message(&text)));
-            return Ok(stop_reason(stop));
+        if verdict == Verdict::Allowed && buffers {
+            match editor(asking, round, &offered).await {
+                Editor::Unsaved(path) => {
+                    let text = format!(
+                        "{} has unsaved text in your editor, so nothing was written. Save or revert it, then ask \
+                         again: the changes stay on offer.",
+                        path.display()
+                    );
+                    mailbox.line(update_line(session, message(&text)));
+                    return Ok(stop_reason(stop));
+                }
+                Editor::Cancelled => return Ok(acp::StopReason::Cancelled),
+                Editor::Saved => {}
+            }
+        }
+        // A cancel that comes after the answer and before the write is as good as one before the answer.
+        if asking.is_over(round) {
+            return Ok(acp::StopReason::Cancelled);
         }
         let command = match verdict {
             Verdict::Allowed => Command::Keep(hunks),
@@ -172,7 +183,7 @@ async fn decide(
             Verdict::Unanswered => return Ok(stop_reason(stop)),
         };
         let (done, written) = oneshot::channel();
-        send(handle, Control::Decide { command, done })?;
+        send(&turn.handle, Control::Decide { command, done })?;
         // What came of each hunk has been told by its tool call.
         let _ = written.await;
     }
@@ -183,13 +194,24 @@ async fn decide(
     }
 }
 
-/// A file of these hunks whose buffer in the client differs from the disk: an edit of the file would be lost with the
-/// next save, or the unsaved text with the edit. Ends of lines do not count, editors change them for themselves.
-async fn unsaved(asking: &Asking, session: SessionId, offered: &[Shown]) -> Option<PathBuf> {
+/// What the person's editor holds of the files of some hunks.
+enum Editor {
+    /// What is on disk, or it does not say.
+    Saved,
+    /// Other text: an edit of the file would be lost with the next save, or the unsaved text with the edit.
+    Unsaved(PathBuf),
+    /// It is not waited for any more: nothing may be written.
+    Cancelled,
+}
+
+/// Asks the editor for each file. Ends of lines do not count, editors change them for themselves.
+async fn editor(asking: &Asking, round: Round, offered: &[Shown]) -> Editor {
     let paths: BTreeSet<&PathBuf> = offered.iter().map(|h| &h.diff.path).collect();
     for path in paths {
-        let Some(buffer) = asking.buffer(session, path).await else {
-            continue;
+        let buffer = match asking.buffer(round, path).await {
+            Buffer::Text(text) => text,
+            Buffer::Unsaid => continue,
+            Buffer::Cancelled => return Editor::Cancelled,
         };
         let file = path.clone();
         let disk = tokio::task::spawn_blocking(move || std::fs::read_to_string(file)).await;
@@ -200,10 +222,10 @@ async fn unsaved(asking: &Asking, session: SessionId, offered: &[Shown]) -> Opti
                 .lines()
                 .eq(buffer.trim_start_matches('\u{FEFF}').lines())
         {
-            return Some(path.clone());
+            return Editor::Unsaved(path.clone());
         }
     }
-    None
+    Editor::Saved
 }
 
 fn message(text: &str) -> acp::SessionUpdate {
