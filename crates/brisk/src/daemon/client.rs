@@ -334,7 +334,10 @@ impl Client {
                 self.answer(&id, Ok(Resumed { last }));
                 self.mailbox.replay(resume.session_id, resume.from);
             }
-            Err(body) => self.answer::<()>(&id, Err(body)),
+            Err(body) => {
+                self.mailbox.release(resume.session_id);
+                self.answer::<()>(&id, Err(body));
+            }
         }
     }
 

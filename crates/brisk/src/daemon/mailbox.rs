@@ -49,8 +49,8 @@ pub(crate) enum Take {
 enum Flow {
     /// Queued as they come.
     Live,
-    /// Not queued: they are in the log, and the client will ask for them.
-    Held,
+    /// Not queued: they are in the log, and the client will ask for them. `missed` is the first such event's number.
+    Held { missed: Option<u64> },
     /// Not queued: the writer is to read the log.
     Lagging,
     /// The log is being read: what comes meanwhile is queued as it is, so that its numbers stay exact.
@@ -184,8 +184,13 @@ impl Mailbox {
     /// Puts an event in. Never waits.
     pub(crate) fn event(&self, envelope: &Envelope) {
         let mut state = self.lock();
-        let flow = state.track(envelope.session_id).flow;
-        if state.closed || matches!(flow, Flow::Held | Flow::Lagging) {
+        let track = state.track(envelope.session_id);
+        if let Flow::Held { missed } = &mut track.flow {
+            missed.get_or_insert(envelope.seq);
+            return;
+        }
+        let flow = track.flow;
+        if state.closed || flow == Flow::Lagging {
             return;
         }
         let merged = match state.queue.back_mut() {
@@ -227,9 +232,35 @@ impl Mailbox {
         self.changed.notify_one();
     }
 
-    /// Events of a session wait in the log until [`Mailbox::replay`].
+    /// Events of a session wait in the log until [`Mailbox::replay`] or [`Mailbox::release`].
     pub(crate) fn hold(&self, session: SessionId) {
-        self.lock().track(session).flow = Flow::Held;
+        let mut state = self.lock();
+        let track = state.track(session);
+        let missed = match track.flow {
+            Flow::Live => None,
+            Flow::Held { missed } => missed,
+            // What it still had to read, and what comes until it has.
+            Flow::Lagging | Flow::Reading => Some(track.delivered + 1),
+        };
+        track.flow = Flow::Held { missed };
+    }
+
+    /// A session that was held is told as before: the client asked for its events, and could not have them.
+    pub(crate) fn release(&self, session: SessionId) {
+        let mut state = self.lock();
+        let track = state.track(session);
+        if let Flow::Held { missed } = track.flow {
+            track.flow = match missed {
+                None => Flow::Live,
+                Some(first) => {
+                    track.delivered = track.delivered.max(first.saturating_sub(1));
+                    Flow::Lagging
+                }
+            };
+        }
+        drop(state);
+        self.changed.notify_one();
+        self.taken.notify_waiters();
     }
 
     /// The writer is to send a session's events from number `from` on, out of the log.
@@ -377,6 +408,46 @@ mod tests {
         assert!(!at_once(waiting.as_mut()).await);
         mailbox.read_up_to(SessionId(1), 2);
         assert!(at_once(waiting.as_mut()).await);
+    }
+
+    #[tokio::test]
+    async fn a_hold_that_is_released_loses_nothing_and_tells_nothing_twice() {
+        let session = SessionId(1);
+        let mailbox = Mailbox::new(400);
+        // Nothing came meanwhile: it goes on as it was.
+        mailbox.event(&line(7, 1, "a"));
+        mailbox.hold(session);
+        mailbox.release(session);
+        mailbox.event(&line(8, 2, "b"));
+        let want = vec![Mail::Event(line(7, 1, "a")), Mail::Event(line(8, 2, "b"))];
+        assert_eq!(mailbox.take().await, Take::Batch(want));
+        assert!(at_once(mailbox.caught_up(session, 8)).await);
+        // What came meanwhile is in the log; what was queued before it is not read there again.
+        mailbox.event(&line(9, 3, "c"));
+        mailbox.hold(session);
+        mailbox.event(&line(10, 4, "d"));
+        mailbox.event(&line(11, 5, "e"));
+        mailbox.hold(session);
+        mailbox.release(session);
+        assert_eq!(
+            mailbox.take().await,
+            Take::Batch(vec![Mail::Event(line(9, 3, "c"))])
+        );
+        assert_eq!(mailbox.take().await, Take::CatchUp { session, after: 9 });
+        // One that was to read the log still is.
+        mailbox.hold(session);
+        mailbox.release(session);
+        assert_eq!(mailbox.take().await, Take::CatchUp { session, after: 9 });
+        mailbox.start_reading(session);
+        mailbox.hold(session);
+        mailbox.read_up_to(session, 11);
+        mailbox.release(session);
+        assert_eq!(mailbox.take().await, Take::CatchUp { session, after: 11 });
+        // What is not held stays as it is.
+        mailbox.start_reading(session);
+        mailbox.read_up_to(session, 11);
+        mailbox.release(session);
+        assert!(at_once(mailbox.caught_up(session, 11)).await);
     }
 
     #[tokio::test]

@@ -1,7 +1,7 @@
 //! Sessions over the socket: several clients, slow clients, returning clients, interrupts.
 
 use crate::house::{House, REGION, SHOP};
-use brisk_domain::{CancelReason, Event, HunkState, StopReason};
+use brisk_domain::{CancelReason, Event, HunkState, SessionId, StopReason};
 use brisk_protocol::{Decide, HunkSet, Resume, method};
 use brisk_testkit::{Act, Reply};
 use serde_json::json;
@@ -46,6 +46,25 @@ fn an_interrupt_keeps_the_finished_hunk_and_stops_the_model() {
         .unwrap();
     assert_eq!(decided["kept"].as_array().unwrap().len(), 1);
     assert!(house.file("shop.py").contains("quantity"));
+}
+
+#[test]
+fn a_session_that_could_not_be_resumed_is_heard_once_it_is_there() {
+    let house = House::new();
+    house.answers(REGION);
+    let mut client = house.client();
+    let resume = Resume {
+        session_id: SessionId(1),
+        from: 1,
+    };
+    let refused = client.ask(method::RESUME, &resume);
+    assert!(refused.unwrap_err().contains("s1"));
+    assert_eq!(client.session(house.repo.path()), resume.session_id);
+    let turn = client.prompt(resume.session_id, "multiply", "shop.py:subtotal");
+    client.answer(&turn).unwrap();
+    client.until(ended);
+    let numbers: Vec<u64> = client.events.iter().map(|e| e.seq).collect();
+    assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>());
 }
 
 #[test]

@@ -67,10 +67,11 @@ impl Client {
             return Err(refuse(Exit::Target, elsewhere));
         }
         self.mailbox.hold(session);
-        let last = match self.joined.contains_key(&session) {
-            true => self.hub.last(session).await?,
-            false => self.join(session).await?,
+        let joined = match self.joined.contains_key(&session) {
+            true => self.hub.last(session).await,
+            false => self.join(session).await,
         };
+        let last = joined.inspect_err(|_| self.mailbox.release(session))?;
         if let View::Plain(plain) = &mut *look(&self.view) {
             plain.replaying(session, last);
         }
