@@ -4,7 +4,7 @@
 use super::TurnDone;
 use super::otlp::{TraceSeed, metrics, traces};
 use crate::daemon::note;
-use reqwest::Client;
+use reqwest::{Client, Url};
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -30,7 +30,7 @@ impl Exporter {
         let of_env = std::env::var(ENDPOINT).ok().filter(|url| !url.trim().is_empty());
         let endpoint = of_env.as_deref().or(configured)?;
         Exporter::to(endpoint, runtime)
-            .inspect_err(|e| note(&format!("nothing is sent to {endpoint}: {e}")))
+            .inspect_err(|e| note(&format!("nothing is sent to {}: {e}", place(endpoint))))
             .ok()
     }
 
@@ -51,6 +51,16 @@ impl Exporter {
     }
 }
 
+/// An address as it may stand in a log: its scheme and host. What else it holds may be a secret.
+fn place(address: &str) -> String {
+    let url = Url::parse(address.trim()).ok();
+    let known = url.as_ref().and_then(|u| Some((u.scheme(), u.host_str()?)));
+    match known {
+        Some((scheme, host)) => format!("{scheme}://{host}"),
+        None => "an address that cannot be read".to_owned(),
+    }
+}
+
 async fn send_all(client: Client, base: String, mut inbox: mpsc::Receiver<TurnDone>) {
     let mut failing = false;
     while let Some(done) = inbox.recv().await {
@@ -64,7 +74,7 @@ async fn send_all(client: Client, base: String, mut inbox: mpsc::Receiver<TurnDo
             if let Err(why) = sent
                 && !failing
             {
-                note(&format!("the collector at {base} takes nothing: {why}"));
+                note(&format!("the collector at {} takes nothing: {why}", place(&base)));
             }
             failing = failed;
         }
@@ -96,4 +106,29 @@ fn seed() -> Option<TraceSeed> {
         trace: u128::from_be_bytes(*trace).max(1),
         span: u64::from_be_bytes(span.try_into().ok()?).max(1),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_names_a_collector_without_its_secrets() {
+        let cases = [
+            ("http://localhost:4318", "http://localhost"),
+            (
+                " https://user:token@otel.example/v1?key=token ",
+                "https://otel.example",
+            ),
+            ("https://token@[::1]:4318/token#token", "https://[::1]"),
+            ("ftp://user:token@otel.example", "ftp://otel.example"),
+            ("user:token@otel.example", "an address that cannot be read"),
+            ("https://user:token@", "an address that cannot be read"),
+            ("token", "an address that cannot be read"),
+            ("", "an address that cannot be read"),
+        ];
+        for (address, want) in cases {
+            assert_eq!(place(address), want, "{address}");
+        }
+    }
 }
