@@ -38,17 +38,24 @@ struct Seen {
     root: PathBuf,
     /// Events up to this number are told once more: then the person's own words belong to it.
     replay_until: u64,
-    hunks: BTreeMap<HunkId, Shown>,
+    hunks: BTreeMap<HunkId, Known>,
 }
 
-/// A hunk that the client was shown.
+/// A hunk that the client knows as a tool call.
+enum Known {
+    /// It waits for the person.
+    OnOffer(Shown),
+    /// Its diff is not needed any more: a long connection sees many.
+    Decided,
+}
+
+/// A hunk as it is shown while it is on offer.
 #[derive(Clone)]
 pub(crate) struct Shown {
     pub(crate) id: HunkId,
     pub(crate) title: String,
     pub(crate) diff: acp::Diff,
     pub(crate) location: acp::ToolCallLocation,
-    on_offer: bool,
 }
 
 impl Plain {
@@ -77,8 +84,10 @@ impl Plain {
         let seen = self.sessions.get(&session);
         seen.into_iter()
             .flat_map(|s| s.hunks.values())
-            .filter(|h| h.on_offer)
-            .cloned()
+            .filter_map(|known| match known {
+                Known::OnOffer(shown) => Some(shown.clone()),
+                Known::Decided => None,
+            })
             .collect()
     }
 
@@ -91,7 +100,7 @@ impl Plain {
             .map(|h| changed(session, h.id, acp::ToolCallStatus::Failed, Some(why)));
         let updates = updates.collect();
         if let Some(seen) = self.sessions.get_mut(&session) {
-            seen.hunks.values_mut().for_each(|h| h.on_offer = false);
+            seen.hunks.values_mut().for_each(|known| *known = Known::Decided);
         }
         updates
     }
@@ -140,28 +149,29 @@ impl Plain {
                     title: format!("Edit {path}:{line}"),
                     diff: acp::Diff::new(file.clone(), text_of(added)).old_text(text_of(removed)),
                     location: acp::ToolCallLocation::new(file).line(line),
-                    on_offer: true,
                 };
-                let update = match seen.hunks.insert(*hunk, shown.clone()) {
-                    None => acp::SessionUpdate::ToolCall(call(session, &shown)),
-                    Some(_) => acp::SessionUpdate::ToolCallUpdate(call(session, &shown).into()),
+                let call = call(session, &shown);
+                let update = match seen.hunks.insert(*hunk, Known::OnOffer(shown)) {
+                    None => acp::SessionUpdate::ToolCall(call),
+                    Some(_) => acp::SessionUpdate::ToolCallUpdate(call.into()),
                 };
                 vec![update]
             }
             Event::HunkChanged { hunk, state } => {
-                let Some(shown) = seen.hunks.get_mut(hunk) else {
+                let Some(known) = seen.hunks.get_mut(hunk) else {
                     // It was never whole: this client knows nothing of it.
                     return vec![];
                 };
-                shown.on_offer = *state == HunkState::Ready;
                 let (status, why) = match state {
-                    HunkState::Ready => (acp::ToolCallStatus::InProgress, None),
+                    // Said with the hunk itself, which brings its text.
+                    HunkState::Ready => return vec![],
                     HunkState::Kept => (acp::ToolCallStatus::Completed, None),
                     HunkState::Rejected => (acp::ToolCallStatus::Failed, Some("you rejected it")),
                     HunkState::Withdrawn { why } | HunkState::Conflicted { why } => {
                         (acp::ToolCallStatus::Failed, Some(why.as_str()))
                     }
                 };
+                *known = Known::Decided;
                 vec![changed(session, *hunk, status, why)]
             }
             Event::BudgetReached {
@@ -388,13 +398,17 @@ mod tests {
             assert_eq!(told[0]["status"], status, "{end:?}");
             assert_eq!(told[0]["toolCallId"], "s1-h4");
             assert!(plain.offered(SESSION).is_empty(), "{end:?}");
-            // A write that failed offers it once more.
-            tell(&mut plain, 3, state(4, HunkState::Ready));
-            assert_eq!(plain.offered(SESSION).len(), 1);
+            let known = &plain.sessions[&SESSION].hunks;
+            assert!(matches!(known[&HunkId(4)], Known::Decided), "{end:?}");
+            // A state alone brings no text: there is nothing to ask about.
+            assert_eq!(tell(&mut plain, 3, state(4, HunkState::Ready)), json!([]));
+            assert!(plain.offered(SESSION).is_empty());
+            // A write that failed offers it once more, as the same tool call.
             assert_eq!(
                 tell(&mut plain, 4, ready(4))[0]["sessionUpdate"],
                 "tool_call_update"
             );
+            assert_eq!(plain.offered(SESSION).len(), 1);
         }
     }
 
