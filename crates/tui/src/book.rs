@@ -101,6 +101,15 @@ impl Book {
         }
     }
 
+    /// No answer to a decision will come: the hunks are on offer as before.
+    pub(crate) fn undecided(&mut self) {
+        for hunk in &mut self.hunks {
+            if hunk.stage == Stage::Deciding {
+                hunk.stage = Stage::Ready;
+            }
+        }
+    }
+
     /// Takes a hunk out.
     pub(crate) fn close(&mut self, id: HunkId, state: HunkState) -> Option<Over> {
         let at = self.hunks.iter().position(|h| h.id == id)?;

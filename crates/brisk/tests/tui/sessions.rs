@@ -119,6 +119,18 @@ fn a_session_that_is_not_there_is_told() {
 }
 
 #[test]
+fn a_prompt_right_after_new_is_not_lost() {
+    let house = House::new();
+    house.answers(REGION);
+    let mut terminal = client(&house, 100, 24, &[]);
+    // The second call to the daemon is the one that counts.
+    terminal.press("/reconnect\r/new\rmultiply @shop.py:subtotal \r");
+    terminal.shows("1 hunk on offer");
+    terminal.press("\r");
+    terminal.shows("kept 1 hunk");
+}
+
+#[test]
 fn a_terminal_that_goes_away_leaves_nothing_behind() {
     let house = House::new();
     house.server.reply(Reply::stream(vec![

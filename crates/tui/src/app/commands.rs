@@ -1,6 +1,6 @@
 //! Commands that begin with a slash, and the card that explains the keys.
 
-use super::{Act, App, Wish};
+use super::{Act, App, Link, Wish};
 use crate::look;
 use crate::wire::Call;
 use brisk_protocol::HunkSet;
@@ -104,7 +104,11 @@ impl App {
                 }
             }
             "more" => self.send(Call::RaiseBudget),
-            "new" => self.act(Act::New),
+            "new" => {
+                // What is written from now on waits for the new session.
+                self.link = Link::Connecting;
+                self.act(Act::New);
+            }
             "vi" => {
                 self.composer.toggle_vi();
                 let state = if self.composer.vi().is_some() { "on" } else { "off" };
@@ -114,7 +118,11 @@ impl App {
                 self.plain = !self.plain;
                 self.act(Act::Plain(self.plain));
             }
-            "reconnect" => self.act(Act::Reconnect),
+            "reconnect" => {
+                self.link = Link::Lost;
+                self.unsent();
+                self.act(Act::Reconnect);
+            }
             "quit" | "exit" | "q" => self.quit(),
             _ => {
                 self.say(

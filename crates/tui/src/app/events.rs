@@ -28,6 +28,7 @@ impl App {
         self.event(envelope.event);
         self.seq = envelope.seq;
         self.present();
+        self.next_after_past();
     }
 
     fn event(&mut self, event: Event) {

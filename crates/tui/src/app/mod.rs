@@ -320,6 +320,7 @@ impl App {
             Input::Lost => self.lost(),
             Input::Failed(why) => {
                 self.link = Link::Failed;
+                self.unsent();
                 self.say(&why, look::BAD);
                 self.say("what you write is kept; /reconnect tries again", look::DIM);
             }
@@ -416,7 +417,12 @@ impl App {
         self.present();
         self.send(Call::Status);
         self.send(Call::Limits);
-        if !again {
+        self.next_after_past();
+    }
+
+    /// The queue goes on when it is known how things are: while the past is told a turn may still turn up in it.
+    fn next_after_past(&mut self) {
+        if !self.is_past() {
             self.next_queued();
         }
     }
@@ -425,9 +431,9 @@ impl App {
     fn leave_session(&mut self) {
         (self.seq, self.past) = (0, 0);
         self.tail.clear();
+        self.unsent();
         self.live = None;
         self.book = Book::default();
-        self.sent.clear();
         self.after = After::Nothing;
         self.say("a new session", look::DIM);
     }
@@ -454,10 +460,23 @@ impl App {
             );
         }
         self.link = Link::Lost;
-        // What was on its way may not have arrived: it waits at the front of the queue.
+        self.unsent();
+    }
+
+    /// What was on its way may not have arrived: prompts go back to the person, before what is queued, and decisions
+    /// are to be made again.
+    fn unsent(&mut self) {
+        if self.live.as_ref().is_some_and(|l| l.turn.is_none()) {
+            self.live = None;
+        }
+        let back = !self.sent.is_empty();
         while let Some((_, wish)) = self.sent.pop_back() {
             self.give_back(wish);
         }
+        if back {
+            self.held = !self.queue.is_empty();
+        }
+        self.book.undecided();
     }
 
     /// Another daemon: the turn that ran and the hunks on offer died with the old one.
@@ -469,6 +488,7 @@ impl App {
             );
             let wish = Wish::again(&live.written, &self.known);
             self.give_back(wish);
+            self.held = !self.queue.is_empty();
         }
         self.withdraw_all();
     }

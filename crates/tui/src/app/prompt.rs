@@ -129,13 +129,18 @@ impl App {
     /// Enter: what is written is sent, as a new direction where a turn runs.
     pub(super) fn submit(&mut self) {
         let Some(wish) = self.taken() else { return };
+        self.ask(wish);
+        self.save_draft();
+    }
+
+    /// Sends a prompt now, or as soon as there is a connection.
+    pub(super) fn ask(&mut self, wish: Wish) {
         if self.link == Link::Up {
             self.prompt(wish);
         } else {
             self.hint = Some("sent as soon as the daemon is there".into());
             self.queue.push_back(wish);
         }
-        self.save_draft();
     }
 
     /// Tab: what is written waits for the end of the turn.
@@ -216,7 +221,7 @@ impl App {
         };
         let text = wish.text.clone();
         self.sent.push_back((number, wish));
-        self.track_key();
+        self.track_key(number);
         self.send(Call::Prompt { number, text, extras });
     }
 

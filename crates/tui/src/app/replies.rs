@@ -42,6 +42,7 @@ impl App {
         let at = self.sent.iter().position(|(n, _)| *n == number);
         let sent = at.and_then(|at| self.sent.remove(at));
         let Err(why) = outcome else { return };
+        self.untrack(number);
         // A turn that began tells its own end; a refused prompt had none.
         if let Some((_, wish)) = sent {
             self.say(&why, look::BAD);
@@ -95,11 +96,7 @@ impl App {
             }
             Err(why) => {
                 self.say(&why, look::BAD);
-                for hunk in &mut self.book.hunks {
-                    if hunk.stage == Stage::Deciding {
-                        hunk.stage = Stage::Ready;
-                    }
-                }
+                self.book.undecided();
             }
         }
     }

@@ -103,7 +103,7 @@ impl App {
             }
         }
         let targets = vec![hunk.path.clone()];
-        self.prompt(Wish {
+        self.ask(Wish {
             written: format!("{ASK}{text}"),
             text,
             targets,

@@ -8,19 +8,27 @@ use brisk_protocol::{ClientKind, Felt};
 /// One prompt's moments.
 #[derive(Debug)]
 pub(super) struct Track {
+    /// The prompt's number.
+    prompt: u64,
     /// Its turn has begun: the next that begins is another's.
     began: bool,
     felt: Felt,
 }
 
 impl App {
-    pub(super) fn track_key(&mut self) {
+    pub(super) fn track_key(&mut self, prompt: u64) {
         if let Some(session) = self.session {
             self.tracks.push_back(Track {
+                prompt,
                 began: false,
                 felt: Felt::key(session, ClientKind::Tui, self.now),
             });
         }
+    }
+
+    /// A prompt was refused: no turn will begin for it. One that began ends by its events.
+    pub(super) fn untrack(&mut self, prompt: u64) {
+        self.tracks.retain(|t| t.began || t.prompt != prompt);
     }
 
     pub(super) fn track_stop(&mut self) {

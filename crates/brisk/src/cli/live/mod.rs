@@ -75,7 +75,7 @@ pub(crate) fn run(context: &Context, wish: Wish) -> Result<Exit, CliError> {
         (None, false) => Want::New,
     };
     // The daemon is called while the first frame is painted.
-    workers.dial(context, &cwd, want);
+    workers.dial(context, &cwd, want, 0);
     let keep = Keep::open(context.home.state_dir(), &cwd);
     let size = size();
     let app = App::new(Setup {
@@ -96,6 +96,7 @@ pub(crate) fn run(context: &Context, wish: Wish) -> Result<Exit, CliError> {
         context,
         cwd,
         want,
+        dials: 0,
         app,
         painter: Painter::new(context.colour()),
         decoder: Decoder::default(),
@@ -121,6 +122,8 @@ struct Shell<'a> {
     context: &'a Context,
     cwd: PathBuf,
     want: Want,
+    /// Number of the newest call to the daemon. An older one that ends late is of no use.
+    dials: u64,
     app: App,
     painter: Painter,
     decoder: Decoder,
@@ -275,11 +278,12 @@ impl Shell<'_> {
         while let Ok(report) = self.inbox.try_recv() {
             match report {
                 Report::Painted(painted) => self.input(Input::Painted(painted)),
-                Report::Dialled(Err(error)) => {
+                Report::Dialled(number, _) if number != self.dials => {}
+                Report::Dialled(_, Err(error)) => {
                     let hint = error.hint.map_or_else(String::new, |h| format!("; {h}"));
                     self.input(Input::Failed(format!("{}{hint}", error.message)));
                 }
-                Report::Dialled(Ok(opened)) => {
+                Report::Dialled(_, Ok(opened)) => {
                     self.want = Want::Session(opened.session);
                     let wire = Wire::new(self.cwd.clone(), opened.session, FIRST_ID);
                     self.wire = Some((opened.link, wire));
@@ -334,7 +338,12 @@ impl Shell<'_> {
         self.wire = None;
         self.more = false;
         self.input(Input::Lost);
-        self.workers.dial(self.context, &self.cwd, self.want);
+        self.dial();
+    }
+
+    fn dial(&mut self) {
+        self.dials += 1;
+        self.workers.dial(self.context, &self.cwd, self.want, self.dials);
     }
 
     fn input(&mut self, input: Input) {
@@ -378,11 +387,11 @@ impl Shell<'_> {
             Act::New => {
                 self.wire = None;
                 self.want = Want::New;
-                self.workers.dial(self.context, &self.cwd, self.want);
+                self.dial();
             }
             Act::Reconnect => {
                 self.wire = None;
-                self.workers.dial(self.context, &self.cwd, self.want);
+                self.dial();
             }
             Act::Plain(plain) => self.switch(plain),
             Act::Quit => {

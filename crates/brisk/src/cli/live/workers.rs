@@ -14,7 +14,8 @@ const MAX_COLOURED: u64 = 2 << 20;
 
 /// What other threads have to say.
 pub(super) enum Report {
-    Dialled(Result<Opened, CliError>),
+    /// The outcome of the call with this number.
+    Dialled(u64, Result<Opened, CliError>),
     Painted(Painted),
 }
 
@@ -37,10 +38,10 @@ impl Workers {
         }
     }
 
-    /// Connects, also where that takes the start of a daemon.
-    pub(super) fn dial(&self, context: &Context, cwd: &Path, want: Want) {
+    /// Connects, also where that takes the start of a daemon. `number` comes back with the outcome.
+    pub(super) fn dial(&self, context: &Context, cwd: &Path, want: Want, number: u64) {
         let (home, cwd, report) = (context.home.clone(), cwd.to_owned(), self.report());
-        std::thread::spawn(move || report(Report::Dialled(dial(&home, &cwd, want))));
+        std::thread::spawn(move || report(Report::Dialled(number, dial(&home, &cwd, want))));
     }
 
     /// Colours what comes in over the channel.

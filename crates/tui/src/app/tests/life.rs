@@ -278,3 +278,119 @@ fn the_daemon_is_told_what_each_turn_felt_like() {
     assert_eq!((record.session_id, record.turn), (SessionId(7), TurnId(2)));
     assert_eq!(w.app.painted(w.now + 9), []);
 }
+
+/// The client as it is after `/new` or `/reconnect`, and the acts that these make.
+fn left(command: &str) -> World {
+    let mut w = world();
+    w.app.composer.set(command);
+    w.key(Enter);
+    w
+}
+
+#[test]
+fn a_prompt_after_new_or_reconnect_waits_for_the_connection() {
+    for (command, session, act) in [("/new", 8, Act::New), ("/reconnect", 7, Act::Reconnect)] {
+        let mut w = left(command);
+        assert!(w.acts.contains(&act));
+        w.write("one");
+        w.key(Enter);
+        assert_eq!(w.prompts(), Vec::<String>::new(), "{command}");
+        w.input(Input::Connected {
+            session: SessionId(session),
+            daemon: 1,
+            last: 0,
+            held: true,
+        });
+        assert_eq!(w.prompts(), ["one"], "{command}");
+        assert!(w.app.queue.is_empty(), "{command}");
+    }
+}
+
+#[test]
+fn a_prompt_on_its_way_into_a_session_that_is_left_comes_back() {
+    let mut w = world();
+    w.write("one");
+    w.key(Enter);
+    w.app.composer.set("/new");
+    w.key(Enter);
+    w.input(Input::Connected {
+        session: SessionId(8),
+        daemon: 1,
+        last: 0,
+        held: true,
+    });
+    assert_eq!(w.text(), "one");
+    // Where there is no new one, too.
+    let mut w = world();
+    w.write("one");
+    w.key(Enter);
+    w.app.composer.set("/new");
+    w.key(Enter);
+    w.input(Input::Failed("no daemon".into()));
+    assert_eq!(w.text(), "one");
+    assert!(w.app.live.is_none());
+}
+
+#[test]
+fn what_was_on_its_way_when_the_connection_broke_is_to_be_sent_again() {
+    // Nothing runs any more, and the queue goes on after the person has.
+    let mut w = world();
+    w.write("one");
+    w.key(Enter);
+    w.write("two");
+    w.key(Tab);
+    w.calls();
+    w.input(Input::Lost);
+    assert!(w.app.live.is_none());
+    assert_eq!(w.text(), "one");
+    w.connect(1, 0);
+    assert_eq!(w.prompts(), Vec::<String>::new(), "not before what is given back");
+    w.key(Enter);
+    assert_eq!(w.prompts(), ["one"]);
+    w.begun(1, "one");
+    w.ended(1, StopReason::EndTurn, 0);
+    assert_eq!(w.prompts(), ["two"]);
+    // A decision.
+    let mut w = world();
+    w.offered();
+    w.key(Enter);
+    w.input(Input::Lost);
+    let last = w.seq;
+    w.connect(1, last);
+    w.calls();
+    w.key(Enter);
+    assert_eq!(w.calls(), [Call::Keep(HunkSet::All)]);
+    // The prompt comes back once, also where something else is written and another daemon answers.
+    let mut w = world();
+    w.write("one");
+    w.key(Enter);
+    w.write("half");
+    w.input(Input::Lost);
+    w.connect(2, 0);
+    let queue: Vec<_> = w.app.queue.iter().map(|w| w.text.as_str()).collect();
+    assert_eq!((w.text().as_str(), queue), ("half", vec!["one"]));
+}
+
+#[test]
+fn a_refused_prompt_has_no_figures() {
+    let figures = |refused: bool| {
+        let mut w = world();
+        if refused {
+            w.write("refused");
+            w.key(Enter);
+            w.reply(Reply::Prompt {
+                number: 1,
+                outcome: Err("no".into()),
+            });
+            w.key(Ctrl('u'));
+        }
+        w.now += 5_000_000;
+        w.write("two");
+        w.key(Enter);
+        w.begun(1, "two");
+        w.ended(1, StopReason::EndTurn, 0);
+        w.app.painted(w.now)
+    };
+    assert_eq!(figures(true).len(), 1);
+    assert_eq!(figures(true), figures(false));
+}
