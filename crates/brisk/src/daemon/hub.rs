@@ -4,7 +4,7 @@ use super::actor::{self, Control, Handle};
 use super::felt::Desk;
 use super::log::Log;
 use super::models::Models;
-use super::now;
+use super::{now, takeover};
 use crate::exit::Exit;
 use crate::home::Home;
 use brisk_domain::SessionId;
@@ -138,6 +138,8 @@ impl Hub {
             return Ok(handle);
         }
         let unknown = || refuse(Exit::Target, format!("there is no session {id}"));
+        // It may have been retired a moment ago: its last number counts.
+        self.log.flush().await;
         let found = self
             .log
             .with(move |log| Ok(log.sessions()?.into_iter().find(|s| s.id == id)))
@@ -145,11 +147,16 @@ impl Hub {
         let session = found.map_err(|e| refuse(Exit::Disk, e))?.ok_or_else(unknown)?;
         let cwd = session.root;
         let repo = self.repo(&cwd).await?;
+        let last = session.last.0;
+        let endings = takeover::endings(&self.log, id, last).await;
+        let endings = endings.map_err(|e| refuse(Exit::Disk, e))?;
         let mut sessions = lock(&self.sessions);
         let handle = sessions.entry(id).or_insert_with(|| {
+            let last = endings.last().map_or(last, |e| e.seq);
+            endings.into_iter().for_each(|e| self.log.append(e));
             actor::start(
                 id,
-                session.last.0,
+                last,
                 cwd,
                 repo,
                 Arc::clone(&self.models),

@@ -19,6 +19,7 @@ mod patience;
 mod plain;
 mod repository;
 mod server;
+mod takeover;
 mod websocket;
 
 pub(crate) use models::{CONTEXT, embedded_files};

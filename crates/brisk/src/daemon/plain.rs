@@ -91,20 +91,6 @@ impl Plain {
             .collect()
     }
 
-    /// Nothing of a session is on offer any more: the daemon that had offered it is gone.
-    pub(crate) fn withdraw(&mut self, session: SessionId) -> Vec<acp::SessionUpdate> {
-        let offered = self.offered(session);
-        let why = "no longer on offer; ask again";
-        let updates = offered
-            .iter()
-            .map(|h| changed(session, h.id, acp::ToolCallStatus::Failed, Some(why)));
-        let updates = updates.collect();
-        if let Some(seen) = self.sessions.get_mut(&session) {
-            seen.hunks.values_mut().for_each(|known| *known = Known::Decided);
-        }
-        updates
-    }
-
     /// What an event is to this client.
     pub(crate) fn updates(&mut self, envelope: &Envelope) -> Vec<acp::SessionUpdate> {
         let session = envelope.session_id;
@@ -439,9 +425,6 @@ mod tests {
             tell(&mut plain, 4, failed())[0]["content"]["text"],
             "the model is gone\n"
         );
-        let gone = serde_json::to_value(plain.withdraw(SESSION)).unwrap();
-        assert_eq!(gone[0]["status"], "failed");
-        assert!(plain.offered(SESSION).is_empty());
         tell(&mut plain, 5, budget(turn));
         assert_eq!(inbox.try_recv().unwrap().turn, turn);
     }

@@ -141,8 +141,31 @@ fn a_session_goes_on_in_the_next_daemon() {
             },
         )
         .unwrap();
-    assert_eq!(resumed["last"], last);
+    // What was on offer went with its daemon, and everybody is told so before a turn begins.
+    assert_eq!(resumed["last"], last + 1);
     assert_eq!(client.until(ended), before);
+    let withdrawn = |e: &Event| {
+        matches!(
+            e,
+            Event::HunkChanged {
+                state: HunkState::Withdrawn { .. },
+                ..
+            }
+        )
+    };
+    client.until(withdrawn);
+    // Once, not once more with each client that comes.
+    let mut other = house.client();
+    let resume = Resume {
+        session_id: session,
+        from: 1,
+    };
+    assert_eq!(other.ask(method::RESUME, &resume).unwrap()["last"], last + 1);
+    other.until(withdrawn);
+    drop((client, other));
+    house.ends(0, &["daemon", "stop"]);
+    let mut client = house.client();
+    assert_eq!(client.ask(method::RESUME, &resume).unwrap()["last"], last + 1);
     house.answers("def names(items):\n    return []\n");
     let turn = client.prompt(session, "return nothing", "shop.py:names");
     client.answer(&turn).unwrap();

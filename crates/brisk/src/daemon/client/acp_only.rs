@@ -32,20 +32,14 @@ impl Client {
     /// Joins a session and tells all of it once more before the answer.
     pub(super) async fn load_session(&mut self, id: RequestId, params: &RawValue) {
         match self.load(params).await {
-            Ok((session, last, fresh)) => {
-                let (mailbox, view) = (Arc::clone(&self.mailbox), Arc::clone(&self.view));
+            Ok((session, last)) => {
+                let mailbox = Arc::clone(&self.mailbox);
                 let choice = self.choices.get(&session).cloned().unwrap_or_default();
                 let answer = acp::LoadSessionResponse::new()
                     .modes(choice.modes())
                     .config_options(choice.options(&self.hub.models.states()));
                 tokio::spawn(async move {
                     mailbox.caught_up(session, last).await;
-                    let gone = match &mut *look(&view) {
-                        View::Plain(plain) if fresh => plain.withdraw(session),
-                        View::Plain(_) | View::Extended => vec![],
-                    };
-                    gone.into_iter()
-                        .for_each(|u| mailbox.line(update_line(session, u)));
                     reply(&mailbox, &id, Ok(answer));
                 });
             }
@@ -53,8 +47,8 @@ impl Client {
         }
     }
 
-    /// The session, its last event, and whether its earlier daemon is gone, and with it what was on offer.
-    async fn load(&mut self, params: &RawValue) -> Result<(SessionId, u64, bool), ErrorBody> {
+    /// The session and its last event.
+    async fn load(&mut self, params: &RawValue) -> Result<(SessionId, u64), ErrorBody> {
         let request: acp::LoadSessionRequest = decode(params)?;
         let session = session_id(&request.session_id)?;
         let fresh = self.hub.live(session).is_none();
@@ -76,7 +70,7 @@ impl Client {
             plain.replaying(session, last);
         }
         self.mailbox.replay(session, 1);
-        Ok((session, last, fresh))
+        Ok((session, last))
     }
 
     pub(super) async fn set_mode(
