@@ -373,10 +373,11 @@ fn the_persons_own_text_takes_a_hunks_place() {
     assert!(matches!(w.events.last(), Some(Event::HunkReady { added: a, .. }) if *a == added));
     w.tell(Command::Keep(HunkSelector::Ids(vec![hunk])));
     assert!(w.disk.joined().contains("mine = 1\n"));
-    // It is kept: there is nothing to change any more.
+    // It is kept: there is nothing to change any more, and that is said.
     let told = w.events.len();
     w.tell(Command::Amend { hunk, added });
-    assert_eq!(w.events.len(), told);
+    assert_eq!(w.events.len(), told + 1);
+    assert!(w.notices().iter().any(|n| n.contains("no longer on offer")));
 }
 
 #[test]

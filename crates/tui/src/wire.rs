@@ -227,6 +227,11 @@ impl Wire {
         }
     }
 
+    /// An answer is still to come.
+    pub fn is_waiting(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
     /// What a message means; `None` for what is not ours. An event that cannot be read is passed over, so that a
     /// newer daemon's events do not end an older client.
     pub fn read(&mut self, message: Incoming) -> Option<Told> {
@@ -293,6 +298,7 @@ mod tests {
     #[test]
     fn answers_find_what_they_answer() {
         let mut wire = wire();
+        assert!(!wire.is_waiting());
         let keep = wire.line(Call::Keep(HunkSet::Ids(vec![HunkId(2)])));
         assert!(
             keep.contains("\"id\":11") && keep.contains("\"ids\":[2]"),
@@ -310,8 +316,10 @@ mod tests {
             ),
         ];
         for (line, want) in cases {
+            assert!(wire.is_waiting());
             assert_eq!(format!("{:?}", wire.read(parse(line).unwrap()).unwrap()), want);
         }
+        assert!(!wire.is_waiting());
         // Answered once, and only what was asked; other sessions are not ours.
         for line in [
             r#"{"jsonrpc":"2.0","id":12,"result":null}"#,

@@ -188,6 +188,39 @@ fn plain_mode_reads_lines_and_tells_changes() {
 }
 
 #[test]
+fn lines_of_a_pipe_are_dealt_with_before_it_leaves() {
+    let cases: &[(&str, i32, &[&str])] = &[
+        // Nobody can press Enter any more.
+        (
+            "multiply @shop.py:subtotal\n",
+            11,
+            &["comes: ", "1 hunk not decided", "--session s1"],
+        ),
+        // The last line is one without its break, too.
+        ("/models\n/status", 0, &["fake", "tree "]),
+        ("", 0, &[]),
+    ];
+    for (lines, exit, told) in cases {
+        let house = House::new();
+        house.answers(REGION);
+        let mut child = house
+            .command(&["--plain"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
+        let out = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&out.stdout);
+        assert_eq!(out.status.code(), Some(*exit), "{lines:?}: {said}");
+        for told in *told {
+            assert!(said.contains(told), "{lines:?}: {said}");
+        }
+        assert_eq!(house.file("shop.py"), SHOP);
+    }
+}
+
+#[test]
 fn without_a_terminal_it_says_what_works() {
     let house = House::new();
     let said = house.ends(2, &[]);

@@ -68,7 +68,14 @@ impl Session {
     /// The person wrote another text for a hunk. Lines end as the file's do; one that ended the file without a
     /// terminator still does.
     pub(super) fn amend(&mut self, id: HunkId, added: &[String], out: &mut Vec<Effect>) {
+        let nothing = |text: &str| {
+            Effect::Emit(Event::Notice {
+                turn: self.turns,
+                text: text.to_owned(),
+            })
+        };
         let Some(o) = self.offered.get_mut(&id).filter(|o| o.writing.is_none()) else {
+            out.push(nothing("the hunk was not amended: it is no longer on offer"));
             return;
         };
         let eol = o.base.eol().as_str();
@@ -85,7 +92,10 @@ impl Session {
             }
             Change::Create { text, .. } => *text = Text::from_str_lossless(&lines.concat()),
             // There is nothing to write in a file that goes.
-            Change::Delete { .. } => return,
+            Change::Delete { .. } => {
+                out.push(nothing("the hunk was not amended: it deletes the file"));
+                return;
+            }
         }
         out.push(Effect::Emit(ready_event(o.turn, id, &o.change)));
     }

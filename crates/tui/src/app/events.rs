@@ -1,5 +1,6 @@
 //! What the session tells.
 
+use super::review::GONE;
 use super::{Act, App, Live, Stage};
 use crate::colour::Job;
 use crate::felt::Felt;
@@ -157,13 +158,19 @@ impl App {
         }
         let changed = self.book.on(event);
         if let Some(id) = changed.ready {
+            // The daemon shows a hunk anew when it has taken another text for it.
+            self.amending.take_if(|a| a.hunk == id);
             if let Some(live) = &mut self.live {
                 live.said = true;
             }
             self.colour(id);
         }
         if let Some(over) = changed.over {
+            let id = over.hunk.id;
             self.print_over(over);
+            if self.amending.as_ref().is_some_and(|a| a.hunk == id) {
+                self.rescue(GONE);
+            }
         }
     }
 
@@ -291,6 +298,7 @@ impl App {
         if !well && !steered && !self.queue.is_empty() {
             self.held = true;
         }
+        self.tell_held();
         if self.sent.is_empty() {
             self.next_queued();
         } else {

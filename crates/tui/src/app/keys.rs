@@ -21,16 +21,23 @@ impl App {
         }
     }
 
-    /// Plain mode: a line is a prompt or a command; an empty one keeps what is on offer.
+    /// Plain mode: a line is a prompt or a command; an empty one keeps what is on offer, else sends what is held.
     pub(super) fn line(&mut self, line: &str) {
         if line.trim().is_empty() {
-            if self.book.is_offering() && self.live.is_none() {
-                self.keep_all();
+            if self.live.is_some() {
+                return;
             }
-            return;
+            if self.book.is_offering() {
+                return self.keep_all();
+            }
+            self.held = false;
+            return self.next_queued();
         }
         self.composer.set(line);
+        // Nothing shows here what is held, so that only the empty line sends it.
+        let held = self.held;
         self.submit();
+        self.held |= held && !self.queue.is_empty();
     }
 
     #[allow(

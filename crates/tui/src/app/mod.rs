@@ -27,6 +27,7 @@ use crate::wire::{Call, Reply};
 use brisk_protocol::domain::{HunkId, HunkState, ModelId, Route, SessionId, TurnId};
 use brisk_protocol::{Envelope, Limits, RepoStatus};
 use ratatui_core::text::Line;
+use review::Amending;
 use std::collections::{BTreeSet, VecDeque};
 use std::path::Path;
 use track::Track;
@@ -68,6 +69,8 @@ pub enum Input {
     Failed(String),
     /// The moment of [`App::due`] has come.
     Tick,
+    /// Plain mode: no more lines come, and all of them are dealt with.
+    Ended,
     /// The terminal goes, or a signal ends us.
     Hangup,
 }
@@ -147,6 +150,19 @@ pub(crate) enum Stage {
     Stopping,
 }
 
+/// What is left to do when nothing more is typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rest {
+    /// Something is under way, or waits to be sent.
+    Busy,
+    /// Nothing; what waits for the person is in the draft.
+    Done,
+    /// Hunks are on offer, which only the person can decide about.
+    Undecided,
+    /// There is no daemon to do anything.
+    Failed,
+}
+
 /// The turn under way.
 #[derive(Debug)]
 pub(crate) struct Live {
@@ -220,6 +236,10 @@ pub struct App {
     pub(crate) model: Option<ModelId>,
     /// Asked for with `/model`, and not known to be there yet.
     wanted: Option<ModelId>,
+    /// What the editor began with, when it got a hunk.
+    handed: String,
+    /// What the person wrote for a hunk, until the daemon has it.
+    amending: Option<Amending>,
     pub(crate) route: Option<Route>,
     pub(crate) repo: Option<RepoStatus>,
     pub(crate) limits: Option<Limits>,
@@ -276,6 +296,8 @@ impl App {
             hint: None,
             model: None,
             wanted: None,
+            handed: String::new(),
+            amending: None,
             route: None,
             repo: None,
             limits: None,
@@ -325,6 +347,7 @@ impl App {
                 self.say("what you write is kept; /reconnect tries again", look::DIM);
             }
             Input::Tick => self.tick(),
+            Input::Ended => self.quit(),
             Input::Hangup => {
                 self.save_draft();
                 self.act(Act::Quit);
@@ -336,6 +359,21 @@ impl App {
     /// When [`Input::Tick`] is wanted, if at all: nothing ticks while nothing waits.
     pub fn due(&self) -> Option<u64> {
         [self.draft_due, self.held_until()].into_iter().flatten().min()
+    }
+
+    /// What is left to do when nothing more is typed.
+    pub fn rest(&self) -> Rest {
+        let idle = self.link == Link::Up
+            && self.live.is_none()
+            && self.sent.is_empty()
+            && (self.held || self.queue.is_empty())
+            && self.book.offered().count() == self.book.hunks.len();
+        match (self.link, idle) {
+            (Link::Failed, _) => Rest::Failed,
+            (_, false) => Rest::Busy,
+            (_, true) if self.book.is_offering() => Rest::Undecided,
+            (_, true) => Rest::Done,
+        }
     }
 
     /// Root of the repository, once it is known.
@@ -477,6 +515,7 @@ impl App {
             self.held = !self.queue.is_empty();
         }
         self.book.undecided();
+        self.rescue("it may not have arrived");
     }
 
     /// Another daemon: the turn that ran and the hunks on offer died with the old one.

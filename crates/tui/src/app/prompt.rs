@@ -94,10 +94,15 @@ impl Draft {
 
 impl App {
     pub(super) fn restore(&mut self, draft: Draft) {
-        self.composer.set(&draft.text);
         let queue = draft.queue.iter().map(|w| Wish::again(w, &self.known));
         self.queue.extend(queue);
+        if !self.plain {
+            self.composer.set(&draft.text);
+        } else if !draft.text.trim().is_empty() {
+            self.queue.push_front(Wish::again(draft.text.trim(), &self.known));
+        }
         self.held = !self.queue.is_empty();
+        self.tell_held();
         self.saved = self.draft();
         if !self.saved.is_empty() {
             self.hint = Some("what you had not sent is back".into());
@@ -239,13 +244,30 @@ impl App {
 
     /// A prompt that came to nothing goes back to where the person can send it again.
     pub(super) fn give_back(&mut self, wish: Wish) {
-        if self.composer.is_empty() {
+        if self.plain {
+            // The next line would overwrite the composer, unseen.
+            self.queue.push_front(wish);
+            self.held = true;
+            self.tell_held();
+        } else if self.composer.is_empty() {
             self.composer.set(&wish.written);
         } else if self.composer.whole() != wish.written {
             self.queue.push_front(wish);
             self.held = true;
         }
         self.draft_changed();
+    }
+
+    /// Plain mode: says that the queue waits for the person; elsewhere it is seen.
+    pub(super) fn tell_held(&mut self) {
+        if self.plain
+            && self.held
+            && let Some(next) = self.queue.front()
+        {
+            let next = next.written.lines().next().unwrap_or_default();
+            let text = format!("not sent: {next}; an empty line sends it");
+            self.say(&text, look::WARN);
+        }
     }
 
     /// Up in an empty composer: the newest queued prompt comes back for editing.

@@ -17,7 +17,10 @@ impl App {
             Reply::Prompt { number, outcome } => self.prompted(number, outcome),
             Reply::Decided { asked, outcome } => self.decided(&asked, outcome),
             Reply::Done(Ok(())) => {}
-            Reply::Done(Err(why)) => self.say(&why, look::BAD),
+            Reply::Done(Err(why)) => {
+                self.say(&why, look::BAD);
+                self.rescue("the daemon refused it");
+            }
             Reply::Undone(done) => self.undone(done, "undone", After::Undone),
             Reply::Redone(done) => self.undone(done, "redone", After::Kept),
             Reply::Status(Ok(status)) => {
@@ -49,7 +52,13 @@ impl App {
             if self.live.as_ref().is_some_and(|l| l.turn.is_none()) {
                 self.live = None;
             }
-            self.give_back(wish);
+            // In plain mode the line and why it was refused are there to be read.
+            if self.plain {
+                self.draft_changed();
+                self.next_queued();
+            } else {
+                self.give_back(wish);
+            }
         }
     }
 

@@ -2,13 +2,23 @@
 
 use super::hold::Step;
 use super::prompt::ASK;
-use super::{Act, App, Purpose};
+use super::{Act, App, Link, Purpose};
 use crate::app::Wish;
 use crate::key::Key;
 use crate::look;
 use crate::wire::Call;
 use brisk_protocol::HunkSet;
 use brisk_protocol::domain::{HunkId, HunkState, Intent};
+
+/// Why a text for a hunk went nowhere.
+pub(super) const GONE: &str = "its hunk is no longer on offer";
+
+/// A text that is on its way to a hunk.
+#[derive(Debug)]
+pub(super) struct Amending {
+    pub(super) hunk: HunkId,
+    text: String,
+}
 
 impl App {
     /// Keys of the review that are no letters; false: the key types.
@@ -48,7 +58,7 @@ impl App {
     }
 
     pub(super) fn decide(&mut self, call: Call, which: impl Fn(HunkId) -> bool) {
-        if self.link == super::Link::Up {
+        if self.link == Link::Up {
             self.book.deciding(which);
         }
         self.kept_lines = (0, 0);
@@ -57,10 +67,10 @@ impl App {
 
     pub(super) fn edit_hunk(&mut self, id: HunkId) {
         let Some(hunk) = self.book.find(id) else { return };
-        let mut text = hunk.added.join("\n");
-        text.push('\n');
+        let text: String = hunk.added.iter().map(|l| format!("{l}\n")).collect();
         let name = hunk.path.rsplit('/').next().unwrap_or_default();
         let suffix = format!("-{name}");
+        self.handed.clone_from(&text);
         self.act(Act::Edit {
             purpose: Purpose::Hunk(id),
             text,
@@ -79,16 +89,51 @@ impl App {
                 self.typing = true;
                 self.draft_changed();
             }
-            Purpose::Hunk(hunk) => {
-                let added: Vec<String> = text.lines().map(str::to_owned).collect();
-                if self.book.find(hunk).is_some_and(|h| h.removed == added) {
-                    self.say("nothing is left of this hunk", look::DIM);
-                    self.decide(Call::Reject(HunkSet::Ids(vec![hunk])), |h| h == hunk);
-                } else if self.book.find(hunk).is_some_and(|h| h.added != added) {
-                    self.send(Call::Amend { hunk, added });
-                }
+            Purpose::Hunk(hunk) => self.amend(hunk, text),
+        }
+    }
+
+    fn amend(&mut self, hunk: HunkId, text: String) {
+        // What counts is what the person did: a hunk that only removes begins with no text at all.
+        if text.lines().eq(self.handed.lines()) {
+            return;
+        }
+        let added: Vec<String> = text.lines().map(str::to_owned).collect();
+        let found = self.book.find(hunk).map(|h| h.removed == added);
+        if found == Some(true) {
+            self.say("nothing is left of this hunk", look::DIM);
+            return self.decide(Call::Reject(HunkSet::Ids(vec![hunk])), |h| h == hunk);
+        }
+        self.amending = Some(Amending { hunk, text });
+        match (found, self.link) {
+            (None, _) => self.rescue(GONE),
+            (Some(_), Link::Up) => self.send(Call::Amend { hunk, added }),
+            (Some(_), Link::Connecting | Link::Lost | Link::Failed) => {
+                self.rescue("there is no connection to the daemon");
             }
         }
+    }
+
+    /// A text that the person wrote for a hunk goes nowhere: it is theirs again.
+    pub(super) fn rescue(&mut self, why: &str) {
+        let Some(Amending { text, .. }) = self.amending.take() else {
+            return;
+        };
+        let text = text.trim_end_matches('\n');
+        if text.trim().is_empty() {
+            return self.say(&format!("the hunk was not changed: {why}"), look::WARN);
+        }
+        self.act(Act::Remember(text.to_owned()));
+        let place = if self.composer.is_empty() {
+            self.composer.set(text);
+            self.typing = true;
+            self.draft_changed();
+            "what you wrote for the hunk is below"
+        } else {
+            self.composer.remember(text);
+            "what you wrote for the hunk is in the history, C-p brings it back"
+        };
+        self.say(&format!("{place}: {why}"), look::WARN);
     }
 
     /// Asks the model about one hunk; it stays on offer.

@@ -143,6 +143,11 @@ impl Composer {
         whole
     }
 
+    /// Puts a text into the history that was never here.
+    pub(crate) fn remember(&mut self, text: &str) {
+        self.history.push(text);
+    }
+
     /// Whether vi keys are on, and in which mode.
     pub(crate) fn vi(&self) -> Option<&'static str> {
         self.vi.as_ref().map(Vi::mode)

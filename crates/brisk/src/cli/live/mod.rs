@@ -15,7 +15,7 @@ use crate::config::{Config, Keys};
 use crate::exit::{CliError, Exit};
 use brisk_protocol::domain::{Event, SessionId};
 use brisk_tui::colour::Job;
-use brisk_tui::{Act, App, Decoder, Input, Key, Line, Painter, Setup, Size, Told, Typed, Wire, frame};
+use brisk_tui::{Act, App, Decoder, Input, Key, Line, Painter, Rest, Setup, Size, Told, Typed, Wire, frame};
 use dial::Want;
 use keep::Keep;
 use raw::Raw;
@@ -97,6 +97,10 @@ pub(crate) fn run(context: &Context, wish: Wish) -> Result<Exit, CliError> {
         cwd,
         want,
         dials: 0,
+        source: match streams.input {
+            true => Source::Terminal,
+            false => Source::Pipe,
+        },
         app,
         painter: Painter::new(context.colour()),
         decoder: Decoder::default(),
@@ -118,12 +122,24 @@ pub(crate) fn run(context: &Context, wish: Wish) -> Result<Exit, CliError> {
     shell.run()
 }
 
+/// Where the person's input comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    /// Keys, or lines that a person types.
+    Terminal,
+    /// Lines that were written before; they wait until there is a session for them.
+    Pipe,
+    /// All lines of a pipe were read.
+    Ended,
+}
+
 struct Shell<'a> {
     context: &'a Context,
     cwd: PathBuf,
     want: Want,
     /// Number of the newest call to the daemon. An older one that ends late is of no use.
     dials: u64,
+    source: Source,
     app: App,
     painter: Painter,
     decoder: Decoder,
@@ -187,6 +203,31 @@ impl Shell<'_> {
             if woken.socket || self.more {
                 self.messages(woken.socket);
             }
+            self.rest();
+        }
+    }
+
+    /// Leaves when no more lines come and those that came are dealt with.
+    fn rest(&mut self) {
+        let waiting = self.wire.as_ref().is_some_and(|(_, wire)| wire.is_waiting());
+        if self.source != Source::Ended || self.more || waiting || self.over.is_some() {
+            return;
+        }
+        self.over = match self.app.rest() {
+            Rest::Busy => return,
+            Rest::Done => Some(Exit::Done),
+            Rest::Undecided => Some(Exit::Undecided),
+            Rest::Failed => Some(Exit::Daemon),
+        };
+        self.input(Input::Ended);
+    }
+
+    /// Input is wanted now.
+    fn listens(&self) -> bool {
+        match self.source {
+            Source::Terminal => true,
+            Source::Pipe => self.wire.is_some() || self.app.rest() == Rest::Failed,
+            Source::Ended => false,
         }
     }
 
@@ -203,11 +244,17 @@ impl Shell<'_> {
         let timeout = until.map(|at| timespec(Duration::from_micros(at.saturating_sub(now))));
         let stdin = io::stdin();
         let mut fds = vec![
-            PollFd::new(&stdin, PollFlags::IN),
             PollFd::from_borrowed_fd(self.signals.as_fd(), PollFlags::IN),
             PollFd::from_borrowed_fd(self.wake.as_fd(), PollFlags::IN),
         ];
+        let mut keys = None;
+        if self.listens() {
+            keys = Some(fds.len());
+            fds.push(PollFd::new(&stdin, PollFlags::IN));
+        }
+        let mut socket = None;
         if let Some((link, _)) = &self.wire {
+            socket = Some(fds.len());
             fds.push(PollFd::from_borrowed_fd(link.as_fd(), PollFlags::IN));
         }
         match poll(&mut fds, timeout.as_ref()) {
@@ -216,10 +263,10 @@ impl Shell<'_> {
         }
         let ready = |i: usize| fds.get(i).is_some_and(|fd| !fd.revents().is_empty());
         Ok(Woken {
-            keys: ready(0),
-            signals: ready(1),
-            workers: ready(2),
-            socket: ready(3),
+            keys: keys.is_some_and(ready),
+            signals: ready(0),
+            workers: ready(1),
+            socket: socket.is_some_and(ready),
         })
     }
 
@@ -251,8 +298,14 @@ impl Shell<'_> {
             Err(_) => 0,
         };
         let bytes = bytes.get(..n).unwrap_or_default();
-        if n == 0 {
-            // The terminal went away, or the lines of a pipe are at their end.
+        if n == 0 && self.source == Source::Pipe {
+            self.source = Source::Ended;
+            let rest = std::mem::take(&mut self.text);
+            if !rest.is_empty() {
+                self.input(Input::Line(String::from_utf8_lossy(&rest).into_owned()));
+            }
+        } else if n == 0 {
+            // The terminal went away, or the person has ended their lines.
             let exit = self.raw.as_ref().map_or(Exit::Done, |_| Exit::Killed);
             self.input(Input::Hangup);
             self.over = Some(exit);

@@ -267,3 +267,77 @@ fn a_hunk_is_edited_by_hand() {
     w.input(Input::Edited(purpose, Err("no vi here".into())));
     assert_eq!(w.printed(), "no vi here");
 }
+
+#[test]
+fn a_pure_deletion_is_edited_from_an_empty_text() {
+    let purpose = Purpose::Hunk(HunkId(1));
+    let cases: &[(&str, &[&str])] = &[("", &[]), ("\n", &[""]), ("pass\n", &["pass"])];
+    for (text, added) in cases {
+        let mut w = world();
+        w.begun(1, "less");
+        w.ready(1, 1, 4, &["    total = 0"], &[]);
+        w.ended(1, StopReason::EndTurn, 1);
+        w.calls();
+        w.printed();
+        w.key(Char('e'));
+        w.pause();
+        assert!(
+            matches!(&w.acts[..], [Act::Edit { text, .. }] if text.is_empty()),
+            "{:?}",
+            w.acts
+        );
+        w.input(Input::Edited(purpose, Ok((*text).into())));
+        let added: Vec<String> = added.iter().map(|l| (*l).to_owned()).collect();
+        let amend = Call::Amend {
+            hunk: HunkId(1),
+            added,
+        };
+        let want = if text.is_empty() { vec![] } else { vec![amend] };
+        assert_eq!(w.calls(), want, "{text:?}");
+    }
+}
+
+#[test]
+fn what_the_person_wrote_for_a_hunk_is_never_lost() {
+    type Happens = fn(&mut World);
+    let edited: Happens = |w| {
+        let text = Ok("    total = 2\n".into());
+        w.input(Input::Edited(Purpose::Hunk(HunkId(1)), text));
+    };
+    let withdrawn: Happens = |w| {
+        w.changed(
+            1,
+            HunkState::Withdrawn {
+                why: "a turn began".into(),
+            },
+        );
+    };
+    let taken: Happens = |w| w.ready(1, 1, 4, &["    total = 0"], &["    total = 2"]);
+    let refused: Happens = |w| w.reply(Reply::Done(Err("no".into())));
+    let lost: Happens = |w| w.input(Input::Lost);
+    let cases: &[(&str, &[Happens], bool)] = &[
+        ("gone before", &[withdrawn, edited], true),
+        ("gone on the way", &[edited, withdrawn], true),
+        ("refused", &[edited, refused], true),
+        ("lost on the way", &[edited, lost], true),
+        ("lost before", &[lost, edited], true),
+        ("taken", &[edited, taken, withdrawn], false),
+    ];
+    for (name, happens, back) in cases {
+        for written in ["", "half"] {
+            let mut w = world();
+            w.offered();
+            w.key(Char('e'));
+            w.pause();
+            w.app.composer.set(written);
+            happens.iter().for_each(|h| h(&mut w));
+            assert_eq!(w.printed().contains("what you wrote"), *back, "{name}");
+            if *back && !written.is_empty() {
+                assert_eq!(w.text(), written, "{name}");
+                w.key(Ctrl('p'));
+            }
+            let want = if *back { "    total = 2" } else { written };
+            assert_eq!(w.text(), want, "{name} {written:?}");
+        }
+    }
+}

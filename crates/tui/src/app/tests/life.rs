@@ -394,3 +394,39 @@ fn a_refused_prompt_has_no_figures() {
     assert_eq!(figures(true).len(), 1);
     assert_eq!(figures(true), figures(false));
 }
+
+#[test]
+fn plain_mode_says_what_is_held_and_sends_it_at_an_empty_line() {
+    let draft = Draft {
+        text: "of yesterday".into(),
+        queue: vec!["queued".into()],
+    };
+    let mut w = World::unconnected(Setup {
+        plain: true,
+        rows: 24,
+        draft: Some(draft),
+        ..Setup::default()
+    });
+    w.connect(1, 0);
+    let held = "not sent: of yesterday; an empty line sends it";
+    assert_eq!(w.app.rest(), Rest::Done, "what is held waits for the person");
+    assert_eq!(w.prompts(), Vec::<String>::new());
+    assert_eq!(w.printed(), held);
+    // Another prompt takes nothing of it along.
+    w.input(Input::Line("first".into()));
+    assert_eq!(w.prompts(), ["first"]);
+    w.begun(1, "first");
+    w.ended(1, StopReason::EndTurn, 0);
+    assert_eq!(w.prompts(), Vec::<String>::new());
+    assert!(w.printed().ends_with(held));
+    w.input(Input::Line(String::new()));
+    assert_eq!(w.prompts(), ["of yesterday"]);
+    w.begun(2, "of yesterday");
+    assert_eq!(w.app.rest(), Rest::Busy);
+    w.ended(2, StopReason::EndTurn, 0);
+    assert_eq!(w.prompts(), ["queued"]);
+    // What was on its way is held, and said.
+    w.printed();
+    w.input(Input::Lost);
+    assert!(w.printed().ends_with("not sent: queued; an empty line sends it"));
+}
