@@ -90,13 +90,37 @@ impl Aligner {
         &self.text.lines()[self.core.clone()]
     }
 
-    /// The old lines are `core` of `text`, and `keys` are theirs, one each. Every line of the rewrite comes with its
-    /// key, and an unchanged line may be indented otherwise.
-    pub(crate) fn keyed(text: &Text, core: Range<usize>, keys: Vec<String>) -> Aligner {
-        Aligner {
-            compared: Text::from_lines(false, keys),
-            first: 0,
-            ..Aligner::new(text, core, |key| Cow::Borrowed(key))
+    /// From now on `keys` count instead of the old lines, one for each. Every line of the rewrite comes with its key, and
+    /// an unchanged line may be indented otherwise.
+    pub(crate) fn compare(&mut self, keys: Vec<String>) {
+        self.compared = Text::from_lines(false, keys);
+        self.first = 0;
+        self.key = |key| Cow::Borrowed(key);
+    }
+
+    /// The old line that is expected next, with its place; none while a change is open.
+    pub(crate) fn expected(&self) -> Option<(usize, &str)> {
+        let line = self.old().get(self.pos).filter(|_| self.open.is_none())?;
+        Some((self.pos, bare(line)))
+    }
+
+    /// The next old line with exactly these words, if no old line has this key and one is near.
+    pub(crate) fn same_nearby(&self, line: &str, key: &str) -> Option<usize> {
+        const NEAR: usize = 64;
+        let table = self.table.as_ref()?;
+        if line.trim().is_empty() || table.id(key).is_some() {
+            return None;
+        }
+        let ahead = self.old().get(self.pos..)?;
+        let found = ahead.iter().take(NEAR).position(|old| bare(old) == line)?;
+        Some(self.pos + found)
+    }
+
+    /// The line that was expected came as it is.
+    pub(crate) fn step(&mut self, line: &str, is_code: bool) {
+        self.pos += 1;
+        if is_code {
+            self.matched(line);
         }
     }
 
@@ -107,13 +131,22 @@ impl Aligner {
 
     /// The next whole line of the rewrite, without its terminator.
     pub(crate) fn line(&mut self, line: &str, out: &mut Vec<Step>) {
-        let key = (self.key)(line).into_owned();
+        let key = (self.key)(line);
+        if self.open.is_none() && self.pos < self.core.len() && self.key_of(self.pos) == key {
+            // The common case, and it costs a comparison.
+            self.pos += 1;
+            return;
+        }
+        let key = key.into_owned();
         self.line_read(line, Read { key, is_code: true }, out);
     }
 
     /// The same, with what counts of the line. Its indentation is the old text's business only where it is code.
     pub(crate) fn line_read(&mut self, line: &str, read: Read, out: &mut Vec<Step>) {
         let Read { key, is_code } = read;
+        if self.open.is_none() && self.pos < self.core.len() && self.key_of(self.pos) == key {
+            return self.step(line, is_code);
+        }
         let fitted = if is_code {
             self.fitted(line)
         } else {
@@ -122,13 +155,6 @@ impl Aligner {
         let open = match &mut self.open {
             Some(open) => open,
             None => {
-                if self.pos < self.core.len() && self.key_of(self.pos) == key {
-                    self.pos += 1;
-                    if is_code {
-                        self.matched(line);
-                    }
-                    return;
-                }
                 out.push(Step::Opened { at: self.pos });
                 self.open.insert(Open {
                     at: self.pos,
@@ -157,11 +183,16 @@ impl Aligner {
 
     /// Notes how the rewrite indents the old line before `pos`, which it left as it was.
     fn matched(&mut self, line: &str) {
-        let indent = |l: &str| l[..l.len() - l.trim_start().len()].to_owned();
-        if let Some(old) = self.pos.checked_sub(1).and_then(|at| self.old().get(at))
-            && !line.trim().is_empty()
-        {
-            self.indents = Some((indent(bare(old)), indent(line)));
+        fn indent(l: &str) -> &str {
+            &l[..l.len() - l.trim_start().len()]
+        }
+        let Some(old) = self.pos.checked_sub(1).and_then(|at| self.old().get(at)) else {
+            return;
+        };
+        let (is, was) = (indent(bare(old)), indent(line));
+        let known = self.indents.as_ref();
+        if was.len() < line.len() && known.is_none_or(|(i, w)| (i.as_str(), w.as_str()) != (is, was)) {
+            self.indents = Some((is.to_owned(), was.to_owned()));
         }
     }
 

@@ -39,28 +39,33 @@ pub(crate) fn tight(language: Language, line: &str) -> Cow<'_, str> {
     {
         return Cow::Borrowed(line);
     }
+    let blank = |byte: &u8| matches!(byte, b' ' | b'\t');
+    let bytes = code.as_bytes();
     let mut out = String::with_capacity(line.len());
     out.push_str(&line[..line.len() - code.len()]);
-    let mut chars = code.chars().peekable();
-    let mut last = ' ';
-    while let Some(c) = chars.next() {
-        if !matches!(c, ' ' | '\t') {
-            out.push(c);
-            last = c;
-        } else if let Some(&next) = chars.peek()
-            && !matches!(next, ' ' | '\t')
-            && parts(last, next)
+    let mut at = 0;
+    while at < bytes.len() {
+        let end = bytes[at..].iter().position(blank).map_or(bytes.len(), |n| at + n);
+        out.push_str(&code[at..end]);
+        let next = bytes[end..]
+            .iter()
+            .position(|b| !blank(b))
+            .map_or(bytes.len(), |n| end + n);
+        if let (Some(&before), Some(&after)) =
+            (end.checked_sub(1).and_then(|i| bytes.get(i)), bytes.get(next))
+            && parts(before, after)
         {
             out.push(' ');
         }
+        at = next;
     }
     Cow::Owned(out)
 }
 
-/// Whether a blank between two characters keeps words or signs apart (`not x`, `a - -b`).
-fn parts(a: char, b: char) -> bool {
-    let word = |c: char| c.is_alphanumeric() || c == '_';
-    let bracket = |c: char| "()[]{},;:".contains(c);
+/// Whether a blank between two bytes keeps words or signs apart (`not x`, `a - -b`).
+fn parts(a: u8, b: u8) -> bool {
+    let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || !b.is_ascii();
+    let bracket = |b: u8| b"()[]{},;:".contains(&b);
     word(a) == word(b) && !bracket(a) && !bracket(b)
 }
 

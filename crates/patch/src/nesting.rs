@@ -11,21 +11,35 @@ enum Inside {
     #[default]
     Code,
     /// A text that goes on over lines, and the sign that ends it.
-    Quotes(char),
+    Quotes(u8),
     /// Three of that sign.
-    Triple(char),
+    Triple(u8),
     /// A raw text of Rust and the number of `#` behind its end.
     Raw(usize),
     /// `/* ... */`
     Remark,
 }
 
+/// What is known before a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct State {
+    depth: u32,
+    inside: Inside,
+}
+
+impl State {
+    /// The line that comes is code from its beginning on: its indentation is the program's, not a text's.
+    pub(crate) fn is_code(self) -> bool {
+        self.inside == Inside::Code
+    }
+}
+
 /// Reads lines one after the other.
 #[derive(Debug, Clone)]
 pub(crate) struct Nesting {
     language: Language,
-    depth: u32,
-    inside: Inside,
+    /// Before the next line.
+    pub(crate) state: State,
 }
 
 /// A line that was read.
@@ -33,7 +47,7 @@ pub(crate) struct Nesting {
 pub(crate) struct Read {
     /// What counts of it.
     pub(crate) key: String,
-    /// It is code from its beginning on: its indentation is the program's, not a text's.
+    /// As [`State::is_code`] before it.
     pub(crate) is_code: bool,
 }
 
@@ -42,117 +56,100 @@ impl Nesting {
     pub(crate) fn new(language: Language) -> Nesting {
         Nesting {
             language,
-            depth: 0,
-            inside: Inside::Code,
+            state: State::default(),
         }
     }
 
     /// Takes the next line.
     pub(crate) fn line(&mut self, line: &str) -> Read {
-        let is_code = self.inside == Inside::Code;
-        let key = self.key(line);
+        let State { depth, .. } = self.state;
+        let is_code = self.state.is_code();
+        self.pass(line);
+        let line = without_noise(line);
+        let code = line.trim_start();
+        let key = if !is_code || code.is_empty() {
+            line.to_owned()
+        } else if self.language == Language::Python {
+            tight(self.language, line).into_owned()
+        } else {
+            let closers = code
+                .bytes()
+                .take_while(|b| matches!(b, b')' | b']' | b'}'))
+                .count();
+            let own = depth.saturating_sub(u32::try_from(closers).unwrap_or(u32::MAX));
+            // A character that no line holds, so that depth and words cannot be mistaken for each other.
+            let mark = char::from_u32(0xE000 + own.min(0x1000)).unwrap_or('\u{E000}');
+            format!("{mark}{}", tight(self.language, code))
+        };
         Read { key, is_code }
     }
 
-    fn key(&mut self, line: &str) -> String {
-        let line = without_noise(line);
-        let exact = self.inside != Inside::Code;
-        let code = line.trim_start();
-        let closers = code.chars().take_while(|c| matches!(c, ')' | ']' | '}')).count();
-        let own = self
-            .depth
-            .saturating_sub(u32::try_from(closers).unwrap_or(u32::MAX));
-        self.read(line);
-        if exact || code.is_empty() {
-            return line.to_owned();
-        }
-        if self.language == Language::Python {
-            return tight(self.language, line).into_owned();
-        }
-        // A character that no line holds, so that depth and words cannot be mistaken for each other.
-        let mark = char::from_u32(0xE000 + own.min(0x1000)).unwrap_or('\u{E000}');
-        format!("{mark}{}", tight(self.language, code))
-    }
-
-    fn read(&mut self, line: &str) {
-        let mut chars = line.chars().peekable();
-        while let Some(c) = chars.next() {
-            match self.inside {
-                Inside::Remark => {
-                    if c == '*' && chars.next_if_eq(&'/').is_some() {
-                        self.inside = Inside::Code;
-                    }
+    /// Takes the next line without a look at what counts of it. Every sign that matters is one byte.
+    pub(crate) fn pass(&mut self, line: &str) {
+        let bytes = line.as_bytes();
+        let is = |at: usize, sign: u8| bytes.get(at) == Some(&sign);
+        let hashes = |at: usize| {
+            bytes
+                .get(at..)
+                .map_or(0, |b| b.iter().take_while(|b| **b == b'#').count())
+        };
+        let python = self.language == Language::Python;
+        let State { depth, inside } = &mut self.state;
+        let mut at = 0;
+        while let Some(&byte) = bytes.get(at) {
+            at += 1;
+            match *inside {
+                Inside::Remark if byte == b'*' && is(at, b'/') => {
+                    at += 1;
+                    *inside = Inside::Code;
                 }
-                Inside::Quotes(end) => {
-                    if c == '\\' {
-                        chars.next();
-                    } else if c == end {
-                        self.inside = Inside::Code;
-                    }
+                Inside::Quotes(_) | Inside::Triple(_) if byte == b'\\' => at += 1,
+                Inside::Quotes(end) if byte == end => *inside = Inside::Code,
+                Inside::Triple(end) if byte == end && is(at, end) && is(at + 1, end) => {
+                    at += 2;
+                    *inside = Inside::Code;
                 }
-                Inside::Triple(end) => {
-                    if c == '\\' {
-                        chars.next();
-                    } else if c == end && follows(&mut chars, &[end, end]) {
-                        self.inside = Inside::Code;
+                Inside::Raw(wanted) if byte == b'"' && hashes(at) >= wanted => *inside = Inside::Code,
+                Inside::Remark | Inside::Quotes(_) | Inside::Triple(_) | Inside::Raw(_) => {}
+                Inside::Code => match byte {
+                    b'#' if python => return,
+                    b'"' | b'\'' if python && is(at, byte) && is(at + 1, byte) => {
+                        at += 2;
+                        *inside = Inside::Triple(byte);
                     }
-                }
-                Inside::Raw(hashes) => {
-                    if c == '"' && follows(&mut chars, &vec!['#'; hashes]) {
-                        self.inside = Inside::Code;
+                    b'\'' if python => *inside = Inside::Quotes(byte),
+                    b'/' if !python && is(at, b'/') => return,
+                    b'/' if !python && is(at, b'*') => *inside = Inside::Remark,
+                    b'r' if self.language == Language::Rust && is(at + hashes(at), b'"') => {
+                        let count = hashes(at);
+                        at += count + 1;
+                        *inside = Inside::Raw(count);
                     }
-                }
-                Inside::Code if self.language == Language::Python => match c {
-                    '#' => return,
-                    '"' | '\'' if follows(&mut chars, &[c, c]) => self.inside = Inside::Triple(c),
-                    '"' | '\'' => self.inside = Inside::Quotes(c),
-                    _ => {}
-                },
-                Inside::Code => match c {
-                    'r' if self.language == Language::Rust => {
-                        let hashes = chars.clone().take_while(|c| *c == '#').count();
-                        let mut opening = vec!['#'; hashes];
-                        opening.push('"');
-                        if follows(&mut chars, &opening) {
-                            self.inside = Inside::Raw(hashes);
-                        }
-                    }
-                    '/' if chars.peek() == Some(&'/') => return,
-                    '/' if chars.next_if_eq(&'*').is_some() => self.inside = Inside::Remark,
-                    '"' | '`' => self.inside = Inside::Quotes(c),
-                    '\'' => letter(&mut chars),
-                    '(' | '[' | '{' => self.depth += 1,
-                    ')' | ']' | '}' => self.depth = self.depth.saturating_sub(1),
+                    b'"' | b'`' => *inside = Inside::Quotes(byte),
+                    b'\'' => at += letter(&line[at..]),
+                    b'(' | b'[' | b'{' => *depth += 1,
+                    b')' | b']' | b'}' => *depth = depth.saturating_sub(1),
                     _ => {}
                 },
             }
         }
         // A short text of Python ends with its line.
-        if self.language == Language::Python && matches!(self.inside, Inside::Quotes(_)) {
-            self.inside = Inside::Code;
+        if python && matches!(inside, Inside::Quotes(_)) {
+            *inside = Inside::Code;
         }
     }
 }
 
-/// Passes over `wanted` if it comes next.
-fn follows(chars: &mut std::iter::Peekable<std::str::Chars<'_>>, wanted: &[char]) -> bool {
-    let mut ahead = chars.clone();
-    let there = wanted.iter().all(|c| ahead.next() == Some(*c));
-    if there {
-        *chars = ahead;
-    }
-    there
-}
-
-/// Passes over the rest of `'x'` or `'\\x'`; of a lifetime it takes nothing.
-fn letter(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) {
-    let mut ahead = chars.clone();
-    let first = ahead.next();
+/// Bytes of the rest of `'x'` or `'\\x'`; none of a lifetime.
+fn letter(rest: &str) -> usize {
+    let mut chars = rest.char_indices();
+    let first = chars.next().map(|(_, c)| c);
     if first == Some('\\') {
-        ahead.next();
+        chars.next();
     }
-    if first.is_some() && ahead.next() == Some('\'') {
-        *chars = ahead;
+    match (first, chars.next()) {
+        (Some(_), Some((at, '\''))) => at + 1,
+        _ => 0,
     }
 }
 

@@ -4,7 +4,7 @@ use crate::align::{Aligner, Step};
 use crate::blanks::{Blanks, without_noise};
 use crate::hunk::{Hunk, apply};
 use crate::minimise::{minimise, pieces};
-use crate::nesting::Nesting;
+use crate::nesting::{Nesting, State};
 use crate::place::{hunk_for, modify};
 use crate::stream::{LineSide, Refusal, StreamEvent};
 use crate::symbols::{outline, vanished};
@@ -52,9 +52,62 @@ pub(crate) struct Region {
     wrote: bool,
     aligner: Aligner,
     /// There where spacing is no change.
-    nesting: Option<Nesting>,
+    code: Option<Code>,
     hunks: Vec<Hunk>,
     dropped_tail: usize,
+}
+
+/// A region of code, where spacing is no change.
+#[derive(Debug, Clone)]
+struct Code {
+    language: Language,
+    /// Before each old line, and behind the last.
+    states: Vec<State>,
+    /// Of the rewrite.
+    nesting: Nesting,
+    /// The aligner has the keys of the old lines: made when the rewrite first departs from them.
+    keyed: bool,
+}
+
+impl Code {
+    fn new(language: Language, old: &[String]) -> Code {
+        let mut nesting = Nesting::new(language);
+        let mut states = Vec::with_capacity(old.len() + 1);
+        states.push(nesting.state);
+        for line in old {
+            nesting.pass(line);
+            states.push(nesting.state);
+        }
+        Code {
+            language,
+            states,
+            nesting: Nesting::new(language),
+            keyed: false,
+        }
+    }
+
+    fn line(&mut self, line: &str, aligner: &mut Aligner, out: &mut Vec<Step>) {
+        // A line that is the same to the last blank is the same at any depth, and from there on both are in step again.
+        if let Some((at, old)) = aligner.expected()
+            && old == line
+        {
+            self.nesting.state = self.states[at + 1];
+            return aligner.step(line, self.states[at].is_code());
+        }
+        if !self.keyed {
+            let mut old = Nesting::new(self.language);
+            let keys = aligner.old().iter().map(|l| old.line(l).key).collect();
+            aligner.compare(keys);
+            self.keyed = true;
+        }
+        let mut read = self.nesting.line(line);
+        // A change can shift all that follows by a bracket that is none, in a pattern say.
+        if let Some(at) = aligner.same_nearby(line, &read.key) {
+            read.key = aligner.key_of(at).into_owned();
+            self.nesting.state = self.states[at + 1];
+        }
+        aligner.line_read(line, read, out);
+    }
 }
 
 impl Region {
@@ -66,20 +119,10 @@ impl Region {
         let lead = lines.iter().take_while(|l| is_blank(l)).count();
         let tail = lines[lead..].iter().rev().take_while(|l| is_blank(l)).count();
         let core = span.start + lead..span.end - tail;
-        let nesting = (blanks == Blanks::Noise)
+        let code = (blanks == Blanks::Noise)
             .then(|| Language::of_path(path))
             .flatten()
-            .map(Nesting::new);
-        let aligner = match nesting.clone() {
-            Some(mut old) => {
-                let keys = text.lines()[core.clone()]
-                    .iter()
-                    .map(|l| old.line(l).key)
-                    .collect();
-                Aligner::keyed(text, core.clone(), keys)
-            }
-            None => Aligner::new(text, core.clone(), |l| Cow::Borrowed(without_noise(l))),
-        };
+            .map(|language| Code::new(language, &text.lines()[core.clone()]));
         let markdown = [".md", ".mdx", ".markdown"].iter().any(|ext| path.ends_with(ext));
         Region {
             path: path.to_owned(),
@@ -90,8 +133,8 @@ impl Region {
             phase: Phase::Start,
             blanks: 0,
             wrote: false,
-            aligner,
-            nesting,
+            aligner: Aligner::new(text, core.clone(), |l| Cow::Borrowed(without_noise(l))),
+            code,
             hunks: Vec::new(),
             dropped_tail: 0,
         }
@@ -225,11 +268,8 @@ impl Region {
 
     fn feed(&mut self, line: &str, out: &mut Vec<StreamEvent>) {
         let mut steps = Vec::new();
-        match &mut self.nesting {
-            Some(nesting) => {
-                let read = nesting.line(line);
-                self.aligner.line_read(line, read, &mut steps);
-            }
+        match &mut self.code {
+            Some(code) => code.line(line, &mut self.aligner, &mut steps),
             None => self.aligner.line(line, &mut steps),
         }
         self.take(steps, out);

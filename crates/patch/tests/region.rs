@@ -276,6 +276,27 @@ fn indentation_is_no_change_where_brackets_say_what_belongs_together() {
     assert_eq!(rewritten("a.py", file, answer, Blanks::Noise).0, answer);
 }
 
+/// What looks like a bracket in a pattern does not draw the lines behind it into the change, which closes at once.
+#[test]
+fn a_bracket_that_is_none_shifts_nothing() {
+    let file = "f(/[{]/);\nalpha();\nbeta();\ngamma();\n";
+    let answer = "f(/x/);\nalpha();\nbeta();\ngamma();\n";
+    let text = Text::from_str_lossless(file);
+    let mut stream = PatchStream::region("a.js", &text, 0..text.len(), Blanks::Noise);
+    let mut out = Vec::new();
+    stream.push(&answer[..answer.find("gamma").unwrap()], &mut out);
+    assert!(shape(&out).contains('C'), "{out:?}");
+    stream.push("gamma();\n", &mut out);
+    stream.finish(&mut out);
+    assert_eq!(
+        hunks(&out)
+            .iter()
+            .map(|h| (h.old.len(), h.new.len()))
+            .collect::<Vec<_>>(),
+        [(1, 1)]
+    );
+}
+
 /// Where spacing says something, it is a change, and texts keep what is theirs.
 #[test]
 fn spacing_that_means_something_is_a_change() {
