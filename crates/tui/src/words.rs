@@ -68,6 +68,10 @@ fn tokens(line: &str) -> Ranges {
     let mut out: Ranges = Vec::new();
     let mut before = 2;
     for (i, c) in line.char_indices() {
+        // So many that they are not compared: how many more does not matter.
+        if out.len() > MOST {
+            break;
+        }
         let now = class(c);
         match out.last_mut() {
             Some(last) if now == before && now != 2 => last.end = i + c.len_utf8(),

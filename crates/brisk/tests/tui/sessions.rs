@@ -153,6 +153,37 @@ fn a_terminal_that_goes_away_leaves_nothing_behind() {
 }
 
 #[test]
+fn a_signal_while_the_editor_is_open_is_heeded() {
+    let house = House::new();
+    let editor = house.home.path().join("editor.sh");
+    std::fs::write(
+        &editor,
+        "echo mended > \"$1\"\nkill -INT $PPID\n[ -e \"$0.end\" ] && kill -TERM $PPID\nexit 0\n",
+    )
+    .unwrap();
+    let editor = format!("/bin/sh {}", editor.display());
+    let env = [
+        ("NO_COLOR", "1"),
+        ("EDITOR", editor.as_str()),
+        ("PATH", "/usr/bin:/bin"),
+    ];
+    let mut terminal =
+        crate::terminal::Terminal::open(house.home.path(), house.repo.path(), 100, 24, &[], &env);
+    terminal.shows("ready");
+    terminal.press("\x18");
+    // The editor's own interrupt clears nothing.
+    terminal.shows("> mended");
+    terminal.press("!");
+    terminal.shows("> mended!");
+    std::fs::write(house.home.path().join("editor.sh.end"), "").unwrap();
+    terminal.press("\x18");
+    assert_eq!(terminal.ends().1, 130);
+    // What was written there is in the draft.
+    let mut terminal = client(&house, 100, 24, &[]);
+    terminal.shows("> mended");
+}
+
+#[test]
 fn plain_mode_reads_lines_and_tells_changes() {
     let house = House::new();
     house.answers(REGION);

@@ -28,6 +28,11 @@ impl Composer {
     }
 
     pub(super) fn insert(&mut self, text: &str) {
+        self.insert_raw(&super::without_stand_ins(text));
+    }
+
+    /// Also what stands for a paste.
+    pub(super) fn insert_raw(&mut self, text: &str) {
         self.now.text.insert_str(self.now.cursor, text);
         self.now.cursor += text.len();
     }
@@ -53,7 +58,7 @@ impl Composer {
     pub(super) fn kill(&mut self, to: usize) {
         let cut = self.remove(to);
         if !cut.is_empty() {
-            self.killed = cut;
+            self.killed = self.spelled(&cut);
         }
     }
 

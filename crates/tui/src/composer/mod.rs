@@ -10,6 +10,7 @@ mod vi;
 pub(crate) use history::History;
 
 use crate::key::Key;
+use std::borrow::Cow;
 use vi::Vi;
 
 /// A paste with more lines than this is shown folded.
@@ -52,6 +53,7 @@ pub(crate) struct Composer {
     now: State,
     undone: Vec<State>,
     run: Run,
+    /// What was taken out last, with its pastes whole.
     killed: String,
     pastes: Vec<Paste>,
     vi: Option<Vi>,
@@ -91,7 +93,7 @@ impl Composer {
 
     /// The text with its pastes whole.
     pub(crate) fn whole(&self) -> String {
-        Composer::spell(&self.pastes, &self.now.text, |paste| &paste.text)
+        self.spelled(&self.now.text)
     }
 
     /// The text as it is painted, and the cursor's byte offset in it.
@@ -123,6 +125,7 @@ impl Composer {
 
     /// Puts another text in place of this one; the old one can be brought back with undo.
     pub(crate) fn set(&mut self, text: &str) {
+        self.history.stop();
         self.save(Run::Other);
         self.now.text.clear();
         self.now.cursor = 0;
@@ -166,10 +169,15 @@ impl Composer {
         self.history.searching()
     }
 
-    /// A paste: folded when it is large.
+    /// A paste: folded when it is large. It ends a search in the history, whose outcome stays.
     pub(crate) fn paste(&mut self, text: &str) {
+        self.history.stop();
         self.save(Run::Other);
-        let text = text.replace(|c: char| folded(c).is_some(), "\u{fffd}");
+        self.put(text);
+    }
+
+    /// Inserts a text, folded when it is large.
+    fn put(&mut self, text: &str) {
         let large = text.len() > FOLD_BYTES || text.matches('\n').count() >= FOLD_LINES;
         let place = u32::try_from(self.pastes.len()).ok().map(|n| FOLD_BASE + n);
         match place
@@ -177,15 +185,28 @@ impl Composer {
             .filter(|c| large && folded(*c).is_some())
         {
             Some(stand_in) => {
+                let text = without_stand_ins(text).into_owned();
                 let label = match text.matches('\n').count() + 1 {
                     1 => format!("[pasted {} bytes]", text.len()),
                     lines => format!("[pasted {lines} lines]"),
                 };
                 self.pastes.push(Paste { text, label });
-                self.insert(stand_in.encode_utf8(&mut [0; 4]));
+                self.insert_raw(stand_in.encode_utf8(&mut [0; 4]));
             }
-            None => self.insert(&text),
+            None => self.insert(text),
         }
+    }
+
+    /// What was taken out last comes in again.
+    fn yank(&mut self) {
+        let killed = std::mem::take(&mut self.killed);
+        self.put(&killed);
+        self.killed = killed;
+    }
+
+    /// A part of the text with its pastes whole: what is remembered beyond this text, which has the pastes.
+    fn spelled(&self, part: &str) -> String {
+        Composer::spell(&self.pastes, part, |paste| &paste.text)
     }
 
     /// A key. What the text alone can decide is decided here; Enter, Tab and the like are not.
@@ -230,10 +251,7 @@ impl Composer {
             Key::Ctrl('u') => self.change(|s| s.kill(s.line_start())),
             Key::Ctrl('w') | Key::AltBackspace => self.change(|s| s.kill(s.word_left())),
             Key::Alt('d') => self.change(|s| s.kill(s.word_right())),
-            Key::Ctrl('y') => self.change(|s| {
-                let killed = s.killed.clone();
-                s.insert(&killed);
-            }),
+            Key::Ctrl('y') => self.change(Composer::yank),
             Key::Ctrl('_') => self.undo(),
             Key::Ctrl('r') => {
                 self.save(Run::Other);
@@ -293,6 +311,14 @@ impl Composer {
 fn folded(c: char) -> Option<usize> {
     let n = (c as u32).checked_sub(FOLD_BASE)?;
     (n < 0x1_0000 - 2).then_some(n as usize)
+}
+
+/// Characters that would be taken for a paste do not come in from outside.
+fn without_stand_ins(text: &str) -> Cow<'_, str> {
+    match text.contains(|c| folded(c).is_some()) {
+        true => Cow::Owned(text.replace(|c| folded(c).is_some(), "\u{fffd}")),
+        false => Cow::Borrowed(text),
+    }
 }
 
 #[cfg(test)]

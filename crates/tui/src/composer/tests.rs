@@ -129,6 +129,45 @@ fn a_large_paste_is_folded_and_sent_whole() {
 }
 
 #[test]
+fn a_folded_paste_that_was_taken_out_comes_back_whole() {
+    let (one, two) = ("one\n".repeat(20), "two\n".repeat(30));
+    for (kill, yank) in [("<C-u>", "<C-y>"), ("<esc>0D", "<esc>p")] {
+        let mut composer = composer();
+        if kill.starts_with("<esc>") {
+            composer.toggle_vi();
+        }
+        composer.paste(&one);
+        play(&mut composer, kill);
+        assert_eq!(composer.whole(), "", "{kill}");
+        composer.paste(&two);
+        assert_eq!(composer.take(), two);
+        assert_eq!(play(&mut composer, yank), "[pasted 21 lines]|", "{yank}");
+        assert_eq!(composer.take(), one);
+    }
+}
+
+#[test]
+fn no_character_is_taken_for_a_paste_that_it_is_not() {
+    let mut composer = composer();
+    let lines = "line\n".repeat(20);
+    composer.paste(&lines);
+    composer.key(Char('\u{f0000}'));
+    assert_eq!(composer.whole(), format!("{lines}\u{fffd}"));
+    composer.set("\u{f0000}");
+    assert_eq!(composer.whole(), "\u{fffd}");
+}
+
+#[test]
+fn a_paste_ends_a_search() {
+    let mut composer = composer();
+    play(&mut composer, "<C-r>fir");
+    composer.paste("!");
+    assert_eq!(composer.searching(), None);
+    // Esc gave back what was there before the search, without what was pasted.
+    assert_eq!(play(&mut composer, "<esc>"), "first prompt!|");
+}
+
+#[test]
 fn completions_replace_the_word_at_the_cursor() {
     let cases = [
         ("fix @sh", Some("@sh")),

@@ -94,9 +94,8 @@ impl Vi {
                 self.mode = Mode::Insert;
             }
             'p' => text.change(|s| {
-                let killed = s.killed.clone();
                 s.go(|s| s.right().min(s.line_end()));
-                s.insert(&killed);
+                s.yank();
             }),
             'u' => text.undo(),
             'd' => self.mode = Mode::Pending(Operator::Delete),
@@ -130,7 +129,7 @@ impl Vi {
         };
         match operator {
             Operator::Yank => {
-                text.killed = text.now.text.get(from..to).unwrap_or_default().to_owned();
+                text.killed = text.spelled(text.now.text.get(from..to).unwrap_or_default());
             }
             Operator::Delete | Operator::Change => text.change(|s| {
                 s.go(|_| from);

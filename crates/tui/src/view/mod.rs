@@ -48,7 +48,7 @@ pub fn frame(app: &App, size: Size) -> Frame {
     let mut rows = if app.help {
         help(room)
     } else {
-        patch::pane(app, room)
+        patch::pane(app, room, columns)
     };
     rows.truncate(room);
     rows.extend(hint);

@@ -5,17 +5,19 @@ use crate::book::{self, Hunk, Over};
 use crate::look;
 use crate::words;
 use brisk_patch::paint::{Class, Piece};
-use brisk_patch::visible::{Tabs, visible};
+use brisk_patch::visible::{Tabs, visible, width};
 use brisk_protocol::domain::HunkState;
 use ratatui_core::style::{Color, Modifier, Style};
 use ratatui_core::text::{Line, Span};
 use std::ops::Range;
 
+/// Columns between tab stops, as [`visible`] has them.
+const TAB: usize = 4;
 /// Lines of a finished hunk that go into the scrollback.
 const PRINTED: usize = 400;
 
-/// The pane: at most `room` rows. While lines come the newest are shown, later the chosen hunk.
-pub(super) fn pane(app: &App, room: usize) -> Vec<Line<'static>> {
+/// The pane: at most `room` rows of `columns`. While lines come the newest are shown, later the chosen hunk.
+pub(super) fn pane(app: &App, room: usize, columns: usize) -> Vec<Line<'static>> {
     let mut rows = Vec::new();
     if let Some(live) = &app.live {
         if live.stage == Stage::Sent {
@@ -63,6 +65,7 @@ pub(super) fn pane(app: &App, room: usize) -> Vec<Line<'static>> {
                 hunk,
                 chosen == Some(hunk.id) && several,
                 skip..skip + take,
+                columns,
             ));
         }
     }
@@ -73,7 +76,7 @@ pub(super) fn pane(app: &App, room: usize) -> Vec<Line<'static>> {
 }
 
 /// Some of a hunk's rows. Where its head is above the window, the head takes the place of the first row.
-fn hunk_rows(hunk: &Hunk, chosen: bool, window: Range<usize>) -> Vec<Line<'static>> {
+fn hunk_rows(hunk: &Hunk, chosen: bool, window: Range<usize>, columns: usize) -> Vec<Line<'static>> {
     let (before, after) = hunk.context();
     let whole = hunk.stage != book::Stage::Growing;
     let emphasis = |i: usize| match whole {
@@ -96,7 +99,7 @@ fn hunk_rows(hunk: &Hunk, chosen: bool, window: Range<usize>) -> Vec<Line<'stati
             n -= before.len();
             if let Some(line) = hunk.removed.get(n) {
                 let words = emphasis(n).map_or_else(Vec::new, |(old, _)| old);
-                return code('-', line, look::REMOVED, &[], &words);
+                return code('-', seen(line, columns), look::REMOVED, &[], &words);
             }
             n -= hunk.removed.len();
             if let Some(line) = hunk.added.get(n) {
@@ -106,7 +109,7 @@ fn hunk_rows(hunk: &Hunk, chosen: bool, window: Range<usize>) -> Vec<Line<'stati
                     .as_ref()
                     .and_then(|p| p.added.get(n))
                     .map_or(&[][..], Vec::as_slice);
-                return code('+', line, look::ADDED, pieces, &words);
+                return code('+', seen(line, columns), look::ADDED, pieces, &words);
             }
             n -= hunk.added.len();
             look::line(&format!(" {}", after.get(n).map_or("", |l| l)), look::DIM)
@@ -137,40 +140,60 @@ fn head(hunk: &Hunk, chosen: bool, above: usize) -> Line<'static> {
     line
 }
 
-/// A line of code with its sign. Plain in the side's colour until the pieces are known.
+/// The part of a line that a row of so many columns can show, and a little more where the line goes on.
+fn seen(line: &str, columns: usize) -> &str {
+    let mut room = columns + 1;
+    for (i, c) in line.char_indices() {
+        if room == 0 {
+            return line.get(..i).unwrap_or_default();
+        }
+        // A control character is shown as something.
+        room -= usize::from(c.is_control() || width(c.encode_utf8(&mut [0; 4])) > 0);
+    }
+    line
+}
+
+/// A line of code with its sign. Plain in the side's colour until the pieces are known. Pieces and words are in order
+/// and without overlap.
 fn code(sign: char, line: &str, side: Style, pieces: &[Piece], words: &[Range<usize>]) -> Line<'static> {
     let base = if pieces.is_empty() { side } else { look::PLAIN };
     let mut cuts: Vec<usize> = vec![0, line.len()];
     cuts.extend(pieces.iter().flat_map(|p| [p.bytes.start, p.bytes.end]));
     cuts.extend(words.iter().flat_map(|w| [w.start, w.end]));
+    cuts.retain(|at| *at <= line.len());
     cuts.sort_unstable();
     cuts.dedup();
+    let mut pieces = pieces.iter().peekable();
+    let mut words = words.iter().peekable();
     let mut spans = vec![Span::styled(sign.to_string(), side)];
-    let mut shown = String::new();
+    let mut column = 0;
     for pair in cuts.windows(2) {
         let [from, to] = pair else { continue };
         let Some(part) = line.get(*from..*to) else {
             continue;
         };
+        while pieces.next_if(|p| p.bytes.end <= *from).is_some() {}
+        while words.next_if(|w| w.end <= *from).is_some() {}
         let mut style = base;
-        if let Some(piece) = pieces.iter().find(|p| p.bytes.contains(from)) {
+        if let Some(piece) = pieces.peek().filter(|p| p.bytes.contains(from)) {
             style = class(piece.class);
         }
-        if words.iter().any(|w| w.contains(from)) {
+        if words.peek().is_some_and(|w| w.contains(from)) {
             style = style.add_modifier(look::EMPHASIS);
         }
-        // Tabs go to stops of the line, not of the piece.
-        let before = shown.len();
-        let so_far = line
-            .get(..*to)
-            .map(|l| visible(l, Tabs::Expand).into_owned())
-            .unwrap_or_default();
-        let text = if line.contains('\t') {
-            so_far.get(before..).unwrap_or_default().to_owned()
-        } else {
-            visible(part, Tabs::Expand).into_owned()
+        // Tabs go to stops of the line, not of the part.
+        let text = match part.contains('\t') {
+            true => {
+                let before = column % TAB;
+                let whole = " ".repeat(before) + part;
+                visible(&whole, Tabs::Expand)
+                    .get(before..)
+                    .unwrap_or_default()
+                    .to_owned()
+            }
+            false => visible(part, Tabs::Expand).into_owned(),
         };
-        shown.push_str(&text);
+        column += width(&text);
         spans.push(Span::styled(text, style));
     }
     Line::from(spans)
@@ -235,4 +258,52 @@ pub(crate) fn finished(over: &Over, plain: bool) -> Vec<Line<'static>> {
         ));
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn of_a_long_line_only_what_is_seen_is_laid_out() {
+        let line = "\tx=1;".repeat(6_000);
+        let pieces: Vec<Piece> = (0..6_000)
+            .map(|i| Piece {
+                bytes: i * 5 + 3..i * 5 + 4,
+                class: Class::Number,
+            })
+            .collect();
+        let row = code('+', seen(&line, 80), look::ADDED, &pieces, &[]);
+        assert!((81..400).contains(&row.width()), "{}", row.width());
+        assert!(row.spans.len() < 100);
+        for (line, columns, want) in [
+            ("ab", 2, "ab"),
+            ("abcd", 2, "abc"),
+            ("e\u{301}e\u{301}x", 1, "e\u{301}e"),
+        ] {
+            assert_eq!(seen(line, columns), want);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn parts_make_the_line(line in "[a-c\t\u{e9}\u{65e5}]{0,30}", marks in prop::collection::btree_set(0usize..60, 0..12), plain in any::<bool>()) {
+            let marks: Vec<usize> = marks.into_iter().filter(|i| line.is_char_boundary(*i)).collect();
+            let ranges: Vec<Range<usize>> = marks.chunks_exact(2).map(|c| c[0]..c[1]).collect();
+            let pieces: Vec<Piece> = ranges.iter().map(|r| Piece { bytes: r.clone(), class: Class::Keyword }).collect();
+            let row = if plain {
+                code('+', &line, look::ADDED, &[], &ranges)
+            } else {
+                code('+', &line, look::ADDED, &pieces, &[])
+            };
+            prop_assert_eq!(row.to_string(), format!("+{}", visible(&line, Tabs::Expand)));
+            let marked = |s: &Span<'_>| match plain {
+                true => s.style.add_modifier.contains(look::EMPHASIS),
+                false => s.style == class(Class::Keyword),
+            };
+            let seen: usize = row.spans.iter().skip(1).filter(|s| marked(s)).count();
+            prop_assert_eq!(seen, ranges.len());
+        }
+    }
 }

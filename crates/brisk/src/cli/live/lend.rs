@@ -2,6 +2,7 @@
 
 use super::raw::Raw;
 use super::{Shell, size, write};
+use crate::cli::term::Told;
 use brisk_tui::{Input, Purpose};
 use std::ffi::OsString;
 
@@ -41,9 +42,16 @@ impl Shell<'_> {
             self.raw = Raw::take().ok();
         }
         self.painter.forget();
-        // Keys that went to the editor as signals were not meant for us.
-        let _ = self.signals.told();
         self.input(Input::Edited(purpose, outcome));
+        // Keys that went to the editor as signals were not meant for us; all else was. The window may have another
+        // size, also where only the editor was told.
+        let told = self.signals.told();
+        self.heed(Told {
+            interrupt: false,
+            suspend: false,
+            resized: true,
+            ..told
+        });
     }
 }
 

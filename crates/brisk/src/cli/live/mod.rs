@@ -272,6 +272,10 @@ impl Shell<'_> {
 
     fn told(&mut self) {
         let told = self.signals.told();
+        self.heed(told);
+    }
+
+    fn heed(&mut self, told: term::Told) {
         if told.end {
             self.input(Input::Hangup);
             self.over = Some(Exit::Killed);
