@@ -5,6 +5,7 @@ mod dial;
 mod keep;
 mod lend;
 mod raw;
+mod source;
 mod workers;
 
 use crate::cli::connect::timespec;
@@ -15,11 +16,12 @@ use crate::config::{Config, Keys};
 use crate::exit::{CliError, Exit};
 use brisk_protocol::domain::{Event, SessionId};
 use brisk_tui::colour::Job;
-use brisk_tui::{Act, App, Decoder, Input, Key, Line, Painter, Rest, Setup, Size, Told, Typed, Wire, frame};
+use brisk_tui::{Act, App, Decoder, Input, Key, Line, Painter, Setup, Size, Told, Typed, Wire, frame};
 use dial::Want;
 use keep::Keep;
 use raw::Raw;
 use rustix::event::{PollFd, PollFlags, poll};
+use source::Source;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
@@ -122,17 +124,6 @@ pub(crate) fn run(context: &Context, wish: Wish) -> Result<Exit, CliError> {
     shell.run()
 }
 
-/// Where the person's input comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Source {
-    /// Keys, or lines that a person types.
-    Terminal,
-    /// Lines that were written before; they wait until there is a session for them.
-    Pipe,
-    /// All lines of a pipe were read.
-    Ended,
-}
-
 struct Shell<'a> {
     context: &'a Context,
     cwd: PathBuf,
@@ -207,30 +198,6 @@ impl Shell<'_> {
         }
     }
 
-    /// Leaves when no more lines come and those that came are dealt with.
-    fn rest(&mut self) {
-        let waiting = self.wire.as_ref().is_some_and(|(_, wire)| wire.is_waiting());
-        if self.source != Source::Ended || self.more || waiting || self.over.is_some() {
-            return;
-        }
-        self.over = match self.app.rest() {
-            Rest::Busy => return,
-            Rest::Done => Some(Exit::Done),
-            Rest::Undecided => Some(Exit::Undecided),
-            Rest::Failed => Some(Exit::Daemon),
-        };
-        self.input(Input::Ended);
-    }
-
-    /// Input is wanted now.
-    fn listens(&self) -> bool {
-        match self.source {
-            Source::Terminal => true,
-            Source::Pipe => self.wire.is_some() || self.app.rest() == Rest::Failed,
-            Source::Ended => false,
-        }
-    }
-
     fn wait(&self) -> Result<Woken, CliError> {
         let now = self.context.now_us();
         let mut until = self.app.due();
@@ -291,41 +258,6 @@ impl Shell<'_> {
             self.painter.resized(size);
             self.app.resize(usize::from(size.rows));
             self.dirty = true;
-        }
-    }
-
-    fn keys(&mut self) {
-        let mut bytes = [0; 64 * 1024];
-        let n = match rustix::io::read(io::stdin(), &mut bytes) {
-            Ok(n) => n,
-            Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => return,
-            Err(_) => 0,
-        };
-        let bytes = bytes.get(..n).unwrap_or_default();
-        if n == 0 && self.source == Source::Pipe {
-            self.source = Source::Ended;
-            let rest = std::mem::take(&mut self.text);
-            if !rest.is_empty() {
-                self.input(Input::Line(String::from_utf8_lossy(&rest).into_owned()));
-            }
-        } else if n == 0 {
-            // The terminal went away, or the person has ended their lines.
-            let exit = self.raw.as_ref().map_or(Exit::Done, |_| Exit::Killed);
-            self.input(Input::Hangup);
-            self.over = Some(exit);
-        } else if self.raw.is_some() {
-            for typed in self.decoder.feed(bytes) {
-                self.input(Input::Typed(typed));
-            }
-        } else {
-            self.text.extend_from_slice(bytes);
-            while let Some(end) = self.text.iter().position(|b| *b == b'\n') {
-                let line: Vec<u8> = self.text.drain(..=end).collect();
-                let line = String::from_utf8_lossy(&line)
-                    .trim_end_matches(['\r', '\n'])
-                    .to_owned();
-                self.input(Input::Line(line));
-            }
         }
     }
 
