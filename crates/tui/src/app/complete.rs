@@ -76,11 +76,14 @@ impl App {
             Key::Up | Key::Ctrl('p') => menu.chosen = menu.chosen.checked_sub(1).unwrap_or(last),
             Key::Tab => self.take_chosen(),
             Key::Enter => {
-                // What is written whole is sent, whether the menu was there in time or not.
-                let whole = |i: &Completion| i.target == menu.word || short(&i.target) == menu.word;
-                let same = menu.chosen == 0 && menu.items.iter().any(whole);
+                // What is written whole is sent, whether the menu was there in time or not. A menu for an earlier word
+                // is no answer to the word that stands there now, unless it would only complete it.
+                let word = self.composer.completable().unwrap_or_default();
+                let whole = |i: &Completion| i.target == word || short(&i.target) == word;
+                let late =
+                    menu.word != word && !menu.items.first().is_some_and(|i| i.target.starts_with(word));
                 let command = menu.word.starts_with('/');
-                if same {
+                if menu.chosen == 0 && (late || menu.items.iter().any(whole)) {
                     self.menu = None;
                     return false;
                 }

@@ -206,6 +206,19 @@ fn places_and_commands_are_completed() {
         assert_eq!(w.text(), *text, "{word} {keys:?}");
     }
 
+    // A menu that is still there for an earlier word completes it, and never puts another one in its place.
+    for (rest, text) in [("9", ""), ("2", "@a.py:1-20 ")] {
+        let mut w = world();
+        w.write("@a.py:1-");
+        w.reply(Reply::Completed {
+            query: "a.py:1-".into(),
+            items: vec![item("a.py:1-20")],
+        });
+        w.write(rest);
+        w.key(Enter);
+        assert_eq!(w.text(), text, "{rest}");
+    }
+
     let mut w = world();
     w.write("/red");
     w.key(Enter);
