@@ -2,6 +2,7 @@
 
 use crate::ids::ModelId;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// The two ways of working.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -11,6 +12,22 @@ pub enum Lane {
     Fast,
     /// Delegated work that is validated until green.
     Slow,
+}
+
+impl Lane {
+    /// As policies, the command line and sentences call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Lane::Fast => "fast",
+            Lane::Slow => "slow",
+        }
+    }
+}
+
+impl fmt::Display for Lane {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
 }
 
 /// What the person wants of a turn.
@@ -59,7 +76,7 @@ pub struct Candidate {
     pub context: usize,
 }
 
-/// Why a route is what it is, as data; clients make the sentence.
+/// Why a route is what it is, as data. `Display` gives the words that every client uses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Reason {
@@ -82,6 +99,16 @@ pub enum Reason {
     },
 }
 
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reason::Explicit { .. } => f.write_str("you named it"),
+            Reason::FirstEligible { .. } => f.write_str("first that fits"),
+            Reason::Refused { model, why } => write!(f, "not {model}: {why}"),
+        }
+    }
+}
+
 /// Where the task goes. `fallbacks` are tried in order when `choice` fails.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Route {
@@ -93,4 +120,12 @@ pub struct Route {
     pub fallbacks: Vec<Candidate>,
     /// Why.
     pub reasons: Vec<Reason>,
+}
+
+impl Route {
+    /// The reasons in a line; empty without any.
+    pub fn why(&self) -> String {
+        let all: Vec<String> = self.reasons.iter().map(Reason::to_string).collect();
+        all.join("; ")
+    }
 }

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use unicode_width::UnicodeWidthChar;
 
 /// Columns between tab stops.
-const TAB: usize = 4;
+pub const TAB: usize = 4;
 
 /// What becomes of tabs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

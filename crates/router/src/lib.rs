@@ -19,14 +19,12 @@ pub mod quota;
 mod refuse;
 pub mod scale;
 pub mod score;
-mod sentence;
 pub mod shape;
 pub mod speed;
 
 use brisk_domain::{Candidate, Lane, ModelId, Reason, Route, TaskShape};
 pub use eligible::{ANSWER_FLOOR_TOKENS, ANSWER_TOKENS_PER_LINE, Why, eligible, tokens_needed};
 pub use refuse::{Next, NoRoute, Refusal};
-pub use sentence::sentence;
 
 /// The models that are configured, by lane, in the order of preference.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -137,15 +137,7 @@ scale! {
 }
 
 /// The lanes and their names in policies.
-pub const LANES: [(Lane, &str); 2] = [(Lane::Fast, "fast"), (Lane::Slow, "slow")];
-
-/// A lane's name in policies and on the command line.
-pub fn lane_name(lane: Lane) -> &'static str {
-    match lane {
-        Lane::Fast => "fast",
-        Lane::Slow => "slow",
-    }
-}
+pub const LANES: [(Lane, &str); 2] = [(Lane::Fast, Lane::Fast.name()), (Lane::Slow, Lane::Slow.name())];
 
 /// The lane with this name.
 pub fn lane_named(name: &str) -> Option<Lane> {

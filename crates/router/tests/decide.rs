@@ -10,7 +10,7 @@ use brisk_router::decide::{
 use brisk_router::fleet::{Member, Price, Usable};
 use brisk_router::policy::{FactName, Policy, read_person, read_repository};
 use brisk_router::quota::{Ledger, Limits};
-use brisk_router::scale::{LANES, Latency, Set, Tool, Trust, lane_name, lane_named};
+use brisk_router::scale::{LANES, Latency, Set, Tool, Trust};
 use brisk_router::shape::{Fact, Given, SAID, Shape, Site, shape};
 use brisk_router::speed::Speed;
 use proptest::prelude::*;
@@ -80,8 +80,8 @@ fn ask<'a>(world: &'a World, shape: &'a Shape, wish: Wish<'a>) -> Question<'a> {
 /// `fast: near > far; wise: why`, or `no slow: ...`.
 fn line(outcome: &Result<Decision<'_>, Refused<'_>>) -> String {
     let (lane, ranked, barred) = match outcome {
-        Ok(d) => (lane_name(d.lane).to_owned(), d.ranked(), &d.barred),
-        Err(r) => (format!("no {}", lane_name(r.lane)), &[][..], &r.barred),
+        Ok(d) => (d.lane.name().to_owned(), d.ranked(), &d.barred),
+        Err(r) => (format!("no {}", r.lane.name()), &[][..], &r.barred),
     };
     let names: Vec<&str> = ranked.iter().map(|r| r.member.model.0.as_str()).collect();
     let mut line = format!("{lane}: {}", names.join(" > "));
@@ -467,7 +467,7 @@ proptest! {
                 prop_assert!(!tools.has(Tool::Run as u32) && !tools.has(Tool::Network as u32));
             }
             for deny in policy.denies() {
-                let here = lane_named(lane_name(decision.lane)) == Some(Lane::Fast);
+                let here = decision.lane == Lane::Fast;
                 let lane = deny.lanes.has(u32::from(!here));
                 let model = deny.models.as_ref().is_none_or(|list| list.contains(&m.model.0));
                 prop_assert!(!(lane && model) || deny.when.holds(&shape) == Some(false));

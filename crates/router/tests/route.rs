@@ -1,7 +1,7 @@
 //! Routing as data: a fleet, a shape, a choice, and the line that people read.
 
 use brisk_domain::{Candidate, EditFormat, Intent, Lane, ModelId, Reason, TaskShape};
-use brisk_router::{Fleet, NoRoute, Why, eligible, route, sentence, tokens_needed};
+use brisk_router::{Fleet, NoRoute, Why, eligible, route, tokens_needed};
 use proptest::prelude::*;
 
 fn candidate(name: &str, context: usize) -> Candidate {
@@ -36,7 +36,20 @@ fn check(fast: &str, slow: &str, explicit: Option<&str>, shape: &TaskShape, want
     };
     let explicit = explicit.map(|name| ModelId(name.to_owned()));
     let got = match route(shape, explicit.as_ref(), &fleet) {
-        Ok(route) => sentence(&route),
+        Ok(route) => {
+            let names: Vec<&str> = route.fallbacks.iter().map(|c| c.model.0.as_str()).collect();
+            let next = if names.is_empty() {
+                String::new()
+            } else {
+                format!("; if it fails: {}", names.join(", "))
+            };
+            format!(
+                "{} in the {} lane: {}{next}",
+                route.choice.model,
+                route.lane,
+                route.why()
+            )
+        }
         Err(none) => none.to_string(),
     };
     assert_eq!(got, want);

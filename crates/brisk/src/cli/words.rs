@@ -3,7 +3,7 @@
 use crate::cli::outcome::Outcome;
 use crate::cli::style;
 use crate::cli::turn::Question;
-use brisk_domain::{CancelReason, Lane, Reason, Route};
+use brisk_domain::{CancelReason, Route};
 
 /// `src/x.rs:10-32`; lines come 0-based with an exclusive end.
 pub(crate) fn span(path: &str, start: usize, end: usize) -> String {
@@ -20,25 +20,11 @@ pub(crate) fn place(path: &str, start: usize, end: usize, why: &str) -> String {
 
 /// Lane and model with their reasons.
 pub(crate) fn route(route: &Route) -> String {
-    let lane = match route.lane {
-        Lane::Fast => "fast",
-        Lane::Slow => "slow",
+    let why = match route.why() {
+        none if none.is_empty() => none,
+        why => format!(" ({why})"),
     };
-    let reasons: Vec<String> = route
-        .reasons
-        .iter()
-        .map(|r| match r {
-            Reason::Explicit { .. } => "you named it".to_owned(),
-            Reason::FirstEligible { .. } => "first eligible".to_owned(),
-            Reason::Refused { model, why } => format!("not {model}: {why}"),
-        })
-        .collect();
-    let why = if reasons.is_empty() {
-        String::new()
-    } else {
-        format!(" ({})", reasons.join("; "))
-    };
-    format!("route: {lane} lane, {}{why}", route.choice.model)
+    format!("route: {} lane, {}{why}", route.lane, route.choice.model)
 }
 
 /// The budget was reached.

@@ -1,7 +1,7 @@
 //! A session as a client sees it that knows nothing but ACP: words become message and thought chunks, each ready
 //! hunk becomes a tool call with its diff. Pure: events in, updates out.
 
-use brisk_domain::{Event, HunkId, HunkState, Lane, SessionId, StopReason, TurnId};
+use brisk_domain::{Event, HunkId, HunkState, SessionId, StopReason, TurnId};
 use brisk_protocol::{Envelope, acp};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -111,11 +111,7 @@ impl Plain {
                 vec![thought(&format!("{path}:{}-{end}: {why}", start + 1))]
             }
             Event::Routed { route, .. } => {
-                let lane = match route.lane {
-                    Lane::Fast => "fast",
-                    Lane::Slow => "slow",
-                };
-                vec![thought(&format!("{lane} lane, {}", route.choice.model))]
+                vec![thought(&format!("{} lane, {}", route.lane, route.choice.model))]
             }
             Event::Notice { text, .. } => vec![thought(text)],
             Event::Queued { text } => vec![thought(&format!("waits for the end of this turn: {text}"))],
@@ -303,7 +299,7 @@ mod tests {
             context: 1,
         };
         let route = Route {
-            lane: Lane::Fast,
+            lane: brisk_domain::Lane::Fast,
             choice,
             fallbacks: vec![],
             reasons: vec![],

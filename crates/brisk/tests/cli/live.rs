@@ -40,7 +40,7 @@ fn lines_show_as_they_come_and_enter_keeps() {
     terminal.shows("reading… Esc stops");
     peer.begun();
     terminal.shows("place: src/x.rs:10-32 (symbol parse_header)");
-    terminal.shows("route: fast lane, tiny (first eligible)");
+    terminal.shows("route: fast lane, tiny (first that fits)");
     peer.opened(1, 11);
     terminal.shows("@@ 1 src/x.rs:12");
     peer.line(1, "-let a = 1;");

@@ -58,7 +58,7 @@ fn a_pipe_gets_a_plain_diff_and_nothing_is_kept() {
     assert_eq!(out, diff);
     assert_eq!(
         err,
-        "place: src/x.rs:10-32 (symbol parse_header)\nroute: fast lane, tiny (first eligible)\n\
+        "place: src/x.rs:10-32 (symbol parse_header)\nroute: fast lane, tiny (first that fits)\n\
          brisk: not kept: there is no terminal to press Enter on\nhint: add --yes to keep every hunk\n"
     );
     assert_eq!(code, Some(11));

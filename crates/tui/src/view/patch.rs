@@ -5,14 +5,12 @@ use crate::book::{self, Hunk, Over};
 use crate::look;
 use crate::words;
 use brisk_patch::paint::{Class, Piece};
-use brisk_patch::visible::{Tabs, visible, width};
+use brisk_patch::visible::{TAB, Tabs, visible, width};
 use brisk_protocol::domain::HunkState;
 use ratatui_core::style::{Color, Modifier, Style};
 use ratatui_core::text::{Line, Span};
 use std::ops::Range;
 
-/// Columns between tab stops, as [`visible`] has them.
-const TAB: usize = 4;
 /// Lines of a finished hunk that go into the scrollback.
 const PRINTED: usize = 400;
 

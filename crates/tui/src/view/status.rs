@@ -5,7 +5,7 @@ use crate::app::{App, Link, Stage};
 use crate::felt::Felt;
 use crate::look;
 use brisk_patch::visible::{clip, width};
-use brisk_protocol::domain::{Lane, Reason, Route};
+use brisk_protocol::domain::Route;
 use ratatui_core::style::Style;
 use ratatui_core::text::Line;
 
@@ -53,7 +53,7 @@ fn parts(app: &App) -> Vec<Part> {
     }
     if let Some(route_) = &app.route {
         out.push(part(route(route_, false), look::DIM, 2));
-        out.push(part(reason(route_), look::DIM, 7));
+        out.push(part(route_.why(), look::DIM, 7));
     } else if let Some(model) = &app.model {
         out.push(part(model.0.clone(), look::DIM, 2));
     }
@@ -102,29 +102,12 @@ fn state(app: &App) -> (String, Style) {
 
 /// Lane and model, with the reasons if asked.
 pub(crate) fn route(route: &Route, why: bool) -> String {
-    let lane = match route.lane {
-        Lane::Fast => "fast",
-        Lane::Slow => "slow",
-    };
     let why = if why {
-        format!(" ({})", reason(route))
+        format!(" ({})", route.why())
     } else {
         String::new()
     };
-    format!("{lane} \u{b7} {}{why}", route.choice.model)
-}
-
-fn reason(route: &Route) -> String {
-    let all: Vec<String> = route
-        .reasons
-        .iter()
-        .map(|r| match r {
-            Reason::Explicit { .. } => "you named it".to_owned(),
-            Reason::FirstEligible { .. } => "first eligible".to_owned(),
-            Reason::Refused { model, why } => format!("not {model}: {why}"),
-        })
-        .collect();
-    all.join("; ")
+    format!("{} \u{b7} {}{why}", route.lane, route.choice.model)
 }
 
 /// `token 12 ms, hunk 30 ms, done 0.2 s`.

@@ -5,7 +5,7 @@ use crate::cli::style::Tone;
 use brisk_router::decide::{Bar, LaneReason, Nearest, Refused};
 use brisk_router::fleet::Usable;
 use brisk_router::policy::{FactName, Test};
-use brisk_router::scale::{Tool, lane_name};
+use brisk_router::scale::Tool;
 use brisk_router::score::Score;
 use brisk_router::shape::{Evidence, Fact, Shape};
 
@@ -105,7 +105,7 @@ fn lane(told: &Told<'_>) -> Line {
     let reasons: Vec<String> = reasons.iter().map(|r| reason(r, told)).collect();
     (
         Tone::Head,
-        format!("lane: {} ({})", lane_name(lane), reasons.join("; ")),
+        format!("lane: {} ({})", lane.name(), reasons.join("; ")),
     )
 }
 
@@ -218,7 +218,7 @@ fn sentence(nearest: &Nearest, told: &Told<'_>) -> String {
             } else {
                 format!(" ({} says otherwise)", because.join(", "))
             };
-            let lane = lane_name(*lane);
+            let lane = lane.name();
             format!(
                 "were {} {otherwise}{because}, it would go to the {lane} lane",
                 fact.name()
@@ -235,7 +235,7 @@ fn sentence(nearest: &Nearest, told: &Told<'_>) -> String {
 pub(super) fn refusal(refused: &Refused<'_>) -> String {
     match refused.no_such_model {
         Some(model) => format!("there is no model {model}"),
-        None => format!("no model may take this in the {} lane", lane_name(refused.lane)),
+        None => format!("no model may take this in the {} lane", refused.lane.name()),
     }
 }
 

@@ -241,7 +241,7 @@ fn plain_mode_tells_every_change_in_a_line() {
     let printed = w.printed();
     assert_eq!(
         printed,
-        "\u{203a} fix it\nplace: shop.py:4-8 (symbol subtotal)\nroute: fast \u{b7} tiny (first eligible)\nhunk 1, shop.py line 5\ngoes:     total = 0\ncomes:     total = 1\n1 hunk on offer: Enter or /keep, /reject, /keep N, /reject N"
+        "\u{203a} fix it\nplace: shop.py:4-8 (symbol subtotal)\nroute: fast \u{b7} tiny (first that fits)\nhunk 1, shop.py line 5\ngoes:     total = 0\ncomes:     total = 1\n1 hunk on offer: Enter or /keep, /reject, /keep N, /reject N"
     );
     w.calls();
     w.input(Input::Line(String::new()));
