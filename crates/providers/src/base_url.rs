@@ -4,11 +4,12 @@ use hyper::Uri;
 use std::fmt;
 use std::net::IpAddr;
 
-/// The address of a Chat Completions server, checked and brought into one form.
+/// The address of a server, checked and brought into one form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseUrl {
     shown: String,
     chat: Uri,
+    responses: Uri,
     models: Uri,
     tls: bool,
     port: Option<u16>,
@@ -39,7 +40,7 @@ pub enum BadUrl {
 impl BaseUrl {
     /// Checks and normalises an address.
     ///
-    /// Trailing slashes go; a pasted `/chat/completions` goes and what is before it is taken as it is; else, if no
+    /// Trailing slashes go; a pasted `/chat/completions` or `/responses` goes and what is before it is taken as it is; else, if no
     /// part of the path is a version (`v1`, `v4`, `v1beta`), `/v1` is added.
     ///
     /// # Errors
@@ -75,6 +76,7 @@ impl BaseUrl {
         let at = |tail: &str| format!("{shown}/{tail}").parse::<Uri>().map_err(|_| malformed());
         Ok(BaseUrl {
             chat: at("chat/completions")?,
+            responses: at("responses")?,
             models: at("models")?,
             tls,
             port: uri.port_u16(),
@@ -84,6 +86,10 @@ impl BaseUrl {
 
     pub(crate) fn chat(&self) -> &Uri {
         &self.chat
+    }
+
+    pub(crate) fn responses(&self) -> &Uri {
+        &self.responses
     }
 
     pub(crate) fn models(&self) -> &Uri {
@@ -114,9 +120,13 @@ impl fmt::Display for BaseUrl {
 /// The path in its one form: a leading slash if it is not empty, no trailing one.
 fn versioned(path: &str) -> String {
     let path = path.trim_matches('/');
-    let (path, whole) = match path.strip_suffix("chat/completions") {
-        Some(before) if before.is_empty() || before.ends_with('/') => (before.trim_end_matches('/'), true),
-        _ => (path, false),
+    let pasted = ["chat/completions", "responses"]
+        .iter()
+        .filter_map(|tail| path.strip_suffix(tail))
+        .find(|before| before.is_empty() || before.ends_with('/'));
+    let (path, whole) = match pasted {
+        Some(before) => (before.trim_end_matches('/'), true),
+        None => (path, false),
     };
     let mut out = if path.is_empty() {
         String::new()

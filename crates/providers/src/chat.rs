@@ -3,6 +3,7 @@
 //! One request may be written twice by the connection pool: when a kept connection turns out to be closed before
 //! any of it was sent. That is not a retry; no server has seen the first one.
 
+use crate::access::{Access, Auth};
 use crate::answer::StopTexts;
 use crate::base_url::BaseUrl;
 use crate::connect::{Client, client, drain};
@@ -13,7 +14,7 @@ use crate::wire;
 use brisk_domain::ModelId;
 use brisk_domain::port::{Fault, GenerateRequest, Model, ModelEvent, Running, Sink};
 use bytes::Bytes;
-use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::HeaderMap;
 use std::sync::Arc;
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
@@ -95,10 +96,17 @@ impl ChatModel {
     pub fn new(config: ChatConfig, handle: Handle) -> Result<ChatModel, Fault> {
         let base =
             BaseUrl::parse(&config.base_url, config.allow_insecure).map_err(|bad| setup(bad.to_string()))?;
-        let headers = headers(&config)?;
+        let access = Access {
+            id: &config.id,
+            model: &config.model,
+            api_key: config.api_key.as_ref(),
+            key_name: &config.key_name,
+            headers: &config.headers,
+        };
+        let headers = access.header_map(Auth::Bearer)?;
         let client = client(base.tls(), config.timeouts.connect)
             .map_err(|error| setup(format!("no trusted certificates for {base}: {error}")))?;
-        let upstream = Upstream::new(&config, base);
+        let upstream = Upstream::new(base, &access);
         Ok(ChatModel {
             shared: Arc::new(Shared {
                 config,
@@ -114,38 +122,6 @@ impl ChatModel {
     pub fn id(&self) -> &ModelId {
         &self.shared.config.id
     }
-}
-
-fn headers(config: &ChatConfig) -> Result<HeaderMap, Fault> {
-    let mut headers = HeaderMap::new();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
-    let confidential = |value: &str| {
-        let mut value = HeaderValue::from_str(value).ok()?;
-        value.set_sensitive(true);
-        Some(value)
-    };
-    if let Some(key) = &config.api_key {
-        let value = confidential(&format!("Bearer {}", key.reveal())).ok_or_else(|| {
-            setup(format!(
-                "the key in {} holds characters that cannot be sent",
-                config.key_name
-            ))
-        })?;
-        headers.insert(AUTHORIZATION, value);
-    }
-    for (name, value) in &config.headers {
-        let bad = || {
-            setup(format!(
-                "the header `{}` for {} cannot be sent",
-                name.escape_debug(),
-                config.id
-            ))
-        };
-        let parsed = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad())?;
-        headers.insert(parsed, confidential(value.reveal()).ok_or_else(bad)?);
-    }
-    Ok(headers)
 }
 
 /// Aborts the task, and with it closes the connection (HTTP/2: resets the stream).

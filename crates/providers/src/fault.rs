@@ -1,7 +1,7 @@
 //! What went wrong, as source and retry, in words for the person: what, where, what to do next; never a key.
 
+use crate::access::Access;
 use crate::base_url::BaseUrl;
-use crate::chat::ChatConfig;
 use crate::reset::reset_ms;
 use crate::secret::Secret;
 use crate::wire::WireError;
@@ -38,15 +38,16 @@ pub(crate) fn setup(message: impl Into<String>) -> Fault {
 }
 
 impl Upstream {
-    pub(crate) fn new(config: &ChatConfig, base: BaseUrl) -> Upstream {
-        let key = config.api_key.iter();
+    /// `access` names what is sent to the server, so that no message repeats it.
+    pub(crate) fn new(base: BaseUrl, access: &Access<'_>) -> Upstream {
+        let key = access.api_key.iter().copied();
         Upstream {
             base,
-            model: config.model.clone(),
-            key_name: config.key_name.clone(),
-            key_sent: config.api_key.is_some(),
+            model: access.model.to_owned(),
+            key_name: access.key_name.to_owned(),
+            key_sent: access.api_key.is_some(),
             secrets: key
-                .chain(config.headers.iter().map(|(_, value)| value))
+                .chain(access.headers.iter().map(|(_, value)| value))
                 .cloned()
                 .collect(),
         }
@@ -126,7 +127,7 @@ impl Upstream {
             }
             404 => setup(self.no_model(status, &words)),
             405 => setup(format!(
-                "{base} takes no chat completions ({status}); check base_url"
+                "{base} takes no requests of this kind ({status}); check base_url"
             )),
             300..=399 => {
                 let to = to.map_or_else(String::new, |to| {

@@ -3,6 +3,7 @@
 //! One provider so far: [`ChatModel`], Chat Completions over server-sent events (Ollama, llama-server, vLLM, Groq,
 //! Cerebras and others). Nothing is retried here: a fault says what a retry would mean, and the caller decides.
 
+mod access;
 mod answer;
 mod base_url;
 mod chat;
