@@ -1,9 +1,12 @@
 //! Everything that crosses a process border: the client protocol is ACP v1 as JSON-RPC, one message a line, with
-//! Brisk's own needs as `_brisk/*` extension methods. Any ACP client works without the extensions.
+//! Brisk's own needs as `_brisk/*` extension methods. Any ACP client works without the extensions. What models speak
+//! is in the modules of their own: [`responses`], [`messages`].
 
 mod ext;
 mod felt;
 mod greeting;
+pub mod messages;
+pub mod responses;
 mod rpc;
 
 pub use agent_client_protocol_schema::ProtocolVersion;

@@ -4,6 +4,7 @@ use crate::fault::setup;
 use crate::secret::Secret;
 use brisk_domain::ModelId;
 use brisk_domain::port::Fault;
+use brisk_protocol::messages::MESSAGES_VERSION;
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 
 /// Where a server expects the key.
@@ -11,6 +12,8 @@ use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, 
 pub(crate) enum Auth {
     /// `authorization: Bearer KEY`.
     Bearer,
+    /// `x-api-key: KEY`, and the version of the API beside it.
+    Anthropic,
 }
 
 /// The parts of a model's configuration that all kinds of servers share.
@@ -35,9 +38,16 @@ impl Access<'_> {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
+        if auth == Auth::Anthropic {
+            headers.insert(
+                HeaderName::from_static("anthropic-version"),
+                HeaderValue::from_static(MESSAGES_VERSION),
+            );
+        }
         if let Some(key) = self.api_key {
             let (name, value) = match auth {
                 Auth::Bearer => (AUTHORIZATION, format!("Bearer {}", key.reveal())),
+                Auth::Anthropic => (HeaderName::from_static("x-api-key"), key.reveal().to_owned()),
             };
             let value = confidential(&value).ok_or_else(|| {
                 setup(format!(

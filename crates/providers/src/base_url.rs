@@ -10,6 +10,7 @@ pub struct BaseUrl {
     shown: String,
     chat: Uri,
     responses: Uri,
+    messages: Uri,
     models: Uri,
     tls: bool,
     port: Option<u16>,
@@ -76,6 +77,7 @@ impl BaseUrl {
         let at = |tail: &str| format!("{shown}/{tail}").parse::<Uri>().map_err(|_| malformed());
         Ok(BaseUrl {
             chat: at("chat/completions")?,
+            messages: at("messages")?,
             responses: at("responses")?,
             models: at("models")?,
             tls,
@@ -90,6 +92,10 @@ impl BaseUrl {
 
     pub(crate) fn responses(&self) -> &Uri {
         &self.responses
+    }
+
+    pub(crate) fn messages(&self) -> &Uri {
+        &self.messages
     }
 
     pub(crate) fn models(&self) -> &Uri {
@@ -120,7 +126,7 @@ impl fmt::Display for BaseUrl {
 /// The path in its one form: a leading slash if it is not empty, no trailing one.
 fn versioned(path: &str) -> String {
     let path = path.trim_matches('/');
-    let pasted = ["chat/completions", "responses"]
+    let pasted = ["chat/completions", "responses", "messages"]
         .iter()
         .filter_map(|tail| path.strip_suffix(tail))
         .find(|before| before.is_empty() || before.ends_with('/'));
@@ -192,6 +198,18 @@ mod tests {
             (
                 "https://api.example.com/chat/completions/",
                 "https://api.example.com",
+            ),
+            (
+                "https://api.example.com/v1/messages",
+                "https://api.example.com/v1",
+            ),
+            (
+                "https://api.example.com/v1/responses/",
+                "https://api.example.com/v1",
+            ),
+            (
+                "https://api.example.com/mymessages",
+                "https://api.example.com/mymessages/v1",
             ),
             (
                 "https://api.example.com/video",

@@ -200,6 +200,14 @@ impl Shared {
             .map_err(|_| self.upstream.stalled(wait))?
             .map_err(|error| self.upstream.unreachable(&error))?;
         let answer = crate::answer::Answer::new(stops, opening, request.max_tokens);
-        follow(&self.upstream, self.config.timeouts, response, answer, sink).await
+        follow(
+            &self.upstream,
+            self.config.timeouts,
+            response,
+            wire::ChatReader,
+            answer,
+            sink,
+        )
+        .await
     }
 }

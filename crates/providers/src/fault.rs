@@ -87,7 +87,7 @@ impl Upstream {
     /// An error inside a stream that began well.
     pub(crate) fn broke(&self, error: &serde_json::Value) -> Fault {
         let wire = WireError::from_value(error);
-        let status = wire.status.unwrap_or(500);
+        let status = wire.status.or_else(|| status_of(&wire.code)).unwrap_or(500);
         let reset = reset_ms(&HeaderMap::new(), &error.to_string(), Timestamp::now());
         self.classify(status, &wire, reset, None)
     }
@@ -228,6 +228,15 @@ impl Upstream {
         }
     }
 
+    /// The server will not give this answer.
+    pub(crate) fn withheld(&self, why: &str) -> Fault {
+        Fault {
+            source: FaultSource::Upstream,
+            retry: Retry::Elsewhere,
+            message: format!("{} withheld the answer ({why})", self.base),
+        }
+    }
+
     /// The stream ended without its end.
     pub(crate) fn cut(&self) -> Fault {
         let message = format!("{} closed the stream before the answer's end", self.base);
@@ -299,6 +308,22 @@ impl Upstream {
     }
 }
 
+/// The status that an error would have had before the stream began, by its name.
+fn status_of(code: &str) -> Option<u16> {
+    Some(match code {
+        "invalid_request_error" => 400,
+        "authentication_error" | "invalid_api_key" => 401,
+        "billing_error" => 402,
+        "permission_error" => 403,
+        "not_found_error" => 404,
+        "request_too_large" => 413,
+        "rate_limit_error" | "rate_limit_exceeded" => 429,
+        "timeout_error" => 504,
+        "overloaded_error" => 529,
+        _ => return None,
+    })
+}
+
 fn location(headers: &HeaderMap) -> Option<&str> {
     headers.get("location").and_then(|value| value.to_str().ok())
 }
@@ -320,8 +345,8 @@ fn tls_step(error: &rustls::Error) -> &'static str {
 fn out_of_credit(error: &WireError) -> bool {
     matches!(
         error.code.as_str(),
-        "insufficient_quota" | "billing_hard_limit_reached" | "insufficient_credits"
-    )
+        "insufficient_quota" | "billing_hard_limit_reached" | "insufficient_credits" | "billing_error"
+    ) || error.message.contains("credit balance is too low")
 }
 
 fn unknown_model(error: &WireError) -> bool {

@@ -1,7 +1,8 @@
 //! Remote models behind the model port.
 //!
-//! One provider so far: [`ChatModel`], Chat Completions over server-sent events (Ollama, llama-server, vLLM, Groq,
-//! Cerebras and others). Nothing is retried here: a fault says what a retry would mean, and the caller decides.
+//! [`ChatModel`] is Chat Completions over server-sent events (Ollama, llama-server, vLLM, Groq, Cerebras and others),
+//! [`MessagesModel`] is Anthropic Messages. Nothing is retried here: a fault says what a retry would mean, and the
+//! caller decides.
 
 mod access;
 mod answer;
@@ -9,13 +10,19 @@ mod base_url;
 mod chat;
 mod connect;
 mod fault;
+mod messages;
+mod messages_wire;
+mod probe;
 mod reset;
 mod secret;
+mod server;
 pub mod sse;
 mod stream;
 mod wire;
 
 pub use base_url::{BadUrl, BaseUrl};
 pub use chat::{ChatConfig, ChatModel, Prefill};
+pub use messages::{MessagesConfig, MessagesModel};
+pub use probe::Probe;
 pub use secret::Secret;
 pub use stream::{EVENT_MAX, Timeouts};

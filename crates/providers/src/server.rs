@@ -1,46 +1,25 @@
-//! One server: its connections, and what every request to it carries. Shared by all protocols over HTTP.
+//! One server over HTTP: its connections, and what every request to it carries.
 //!
 //! One request may be written twice by the connection pool: when a kept connection turns out to be closed before
 //! any of it was sent. That is not a retry; no server has seen the first one.
 
+use crate::access::{Access, Auth};
 use crate::base_url::BaseUrl;
 use crate::connect::{Client, Outgoing, client, drain};
 use crate::fault::{Upstream, setup};
-use crate::secret::Secret;
-use crate::stream::Timeouts;
-use brisk_domain::ModelId;
+use crate::stream::{Timeouts, bounded_body, short_body};
 use brisk_domain::port::{Fault, Running, Sink};
 use bytes::Bytes;
 use hyper::body::Incoming;
-use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use hyper::{Method, Request, Response, Uri};
+use hyper::header::HeaderMap;
+use hyper::{Method, Request, Response, StatusCode, Uri};
+use jiff::Timestamp;
 use serde::Serialize;
 use std::sync::Arc;
 use tokio::task::AbortHandle;
 
-/// How a server wants its key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum KeyHeader {
-    /// `Authorization: Bearer`.
-    Bearer,
-    /// `x-api-key`.
-    ApiKey,
-}
-
-/// Who asks, for requests and for messages.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Access<'a> {
-    pub(crate) id: &'a ModelId,
-    pub(crate) base_url: &'a str,
-    pub(crate) allow_insecure: bool,
-    pub(crate) model: &'a str,
-    pub(crate) key: Option<&'a Secret>,
-    pub(crate) key_name: &'a str,
-    pub(crate) key_header: KeyHeader,
-    /// On top; values count as secrets.
-    pub(crate) headers: &'a [(String, Secret)],
-    pub(crate) timeouts: Timeouts,
-}
+/// The bound of a list of models that is read, bytes. The longest known one has 600 KiB.
+const LIST_MAX: usize = 4 << 20;
 
 /// A server that can be asked.
 pub(crate) struct Server {
@@ -55,15 +34,20 @@ impl Server {
     ///
     /// # Errors
     /// A `Setup` fault: a wrong address, a key or header that cannot be sent, no trusted certificates (https only).
-    pub(crate) fn new(access: Access<'_>) -> Result<Server, Fault> {
-        let base =
-            BaseUrl::parse(access.base_url, access.allow_insecure).map_err(|bad| setup(bad.to_string()))?;
-        let headers = headers(access)?;
-        let client = client(base.tls(), access.timeouts.connect)
+    pub(crate) fn new(
+        access: &Access<'_>,
+        auth: Auth,
+        base_url: &str,
+        allow_insecure: bool,
+        timeouts: Timeouts,
+    ) -> Result<Server, Fault> {
+        let base = BaseUrl::parse(base_url, allow_insecure).map_err(|bad| setup(bad.to_string()))?;
+        let headers = access.header_map(auth)?;
+        let client = client(base.tls(), timeouts.connect)
             .map_err(|error| setup(format!("no trusted certificates for {base}: {error}")))?;
         Ok(Server {
-            upstream: Upstream::new(access, base),
-            timeouts: access.timeouts,
+            upstream: Upstream::new(base, access),
+            timeouts,
             headers,
             client,
         })
@@ -93,21 +77,19 @@ impl Server {
         self.response(post).await
     }
 
-    /// Asks for the list of models: it costs nothing, opens the connection and shows whether the key is taken.
-    ///
-    /// # Errors
-    /// As [`Server::post`].
-    pub(crate) async fn models(&self) -> Result<Response<Incoming>, Fault> {
-        self.response(self.request(Method::GET, self.upstream.base.models(), Bytes::new(), None))
-            .await
-    }
-
     async fn response(&self, request: Request<Outgoing>) -> Result<Response<Incoming>, Fault> {
         let wait = self.timeouts.first_byte;
         tokio::time::timeout(wait, self.client.request(request))
             .await
             .map_err(|_| self.upstream.stalled(wait))?
             .map_err(|error| self.upstream.unreachable(&error))
+    }
+
+    /// Asks for the list of models: it costs nothing, opens the connection and shows whether the key is taken.
+    async fn models(&self) -> Result<Response<Incoming>, Fault> {
+        let models = self.upstream.base.models();
+        self.response(self.request(Method::GET, models, Bytes::new(), None))
+            .await
     }
 
     /// Opens the connection: name, handshake and TLS are done when the person presses return.
@@ -117,42 +99,33 @@ impl Server {
             drain(response.into_body(), wait).await;
         }
     }
+
+    /// The names of the models that the server lists; `None` where it has no list.
+    ///
+    /// # Errors
+    /// It cannot be reached, or refuses the key.
+    pub(crate) async fn list(&self) -> Result<Option<Vec<String>>, Fault> {
+        let (head, body) = self.models().await?.into_parts();
+        match head.status {
+            StatusCode::OK => Ok(names(&bounded_body(body, self.timeouts.stall, LIST_MAX).await)),
+            StatusCode::NOT_FOUND => Ok(None),
+            status => {
+                let text = short_body(body, self.timeouts.stall).await;
+                let now = Timestamp::now();
+                Err(self.upstream.refused(status.as_u16(), &head.headers, &text, now))
+            }
+        }
+    }
 }
 
-fn headers(access: Access<'_>) -> Result<HeaderMap, Fault> {
-    let mut headers = HeaderMap::new();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
-    let confidential = |value: &str| {
-        let mut value = HeaderValue::from_str(value).ok()?;
-        value.set_sensitive(true);
-        Some(value)
-    };
-    if let Some(key) = access.key {
-        let (name, value) = match access.key_header {
-            KeyHeader::Bearer => (AUTHORIZATION, confidential(&format!("Bearer {}", key.reveal()))),
-            KeyHeader::ApiKey => (HeaderName::from_static("x-api-key"), confidential(key.reveal())),
-        };
-        let value = value.ok_or_else(|| {
-            setup(format!(
-                "the key in {} holds characters that cannot be sent",
-                access.key_name
-            ))
-        })?;
-        headers.insert(name, value);
-    }
-    for (name, value) in access.headers {
-        let bad = || {
-            setup(format!(
-                "the header `{}` for {} cannot be sent",
-                name.escape_debug(),
-                access.id
-            ))
-        };
-        let parsed = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad())?;
-        headers.insert(parsed, confidential(value.reveal()).ok_or_else(bad)?);
-    }
-    Ok(headers)
+/// The names in `{"data": [{"id": ...}]}`.
+fn names(body: &str) -> Option<Vec<String>> {
+    let value: serde_json::Value = serde_json::from_str(body).ok()?;
+    let data = value.get("data")?.as_array()?.iter();
+    Some(
+        data.filter_map(|entry| entry.get("id")?.as_str().map(str::to_owned))
+            .collect(),
+    )
 }
 
 /// Aborts the task, and with it closes the connection (HTTP/2: resets the stream).

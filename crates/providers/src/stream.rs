@@ -4,8 +4,7 @@ use crate::answer::Answer;
 use crate::connect::drain;
 use crate::fault::Upstream;
 use crate::sse::{SseEvent, SseParser};
-use crate::wire::Chunk;
-use brisk_domain::port::{Fault, FaultSource, Finish, ModelEvent, Retry, Sink, Usage};
+use brisk_domain::port::{Fault, Finish, ModelEvent, Sink, Usage};
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -41,11 +40,39 @@ impl Default for Timeouts {
     }
 }
 
+/// What one event says of the answer, whatever the protocol.
+#[derive(Debug, Default)]
+pub(crate) struct Said {
+    /// A piece of the answer; empty if there is none.
+    pub(crate) text: String,
+    /// Why the answer ended.
+    pub(crate) finish: Option<Finish>,
+    /// Counts so far.
+    pub(crate) usage: Option<Usage>,
+    /// Nothing comes after this event.
+    pub(crate) last: bool,
+}
+
+/// Why an event says nothing.
+#[derive(Debug)]
+pub(crate) enum Unsaid {
+    /// It is not of this protocol. After the reason of the end nothing can spoil the answer any more: it is skipped.
+    Malformed,
+    /// The server tells of a failure.
+    Broke(Fault),
+}
+
+/// How a protocol writes its events. It may remember what came before.
+pub(crate) trait Reader: Send {
+    fn read(&mut self, upstream: &Upstream, event: &SseEvent) -> Result<Said, Unsaid>;
+}
+
 /// Hands out text until the answer is over; gives the last event.
 pub(crate) async fn follow(
     upstream: &Upstream,
     timeouts: Timeouts,
     response: Response<Incoming>,
+    reader: impl Reader,
     answer: Answer,
     sink: &Sink,
 ) -> Result<ModelEvent, Fault> {
@@ -67,6 +94,7 @@ pub(crate) async fn follow(
     let mut parser = SseParser::new(EVENT_MAX);
     let mut state = State {
         upstream,
+        reader,
         answer,
         usage: Usage::default(),
         finish: None,
@@ -124,14 +152,19 @@ fn deliver(text: String, sink: &Sink) {
 }
 
 /// The beginning of a body, as text; empty if it does not come.
-async fn short_body(mut body: Incoming, wait: Duration) -> String {
+pub(crate) async fn short_body(body: Incoming, wait: Duration) -> String {
+    bounded_body(body, wait, REFUSAL_MAX).await
+}
+
+/// The first `max` bytes of a body, as text; what came in time.
+pub(crate) async fn bounded_body(mut body: Incoming, wait: Duration, max: usize) -> String {
     let mut seen: Vec<u8> = Vec::new();
     let read = async {
         while let Some(Ok(frame)) = body.frame().await {
             let piece = frame.into_data().unwrap_or_else(|_| Bytes::new());
-            let room = REFUSAL_MAX - seen.len();
+            let room = max - seen.len();
             seen.extend_from_slice(&piece[..piece.len().min(room)]);
-            if seen.len() == REFUSAL_MAX {
+            if seen.len() == max {
                 return;
             }
         }
@@ -143,60 +176,41 @@ async fn short_body(mut body: Incoming, wait: Duration) -> String {
 
 type End = Result<(Finish, Usage), Fault>;
 
-struct State<'a> {
+struct State<'a, R> {
     upstream: &'a Upstream,
+    reader: R,
     answer: Answer,
     usage: Usage,
     /// Set when the server has said why the answer ended.
     finish: Option<Finish>,
 }
 
-impl State<'_> {
+impl<R: Reader> State<'_, R> {
     /// Takes one event; gives the end if it is one.
     fn take(&mut self, event: &SseEvent, text: &mut String) -> Option<End> {
-        if event.data.trim() == "[DONE]" {
-            self.answer.flush(text);
-            let finish = *self.finish.get_or_insert(Finish::Stop);
-            return Some(Ok((finish, self.usage)));
-        }
-        let chunk: Chunk = match serde_json::from_str(&event.data) {
-            Ok(chunk) => chunk,
-            // After the reason of the end nothing can spoil the answer any more.
-            Err(_) if self.finish.is_some() => return None,
-            Err(_) if event.event == "error" => {
-                return Some(Err(self.upstream.broke(&event.data.clone().into())));
+        let said = match self.reader.read(self.upstream, event) {
+            Ok(said) => said,
+            Err(Unsaid::Malformed) if self.finish.is_some() => return None,
+            Err(Unsaid::Malformed) => {
+                let what = "an event is not of its protocol";
+                return Some(Err(self.upstream.malformed(what, &event.data)));
             }
-            Err(_) => {
-                return Some(Err(self
-                    .upstream
-                    .malformed("an event is not a chunk", &event.data)));
-            }
+            Err(Unsaid::Broke(fault)) => return Some(Err(fault)),
         };
-        if let Some(error) = &chunk.error {
-            return Some(Err(self.upstream.broke(error)));
+        if let Some(usage) = said.usage {
+            self.usage = usage;
         }
         if self.finish.is_none() {
-            if let Some(finish) = self.answer.push(chunk.text(), text) {
+            if let Some(finish) = self.answer.push(&said.text, text) {
                 // The server goes on; dropping the body stops it. `finish` stays unset, so nothing is drained.
                 return Some(Ok((finish, self.usage)));
             }
-            match chunk.finish_reason() {
-                None => {}
-                Some("length" | "max_tokens") => self.finish = Some(Finish::Length),
-                Some("content_filter") => {
-                    let message = format!("{} withheld the answer (content filter)", self.upstream.base);
-                    let (source, retry) = (FaultSource::Upstream, Retry::Elsewhere);
-                    return Some(Err(Fault {
-                        source,
-                        retry,
-                        message,
-                    }));
-                }
-                Some(_) => self.finish = Some(Finish::Stop),
-            }
+            self.finish = said.finish;
         }
-        if let Some(usage) = chunk.usage {
-            self.usage = usage.into();
+        if said.last {
+            self.answer.flush(text);
+            let finish = *self.finish.get_or_insert(Finish::Stop);
+            return Some(Ok((finish, self.usage)));
         }
         None
     }

@@ -1,7 +1,10 @@
 //! The subset of Chat Completions that Brisk speaks. Reading is tolerant: what is unknown or null is skipped.
 
 use crate::chat::{ChatConfig, Prefill};
-use brisk_domain::port::{GenerateRequest, Message, Role, Usage};
+use crate::fault::Upstream;
+use crate::sse::SseEvent;
+use crate::stream::{Reader, Said, Unsaid};
+use brisk_domain::port::{Finish, GenerateRequest, Message, Role, Usage};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -91,8 +94,12 @@ pub(crate) fn body<'a>(config: &'a ChatConfig, request: &'a GenerateRequest, sto
 }
 
 /// Where the server cannot continue our words, the model is asked to write them itself.
+pub(crate) fn ask_for(opening: &str) -> String {
+    format!("Begin your answer with exactly this, nothing before it:\n{opening}")
+}
+
 fn ask_for_opening(messages: &mut Vec<WireMessage<'_>>, opening: &str) {
-    let ask = format!("Begin your answer with exactly this, nothing before it:\n{opening}");
+    let ask = ask_for(opening);
     match messages.last_mut() {
         Some(last) if last.role == "user" => last.content = format!("{}\n\n{ask}", last.content).into(),
         _ => messages.push(WireMessage {
@@ -127,23 +134,41 @@ struct Delta {
     content: Option<String>,
 }
 
-impl Chunk {
-    /// Text of the first choice, empty if there is none.
-    pub(crate) fn text(&self) -> &str {
-        self.first()
-            .and_then(|c| c.delta.as_ref())
-            .and_then(|d| d.content.as_deref())
-            .unwrap_or("")
-    }
+/// Reads the events of Chat Completions.
+pub(crate) struct ChatReader;
 
-    pub(crate) fn finish_reason(&self) -> Option<&str> {
-        self.first()
-            .and_then(|choice| choice.finish_reason.as_deref())
-            .filter(|reason| !reason.is_empty())
-    }
-
-    fn first(&self) -> Option<&Choice> {
-        self.choices.as_ref().and_then(|choices| choices.first())
+impl Reader for ChatReader {
+    fn read(&mut self, upstream: &Upstream, event: &SseEvent) -> Result<Said, Unsaid> {
+        if event.data.trim() == "[DONE]" {
+            return Ok(Said {
+                last: true,
+                ..Said::default()
+            });
+        }
+        let chunk: Chunk = match serde_json::from_str(&event.data) {
+            Ok(chunk) => chunk,
+            Err(_) if event.event == "error" => {
+                return Err(Unsaid::Broke(upstream.broke(&event.data.clone().into())));
+            }
+            Err(_) => return Err(Unsaid::Malformed),
+        };
+        if let Some(error) = &chunk.error {
+            return Err(Unsaid::Broke(upstream.broke(error)));
+        }
+        let first = chunk.choices.and_then(|choices| choices.into_iter().next());
+        let (delta, reason) = first.map_or((None, None), |choice| (choice.delta, choice.finish_reason));
+        let finish = match reason.as_deref() {
+            None | Some("") => None,
+            Some("length" | "max_tokens") => Some(Finish::Length),
+            Some("content_filter") => return Err(Unsaid::Broke(upstream.withheld("content filter"))),
+            Some(_) => Some(Finish::Stop),
+        };
+        Ok(Said {
+            text: delta.and_then(|delta| delta.content).unwrap_or_default(),
+            finish,
+            usage: chunk.usage.map(Usage::from),
+            last: false,
+        })
     }
 }
 

@@ -39,12 +39,17 @@ pub(crate) fn model(config: ChatConfig) -> ChatModel {
     ChatModel::new(config, RUNTIME.handle().clone()).unwrap()
 }
 
+#[allow(dead_code, reason = "not every test file needs a runtime of its own")]
+pub(crate) fn runtime() -> &'static Runtime {
+    &RUNTIME
+}
+
 pub(crate) struct Run {
     running: Box<dyn Running>,
     events: Receiver<ModelEvent>,
 }
 
-pub(crate) fn start(model: &ChatModel, request: GenerateRequest) -> Run {
+pub(crate) fn start(model: &impl Model, request: GenerateRequest) -> Run {
     let (tx, events) = channel();
     let running = model.generate(request, Arc::new(move |event| drop(tx.send(event))));
     Run { running, events }

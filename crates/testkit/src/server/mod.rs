@@ -1,4 +1,4 @@
-//! A Chat Completions server on loopback that answers what a script says, byte for byte, and notes when each
+//! A Chat Completions server (Messages, too, with raw frames) on loopback that answers what a script says, byte for byte, and notes when each
 //! request came and when its client went away. One thread reads a connection, one more writes each answer.
 
 mod answer;
@@ -230,7 +230,7 @@ fn serve(shared: &Arc<Shared>, stream: &TcpStream, connection: usize) -> io::Res
         }
         let path = incoming.path.trim_end_matches('/');
         match (incoming.method.as_str(), path) {
-            ("POST", "/v1/chat/completions") => {
+            ("POST", "/v1/chat/completions" | "/v1/messages") => {
                 let (request, reply) = take(shared, incoming, connection, t_us);
                 let shared = Arc::clone(shared);
                 let out = stream.try_clone()?;

@@ -1,0 +1,53 @@
+//! A look at a server without a generation: is it there, is the key taken, which models does it have.
+
+use crate::access::{Access, Auth};
+use crate::secret::Secret;
+use crate::server::Server;
+use crate::stream::Timeouts;
+use brisk_domain::ModelId;
+use brisk_domain::port::Fault;
+use std::time::Duration;
+
+/// Whom to ask.
+#[derive(Debug, Clone)]
+pub struct Probe {
+    /// See [`crate::BaseUrl::parse`] for the forms that are taken.
+    pub base_url: String,
+    /// Plain HTTP to another machine is allowed.
+    pub allow_insecure: bool,
+    /// The key, if there is one.
+    pub api_key: Option<Secret>,
+    /// Where the key comes from, for messages.
+    pub key_name: String,
+    /// The server speaks Anthropic Messages: the key goes into another header.
+    pub anthropic: bool,
+}
+
+impl Probe {
+    /// The names of the server's models; `None` where it is there and has no list. `wait` bounds each step: to
+    /// connect, the answer's head, its body.
+    ///
+    /// # Errors
+    /// What is wrong and what to do about it: no such host, nothing listens, no TLS, a refused key.
+    pub async fn list(&self, wait: Duration) -> Result<Option<Vec<String>>, Fault> {
+        let id = ModelId(String::new());
+        let access = Access {
+            id: &id,
+            model: "",
+            api_key: self.api_key.as_ref(),
+            key_name: &self.key_name,
+            headers: &[],
+        };
+        let auth = match self.anthropic {
+            true => Auth::Anthropic,
+            false => Auth::Bearer,
+        };
+        let timeouts = Timeouts {
+            connect: wait,
+            first_byte: wait,
+            stall: wait,
+        };
+        let server = Server::new(&access, auth, &self.base_url, self.allow_insecure, timeouts)?;
+        server.list().await
+    }
+}

@@ -1,0 +1,178 @@
+//! One answer on a WebSocket: what each frame means for the caller and for the connection. Pure; the lane around it
+//! only carries out what it says.
+
+use super::chain::Spoken;
+use super::reader::{EventReader, Step};
+use crate::answer::Answer;
+use crate::fault::Upstream;
+use brisk_domain::port::{Fault, Finish, Usage};
+
+/// What follows from a frame.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Next {
+    /// More comes.
+    More,
+    /// The answer is over for the caller.
+    Over {
+        end: Result<(Finish, Usage), Fault>,
+        rest: Rest,
+    },
+    /// The server forgot what the request follows: send it whole.
+    Resend,
+    /// The connection must not be used any more; the request may go over another one.
+    Reopen(Fault),
+}
+
+/// What the connection knows after an answer.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Rest {
+    /// The next request may follow this answer.
+    Settled { id: String, spoken: Spoken },
+    /// Nothing that can be followed.
+    Forgotten,
+    /// The server still writes.
+    Writing,
+}
+
+/// What became of an answer that nobody wants any more.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Rundown {
+    /// It is not over yet.
+    More,
+    /// The connection is free, and the next request may follow this id.
+    Free { id: String, spoken: Option<Spoken> },
+    /// The connection is of no use.
+    Lost,
+}
+
+/// How far an interrupt has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stopping {
+    No,
+    Asked,
+    Taken,
+}
+
+/// The reducer of one answer.
+#[derive(Debug)]
+pub(crate) struct Turn<'a> {
+    upstream: &'a Upstream,
+    pub(crate) reader: EventReader,
+    answer: Answer,
+    shown: String,
+    stopping: Stopping,
+}
+
+impl<'a> Turn<'a> {
+    pub(crate) fn new(upstream: &'a Upstream, answer: Answer) -> Turn<'a> {
+        Turn {
+            upstream,
+            reader: EventReader::default(),
+            answer,
+            shown: String::new(),
+            stopping: Stopping::No,
+        }
+    }
+
+    /// Whether text was handed out: then nothing may be asked again.
+    pub(crate) fn told(&self) -> bool {
+        !self.shown.is_empty()
+    }
+
+    /// The id by which the answer can be interrupted.
+    pub(crate) fn id(&self) -> Option<&str> {
+        Some(self.reader.id.as_str()).filter(|id| !id.is_empty())
+    }
+
+    /// Takes one frame; appends to `text` what is surely answer.
+    pub(crate) fn take(&mut self, frame: &str, text: &mut String) -> Next {
+        let before = text.len();
+        let next = match self.reader.step(self.upstream, frame) {
+            Step::Nothing | Step::Created(_) | Step::InterruptTaken => Next::More,
+            Step::Text(piece) => match self.answer.push(&piece, text) {
+                None => Next::More,
+                Some(finish) => Next::Over {
+                    end: Ok((finish, Usage::default())),
+                    rest: Rest::Writing,
+                },
+            },
+            Step::Done { id, finish, usage } => {
+                self.answer.flush(text);
+                let mut shown = self.shown.clone();
+                shown.push_str(&text[before..]);
+                let raw = std::mem::take(&mut self.reader.raw);
+                let rest = match id.is_empty() {
+                    true => Rest::Forgotten,
+                    false => Rest::Settled {
+                        id,
+                        spoken: Spoken { raw, shown },
+                    },
+                };
+                Next::Over {
+                    end: Ok((finish, usage)),
+                    rest,
+                }
+            }
+            Step::Unknown(_) if !self.told() => Next::Resend,
+            Step::Expired(fault) if !self.told() => Next::Reopen(fault),
+            Step::Unknown(fault) | Step::Expired(fault) | Step::Broke(fault) => self.fail(fault, text),
+            Step::Interrupted { .. } => self.fail(self.upstream.withheld("interrupted"), text),
+            Step::Malformed => {
+                let fault = self.upstream.malformed("a frame is not an event", frame);
+                self.fail(fault, text)
+            }
+        };
+        self.shown.push_str(&text[before..]);
+        next
+    }
+
+    /// What was held back is answer after all.
+    pub(crate) fn give_up(&mut self, text: &mut String) {
+        self.answer.flush(text);
+    }
+
+    fn fail(&mut self, fault: Fault, text: &mut String) -> Next {
+        self.answer.flush(text);
+        Next::Over {
+            end: Err(fault),
+            rest: Rest::Forgotten,
+        }
+    }
+
+    /// The server was asked to stop.
+    pub(crate) fn asked_to_stop(&mut self) {
+        self.stopping = Stopping::Asked;
+    }
+
+    /// Whether the server took the interrupt.
+    pub(crate) fn stop_taken(&self) -> bool {
+        self.stopping == Stopping::Taken
+    }
+
+    /// Takes one frame of an answer that nobody wants.
+    pub(crate) fn run_down(&mut self, frame: &str) -> Rundown {
+        match self.reader.step(self.upstream, frame) {
+            Step::InterruptTaken => {
+                self.stopping = Stopping::Taken;
+                Rundown::More
+            }
+            Step::Nothing | Step::Created(_) | Step::Text(_) => Rundown::More,
+            Step::Interrupted { id } => {
+                self.stopping = Stopping::Taken;
+                Rundown::Free { id, spoken: None }
+            }
+            // It was whole before the interrupt came.
+            Step::Done { id, .. } => {
+                let raw = std::mem::take(&mut self.reader.raw);
+                Rundown::Free {
+                    id,
+                    spoken: Some(Spoken {
+                        shown: raw.clone(),
+                        raw,
+                    }),
+                }
+            }
+            Step::Unknown(_) | Step::Expired(_) | Step::Broke(_) | Step::Malformed => Rundown::Lost,
+        }
+    }
+}
