@@ -1,19 +1,42 @@
 //! The only crate that spawns processes.
 //!
-//! A [`Runner`] runs one command to its end, hands out its lines as they come, and leaves nothing of its process
-//! group behind: not after the end, not after a timeout, not when the call is dropped. [`spawn_detached`] starts a
-//! daemon in a session of its own. Nothing is confined yet, and every result says so ([`Confinement::None`]).
+//! A [`Sandbox`] runs one command confined: bubblewrap (a file system, network and process tree of its own), Landlock
+//! and seccomp together, with limits, a bound on output and an end that leaves nothing behind. It runs only what all of
+//! these hold, unless a degraded one is asked for, and its [`Profile`] says so.
+//!
+//! A [`Runner`] runs one command of our own (a package client that fetches a model) to its end, hands out its lines as
+//! they come, and leaves nothing of its process group behind. [`spawn_detached`] starts a daemon in a session of its
+//! own. Neither confines anything, and every result says so ([`Confinement::None`]).
 
+mod cell;
+mod cgroup;
+mod confined;
 mod detach;
+mod enter;
 mod foreground;
 mod group;
 mod lines;
+mod log;
+mod mounts;
 mod options;
+mod outcome;
+mod profile;
 mod run;
+mod sandbox;
+mod stop;
+mod trust;
+mod wire;
 
+pub use confined::{Confined, Limits, Network};
 pub use detach::spawn_detached;
+pub use enter::{ENTER, enter};
 pub use foreground::foreground;
 pub use lines::{Line, Stream};
+pub use mounts::toolchains;
 pub use options::{EnvRule, RunOptions, Weight};
+pub use outcome::{Exit, Outcome, RunError};
+pub use profile::{Level, Mechanism, Profile};
 pub use run::{Confinement, End, Finished, Runner, SpawnError};
 pub use rustix::process::Pid;
+pub use sandbox::{Accept, Sandbox, Unavailable};
+pub use stop::Stop;

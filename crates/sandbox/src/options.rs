@@ -1,6 +1,6 @@
 //! How one command is run.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -42,24 +42,40 @@ pub struct RunOptions {
 impl RunOptions {
     /// The environment that results from the rules.
     pub(crate) fn environment(&self) -> Vec<(OsString, OsString)> {
-        let mut result: Vec<(OsString, OsString)> = std::env::vars_os()
-            .filter(|(name, _)| self.env.iter().any(|rule| rule.passes(name)))
-            .collect();
-        for rule in &self.env {
-            if let EnvRule::Set(name, value) = rule {
-                result.retain(|(known, _)| known != name);
-                result.push((name.clone(), value.clone()));
-            }
-        }
-        result
+        environment(&self.env, false)
     }
 }
 
+/// The part of our environment that the rules pass on, and what they set. `wary`: a prefix alone passes no variable
+/// whose name looks like a secret.
+pub(crate) fn environment(rules: &[EnvRule], wary: bool) -> Vec<(OsString, OsString)> {
+    let mut result: Vec<(OsString, OsString)> = std::env::vars_os()
+        .filter(|(name, _)| rules.iter().any(|rule| rule.passes(name, wary)))
+        .collect();
+    for rule in rules {
+        if let EnvRule::Set(name, value) = rule {
+            result.retain(|(known, _)| known != name);
+            result.push((name.clone(), value.clone()));
+        }
+    }
+    result
+}
+
+/// Parts of names whose values nobody should see.
+const SECRET_NAMES: [&str; 6] = ["TOKEN", "SECRET", "PASSW", "CREDENTIAL", "API_KEY", "PRIVATE"];
+
+fn looks_secret(name: &OsStr) -> bool {
+    let name = name.to_string_lossy().to_uppercase();
+    SECRET_NAMES.iter().any(|part| name.contains(part))
+}
+
 impl EnvRule {
-    fn passes(&self, name: &std::ffi::OsStr) -> bool {
+    fn passes(&self, name: &OsStr, wary: bool) -> bool {
         match self {
             EnvRule::Pass(wanted) => wanted == name,
-            EnvRule::PassPrefix(prefix) => name.as_encoded_bytes().starts_with(prefix.as_bytes()),
+            EnvRule::PassPrefix(prefix) => {
+                name.as_encoded_bytes().starts_with(prefix.as_bytes()) && !(wary && looks_secret(name))
+            }
             EnvRule::Set(..) => false,
         }
     }

@@ -318,7 +318,7 @@ fn watch_exit(pid: Pid) -> io::Result<oneshot::Receiver<io::Result<()>>> {
     Ok(receive)
 }
 
-fn lower_own_weight() -> io::Result<()> {
+pub(crate) fn lower_own_weight() -> io::Result<()> {
     use thread_priority::{
         NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy, set_thread_priority_and_policy,
         thread_native_id,
