@@ -19,6 +19,18 @@ pub(crate) type Client = hyper_util::client::legacy::Client<HttpsConnector<HttpC
 /// A pool for one server. Certificates are read from the system, so that a company's own authority counts; for plain
 /// HTTP none are read.
 pub(crate) fn client(tls: bool, connect: Duration) -> io::Result<Client> {
+    Ok(hyper_util::client::legacy::Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(Duration::from_secs(90))
+        .build(connector(tls, connect, true)?))
+}
+
+/// What opens one connection: name, both kinds of addresses at once, TCP without Nagle's delay, TLS. `http2`: offered.
+pub(crate) fn connector(
+    tls: bool,
+    connect: Duration,
+    http2: bool,
+) -> io::Result<HttpsConnector<HttpConnector>> {
     let mut http = HttpConnector::new();
     http.enforce_http(false);
     http.set_nodelay(true);
@@ -26,29 +38,27 @@ pub(crate) fn client(tls: bool, connect: Duration) -> io::Result<Client> {
     http.set_keepalive(Some(Duration::from_secs(30)));
     // The provider is named: another crate of the same program may bring a second one, and then there is no default.
     let provider = rustls::crypto::ring::default_provider();
-    let connector = if tls {
-        let builder = HttpsConnectorBuilder::new().with_provider_and_native_roots(provider)?;
-        builder
+    if tls {
+        let builder = HttpsConnectorBuilder::new()
+            .with_provider_and_native_roots(provider)?
             .https_only()
-            .enable_http1()
-            .enable_http2()
-            .wrap_connector(http)
+            .enable_http1();
+        Ok(match http2 {
+            true => builder.enable_http2().wrap_connector(http),
+            false => builder.wrap_connector(http),
+        })
     } else {
         let config = rustls::ClientConfig::builder_with_provider(Arc::new(provider))
             .with_safe_default_protocol_versions()
             .map_err(io::Error::other)?
             .with_root_certificates(rustls::RootCertStore::empty())
             .with_no_client_auth();
-        HttpsConnectorBuilder::new()
+        Ok(HttpsConnectorBuilder::new()
             .with_tls_config(config)
             .https_or_http()
             .enable_http1()
-            .wrap_connector(http)
-    };
-    Ok(hyper_util::client::legacy::Client::builder(TokioExecutor::new())
-        .pool_timer(TokioTimer::new())
-        .pool_idle_timeout(Duration::from_secs(90))
-        .build(connector))
+            .wrap_connector(http))
+    }
 }
 
 /// A request's body in one piece, which reports `Sent` when the connection takes it.

@@ -6,7 +6,8 @@ use crate::reset::reset_ms;
 use crate::secret::Secret;
 use crate::wire::WireError;
 use brisk_domain::port::{Fault, FaultSource, Retry};
-use hyper::HeaderMap;
+use brisk_protocol::responses::Failure;
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use jiff::Timestamp;
 use std::error::Error;
 use std::io;
@@ -90,6 +91,25 @@ impl Upstream {
         let status = wire.status.or_else(|| status_of(&wire.code)).unwrap_or(500);
         let reset = reset_ms(&HeaderMap::new(), &error.to_string(), Timestamp::now());
         self.classify(status, &wire, reset, None)
+    }
+
+    /// An error event, with what the same error would have carried over HTTP.
+    pub(crate) fn failed(&self, failure: &Failure) -> Fault {
+        let wire = WireError::from_value(&failure.error);
+        let status = failure
+            .status
+            .or(wire.status)
+            .or_else(|| status_of(&failure.code));
+        let mut headers = HeaderMap::new();
+        for (name, value) in &failure.headers {
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            if let (Ok(name), Ok(value)) = (HeaderName::try_from(name.as_str()), HeaderValue::try_from(text))
+            {
+                headers.insert(name, value);
+            }
+        }
+        let reset = reset_ms(&headers, &failure.error.to_string(), Timestamp::now());
+        self.classify(status.unwrap_or(500), &wire, reset, None)
     }
 
     fn classify(&self, status: u16, error: &WireError, reset: Option<u64>, to: Option<&str>) -> Fault {
@@ -271,10 +291,11 @@ impl Upstream {
     /// The request could not be made or got no answer.
     pub(crate) fn unreachable(&self, error: &hyper_util::client::legacy::Error) -> Fault {
         let base = &self.base;
-        if let Some(tls) = in_chain::<rustls::Error>(error) {
-            return setup(format!("no TLS with {base}: {tls}; {}", tls_step(tls)));
-        }
         if !error.is_connect() {
+            // A handshake that fails late.
+            if let Some(tls) = in_chain::<rustls::Error>(error) {
+                return self.no_tls(tls);
+            }
             if in_chain::<hyper::Error>(error).is_some_and(hyper::Error::is_parse) {
                 return setup(format!(
                     "{base} does not speak HTTP here; check base_url (https:// for http://, the port)"
@@ -282,6 +303,19 @@ impl Upstream {
             }
             let message = format!("{base} closed the connection before it answered");
             return self.network(Retry::After { ms: 0 }, message);
+        }
+        self.not_connected(error)
+    }
+
+    fn no_tls(&self, tls: &rustls::Error) -> Fault {
+        setup(format!("no TLS with {}: {tls}; {}", self.base, tls_step(tls)))
+    }
+
+    /// There is no connection.
+    pub(crate) fn not_connected(&self, error: &(dyn Error + 'static)) -> Fault {
+        let base = &self.base;
+        if let Some(tls) = in_chain::<rustls::Error>(error) {
+            return self.no_tls(tls);
         }
         let ended = [io::ErrorKind::UnexpectedEof, io::ErrorKind::ConnectionReset];
         if base.tls() && ended.iter().any(|kind| has_kind(error, *kind)) {
@@ -320,6 +354,9 @@ fn status_of(code: &str) -> Option<u16> {
         "rate_limit_error" | "rate_limit_exceeded" => 429,
         "timeout_error" => 504,
         "overloaded_error" => 529,
+        "usage_limit_reached" | "usage_not_included" => 429,
+        "server_is_overloaded" | "slow_down" => 503,
+        "context_length_exceeded" | "invalid_prompt" => 400,
         _ => return None,
     })
 }

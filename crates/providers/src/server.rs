@@ -11,7 +11,7 @@ use crate::stream::{Timeouts, bounded_body, short_body};
 use brisk_domain::port::{Fault, Running, Sink};
 use bytes::Bytes;
 use hyper::body::Incoming;
-use hyper::header::HeaderMap;
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode, Uri};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -71,9 +71,21 @@ impl Server {
         body: &impl Serialize,
         sink: &Sink,
     ) -> Result<Response<Incoming>, Fault> {
+        self.post_with(uri, body, None, sink).await
+    }
+
+    /// As [`Server::post`], with one more header.
+    pub(crate) async fn post_with(
+        &self,
+        uri: &Uri,
+        body: &impl Serialize,
+        header: Option<(HeaderName, HeaderValue)>,
+        sink: &Sink,
+    ) -> Result<Response<Incoming>, Fault> {
         let body = serde_json::to_vec(body)
             .map_err(|error| setup(format!("the request cannot be written as JSON: {error}")))?;
-        let post = self.request(Method::POST, uri, body.into(), Some(Arc::clone(sink)));
+        let mut post = self.request(Method::POST, uri, body.into(), Some(Arc::clone(sink)));
+        post.headers_mut().extend(header);
         self.response(post).await
     }
 

@@ -32,8 +32,11 @@ pub(crate) fn frame(
         create.generate = Some(false);
         create.max_output_tokens = None;
     }
-    create.client_metadata =
-        token.map(|token| [(TURN_STATE.to_owned(), Value::from(token))].into_iter().collect());
+    create.client_metadata = token.map(|token| {
+        [(TURN_STATE.to_owned(), Value::from(token))]
+            .into_iter()
+            .collect()
+    });
     serde_json::to_string(&ClientFrame::Create(create))
 }
 

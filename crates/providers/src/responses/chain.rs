@@ -143,13 +143,33 @@ mod tests {
         let fence = spoken("```rust\nx\n```\nbye", "x\n");
         for (sent, answer, next, want) in [
             // After a warm-up: the prompt.
-            (&["s:a", "u:file"][..], None, &["s:a", "u:file", "u:do"][..], Some(2)),
+            (
+                &["s:a", "u:file"][..],
+                None,
+                &["s:a", "u:file", "u:do"][..],
+                Some(2),
+            ),
             (&["s:a"], None, &["s:a"], Some(1)),
             // After an answer: what follows it, in all the forms in which callers repeat it.
-            (&["s:a", "u:b"], spoken("c", "c"), &["s:a", "u:b", "a:c", "u:d"], Some(3)),
+            (
+                &["s:a", "u:b"],
+                spoken("c", "c"),
+                &["s:a", "u:b", "a:c", "u:d"],
+                Some(3),
+            ),
             (&["u:b"], fence.clone(), &["u:b", "a:x\n", "u:d"], Some(2)),
-            (&["u:b"], fence.clone(), &["u:b", "a:```rust\nx\n", "u:d"], Some(2)),
-            (&["u:b"], fence.clone(), &["u:b", "a:```rust\nx\n```\nbye", "u:d"], Some(2)),
+            (
+                &["u:b"],
+                fence.clone(),
+                &["u:b", "a:```rust\nx\n", "u:d"],
+                Some(2),
+            ),
+            (
+                &["u:b"],
+                fence.clone(),
+                &["u:b", "a:```rust\nx\n```\nbye", "u:d"],
+                Some(2),
+            ),
             // After an interrupt: the partial text is news.
             (&["u:b"], None, &["u:b", "a:part", "u:d"], Some(1)),
             // The answer is not repeated, or is another one, or the beginning has changed.

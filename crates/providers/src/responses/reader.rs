@@ -74,9 +74,9 @@ impl EventReader {
             ServerEvent::ItemDone(Item::Message(text)) if !std::mem::take(&mut self.item_told) => {
                 self.said(text.into_owned())
             }
-            ServerEvent::ItemDone(Item::Message(_) | Item::Other) | ServerEvent::Working | ServerEvent::Other => {
-                Step::Nothing
-            }
+            ServerEvent::ItemDone(Item::Message(_) | Item::Other)
+            | ServerEvent::Working
+            | ServerEvent::Other => Step::Nothing,
             ServerEvent::TurnState(token) => {
                 self.token = Some(token);
                 Step::Nothing
@@ -117,11 +117,9 @@ impl EventReader {
             Output::Length => done(Finish::Length, String::new()),
             Output::Interrupted => Step::Interrupted { id },
             Output::Filtered => Step::Broke(upstream.withheld("content filter")),
-            Output::Incomplete(why) => Step::Broke(upstream.withheld(if why.is_empty() {
-                "it gave no reason"
-            } else {
-                &why
-            })),
+            Output::Incomplete(why) => {
+                Step::Broke(upstream.withheld(if why.is_empty() { "it gave no reason" } else { &why }))
+            }
             Output::Failed(failure) => failed(upstream, &failure),
         }
     }

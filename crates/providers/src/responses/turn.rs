@@ -32,6 +32,8 @@ pub(crate) enum Rest {
     Forgotten,
     /// The server still writes.
     Writing,
+    /// Nobody knows what comes next.
+    Lost,
 }
 
 /// What became of an answer that nobody wants any more.
@@ -45,14 +47,6 @@ pub(crate) enum Rundown {
     Lost,
 }
 
-/// How far an interrupt has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stopping {
-    No,
-    Asked,
-    Taken,
-}
-
 /// The reducer of one answer.
 #[derive(Debug)]
 pub(crate) struct Turn<'a> {
@@ -60,7 +54,8 @@ pub(crate) struct Turn<'a> {
     pub(crate) reader: EventReader,
     answer: Answer,
     shown: String,
-    stopping: Stopping,
+    /// The server took the interrupt.
+    taken: bool,
 }
 
 impl<'a> Turn<'a> {
@@ -70,7 +65,7 @@ impl<'a> Turn<'a> {
             reader: EventReader::default(),
             answer,
             shown: String::new(),
-            stopping: Stopping::No,
+            taken: false,
         }
     }
 
@@ -119,7 +114,11 @@ impl<'a> Turn<'a> {
             Step::Interrupted { .. } => self.fail(self.upstream.withheld("interrupted"), text),
             Step::Malformed => {
                 let fault = self.upstream.malformed("a frame is not an event", frame);
-                self.fail(fault, text)
+                self.answer.flush(text);
+                Next::Over {
+                    end: Err(fault),
+                    rest: Rest::Lost,
+                }
             }
         };
         self.shown.push_str(&text[before..]);
@@ -139,26 +138,21 @@ impl<'a> Turn<'a> {
         }
     }
 
-    /// The server was asked to stop.
-    pub(crate) fn asked_to_stop(&mut self) {
-        self.stopping = Stopping::Asked;
-    }
-
     /// Whether the server took the interrupt.
     pub(crate) fn stop_taken(&self) -> bool {
-        self.stopping == Stopping::Taken
+        self.taken
     }
 
     /// Takes one frame of an answer that nobody wants.
     pub(crate) fn run_down(&mut self, frame: &str) -> Rundown {
         match self.reader.step(self.upstream, frame) {
             Step::InterruptTaken => {
-                self.stopping = Stopping::Taken;
+                self.taken = true;
                 Rundown::More
             }
             Step::Nothing | Step::Created(_) | Step::Text(_) => Rundown::More,
             Step::Interrupted { id } => {
-                self.stopping = Stopping::Taken;
+                self.taken = true;
                 Rundown::Free { id, spoken: None }
             }
             // It was whole before the interrupt came.

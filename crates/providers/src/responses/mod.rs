@@ -1,0 +1,403 @@
+//! The Responses API: over a kept WebSocket that remembers the conversation, and over server-sent events.
+//!
+//! On a socket only news is sent: the server holds what was said before under the id of its last answer. Where there
+//! is no socket, or it dies before the first text, the same request goes over HTTP at once, and sockets are tried
+//! again later. Nothing is asked a second time once text was handed out.
+
+mod body;
+mod chain;
+mod health;
+mod http;
+mod lane;
+mod pool;
+mod reader;
+mod socket;
+mod turn;
+
+use crate::access::{Access, Auth};
+use crate::fault::setup;
+use crate::secret::Secret;
+use crate::server::Server;
+use crate::stream::Timeouts;
+use body::Purpose;
+use brisk_domain::ModelId;
+use brisk_domain::port::{Fault, GenerateRequest, Model, ModelEvent, Running, Sink};
+pub use brisk_protocol::responses::{Limit, RateLimits};
+use health::Trouble;
+use lane::{Job, Outcome, Told, Way};
+use pool::{Pick, Pool};
+use socket::{NotOpen, Opener};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::runtime::Handle;
+use tokio::sync::mpsc::unbounded_channel;
+use tokio::sync::{Notify, oneshot};
+use tokio_util::sync::CancellationToken;
+
+/// How long a request waits for the lane that knows its conversation and is about to be free.
+const SETTLE: Duration = Duration::from_millis(15);
+
+/// How requests reach the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Transport {
+    /// Over a WebSocket where there is one, else over HTTP.
+    #[default]
+    Auto,
+    /// Always over HTTP, with server-sent events.
+    Sse,
+    /// Always over a WebSocket.
+    WebSocket,
+}
+
+/// One server and one model on it.
+#[derive(Debug, Clone)]
+pub struct ResponsesConfig {
+    /// The model's name here.
+    pub id: ModelId,
+    /// The server; see [`crate::BaseUrl::parse`] for the forms that are taken.
+    pub base_url: String,
+    /// Plain HTTP to another machine is allowed.
+    pub allow_insecure: bool,
+    /// The model's name on the wire.
+    pub model: String,
+    /// Sent as a bearer token.
+    pub api_key: Option<Secret>,
+    /// The variable or configuration key that holds the key, for messages: `the variable OPENAI_API_KEY`.
+    pub key_name: String,
+    /// Further headers. Values count as secrets.
+    pub headers: Vec<(String, Secret)>,
+    /// How requests reach the server.
+    pub transport: Transport,
+    /// How much the model may think: `minimal`, `low`, `medium`, `high`.
+    pub effort: Option<String>,
+    /// Temperature 0 is asked for. Models that reason refuse it.
+    pub greedy: bool,
+    /// Requests name their conversation, so that a server finds its cached prefix again.
+    pub cache_key: bool,
+    /// The server may keep answers; then HTTP sends only news as well.
+    pub store: bool,
+    /// When to give up.
+    pub timeouts: Timeouts,
+    /// How long a socket may take to open before HTTP is used.
+    pub upgrade: Duration,
+    /// How old a socket may grow; the public service ends them at an hour.
+    pub rollover: Duration,
+}
+
+impl ResponsesConfig {
+    /// No key, no headers, both transports, nothing stored, usual timeouts; sockets open within 1.5 s and live 55
+    /// minutes.
+    pub fn new(id: ModelId, base_url: impl Into<String>, model: impl Into<String>) -> ResponsesConfig {
+        ResponsesConfig {
+            id,
+            base_url: base_url.into(),
+            allow_insecure: false,
+            model: model.into(),
+            api_key: None,
+            key_name: "api_key".to_owned(),
+            headers: Vec::new(),
+            transport: Transport::default(),
+            effort: None,
+            greedy: false,
+            cache_key: true,
+            store: false,
+            timeouts: Timeouts::default(),
+            upgrade: Duration::from_millis(1500),
+            rollover: Duration::from_secs(55 * 60),
+        }
+    }
+}
+
+/// A model behind a Responses server. Sockets and connections are kept between generations.
+pub struct ResponsesModel(Arc<Shared>);
+
+struct Shared {
+    config: ResponsesConfig,
+    server: Server,
+    opener: Opener,
+    pool: Mutex<Pool>,
+    /// A lane became free, or is gone.
+    freed: Notify,
+    stored: Mutex<http::Stored>,
+    limits: Mutex<Option<RateLimits>>,
+    handle: Handle,
+    /// Ends the idle lanes with the model.
+    closed: CancellationToken,
+}
+
+impl ResponsesModel {
+    /// Checks the configuration; connects to nothing yet. Generations run on the runtime of `handle`, which needs I/O
+    /// and time.
+    ///
+    /// # Errors
+    /// A `Setup` fault: a wrong address, a key or header that cannot be sent, no trusted certificates (https only).
+    pub fn new(config: ResponsesConfig, handle: Handle) -> Result<ResponsesModel, Fault> {
+        let access = Access {
+            id: &config.id,
+            model: &config.model,
+            api_key: config.api_key.as_ref(),
+            key_name: &config.key_name,
+            headers: &config.headers,
+        };
+        let server = Server::new(
+            &access,
+            Auth::Bearer,
+            &config.base_url,
+            config.allow_insecure,
+            config.timeouts,
+        )?;
+        let headers = access.header_map(Auth::Bearer)?;
+        let opener = Opener::new(&server.upstream, config.timeouts.connect, headers).map_err(|error| {
+            setup(format!(
+                "no trusted certificates for {}: {error}",
+                server.upstream.base
+            ))
+        })?;
+        Ok(ResponsesModel(Arc::new(Shared {
+            config,
+            server,
+            opener,
+            pool: Mutex::default(),
+            freed: Notify::new(),
+            stored: Mutex::default(),
+            limits: Mutex::default(),
+            handle,
+            closed: CancellationToken::new(),
+        })))
+    }
+
+    /// The model's name as configuration knows it.
+    pub fn id(&self) -> &ModelId {
+        &self.0.config.id
+    }
+
+    /// What the server last said of the account's quota, if it did.
+    pub fn rate_limits(&self) -> Option<RateLimits> {
+        *lock(&self.0.limits)
+    }
+}
+
+impl Drop for ResponsesModel {
+    fn drop(&mut self) {
+        self.0.closed.cancel();
+    }
+}
+
+/// Cancels its generation.
+struct Generation(CancellationToken);
+
+impl Running for Generation {}
+
+impl Drop for Generation {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+impl Model for ResponsesModel {
+    fn generate(&self, request: GenerateRequest, sink: Sink) -> Box<dyn Running> {
+        let cancel = CancellationToken::new();
+        let shared = Arc::clone(&self.0);
+        let (asked, sink) = (cancel.clone(), sent_once(sink));
+        self.0.handle.spawn(async move {
+            shared.answer(Arc::new(request), sink, asked).await;
+        });
+        Box::new(Generation(cancel))
+    }
+
+    /// Opens a socket and lets the server read the prompt ahead; without sockets, opens the connection.
+    fn warm(&self, request: GenerateRequest) {
+        let shared = Arc::clone(&self.0);
+        self.0.handle.spawn(async move {
+            shared.warm(Arc::new(request)).await;
+        });
+    }
+}
+
+/// A request may leave twice, over two ways; its owner hears of it once.
+fn sent_once(sink: Sink) -> Sink {
+    let sent = AtomicBool::new(false);
+    Arc::new(move |event| {
+        if event != ModelEvent::Sent || !sent.swap(true, Ordering::Relaxed) {
+            sink(event);
+        }
+    })
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    fn pool(&self) -> MutexGuard<'_, Pool> {
+        lock(&self.pool)
+    }
+
+    fn note_limits(&self, limits: Option<RateLimits>) {
+        if limits.is_some() {
+            *lock(&self.limits) = limits;
+        }
+    }
+
+    fn trouble(&self, what: Trouble) {
+        self.pool().health.trouble(what, Instant::now());
+    }
+
+    async fn answer(self: &Arc<Self>, request: Arc<GenerateRequest>, sink: Sink, cancel: CancellationToken) {
+        let forced = self.config.transport == Transport::WebSocket;
+        let mut patient = true;
+        // A lane that dies at once is replaced once.
+        let mut sockets_left = 2;
+        let mut token = None;
+        loop {
+            let freed = self.freed.notified();
+            let pick = match self.config.transport {
+                Transport::Sse => Pick::Http { open: false },
+                Transport::Auto | Transport::WebSocket => {
+                    self.pool().pick(&request, patient, forced, Instant::now())
+                }
+            };
+            match pick {
+                Pick::Wait => {
+                    patient = false;
+                    // In time or not: the next pick tells.
+                    drop(tokio::time::timeout(SETTLE, freed).await);
+                }
+                Pick::Lane { jobs, plan } => {
+                    let (outcome, told) = oneshot::channel();
+                    let job = Job {
+                        request: Arc::clone(&request),
+                        plan,
+                        purpose: Purpose::Answer,
+                        sink: Told(Arc::clone(&sink)),
+                        cancel: cancel.clone(),
+                        outcome,
+                    };
+                    // A lane that has just died drops the job, and with it `outcome`.
+                    drop(jobs.send(job));
+                    match told.await {
+                        Ok(Outcome::Over) => return,
+                        Ok(Outcome::Elsewhere { .. }) if cancel.is_cancelled() => return,
+                        Ok(Outcome::Elsewhere {
+                            why,
+                            fault,
+                            token: given,
+                        }) => {
+                            sockets_left -= 1;
+                            token = given;
+                            if forced && sockets_left == 0 {
+                                return sink(ModelEvent::Failed { fault });
+                            }
+                            if !forced && (why == Way::Http || sockets_left == 0) {
+                                return self.over_http(&request, &sink, &cancel, token).await;
+                            }
+                        }
+                        Err(_) => {}
+                    }
+                }
+                Pick::Open => {
+                    let opened = tokio::select! {
+                        () = cancel.cancelled() => return,
+                        opened = self.open() => opened,
+                    };
+                    if let Err(NotOpen { fault, .. }) = opened {
+                        match forced {
+                            true => return sink(ModelEvent::Failed { fault }),
+                            false => return self.over_http(&request, &sink, &cancel, token).await,
+                        }
+                    }
+                }
+                Pick::Http { open } => {
+                    if open {
+                        self.open_beside();
+                    }
+                    return self.over_http(&request, &sink, &cancel, token).await;
+                }
+            }
+        }
+    }
+
+    async fn warm(self: &Arc<Self>, request: Arc<GenerateRequest>) {
+        if self.config.transport == Transport::Sse {
+            return self.server.warm().await;
+        }
+        let forced = self.config.transport == Transport::WebSocket;
+        if self.pool().knows(&request) {
+            return;
+        }
+        if self.pool().no_warm_ups {
+            // A socket is all that can be made ready.
+            if self.pool().is_empty() {
+                drop(self.open().await);
+            }
+            return;
+        }
+        let mut pick = self.pool().pick(&request, false, forced, Instant::now());
+        if matches!(pick, Pick::Open) {
+            if self.open().await.is_err() {
+                return self.server.warm().await;
+            }
+            pick = self.pool().pick(&request, false, forced, Instant::now());
+        }
+        match pick {
+            Pick::Lane { jobs, plan } => {
+                let (outcome, told) = oneshot::channel();
+                drop(jobs.send(Job {
+                    request,
+                    plan,
+                    purpose: Purpose::WarmUp,
+                    sink: Told(Arc::new(|_| ())),
+                    cancel: CancellationToken::new(),
+                    outcome,
+                }));
+                drop(told.await);
+            }
+            Pick::Http { open } => {
+                if open {
+                    self.open_beside();
+                }
+                self.server.warm().await;
+            }
+            Pick::Open | Pick::Wait => {}
+        }
+    }
+
+    /// Opens a lane; goes on when nobody waits for it any more.
+    async fn open(self: &Arc<Self>) -> Result<(), NotOpen> {
+        let shared = Arc::clone(self);
+        let opening = self.handle.spawn(async move { shared.open_here().await });
+        opening.await.unwrap_or_else(|_| {
+            Err(NotOpen {
+                trouble: Trouble::Failed,
+                fault: self.server.upstream.cut(),
+            })
+        })
+    }
+
+    fn open_beside(self: &Arc<Self>) {
+        let shared = Arc::clone(self);
+        // Its failure is in the record of the pool.
+        self.handle.spawn(async move { drop(shared.open_here().await) });
+    }
+
+    async fn open_here(self: &Arc<Self>) -> Result<(), NotOpen> {
+        self.pool().opening(Instant::now());
+        let opened = self.opener.open(&self.server.upstream, self.config.upgrade).await;
+        let now = Instant::now();
+        match opened {
+            Ok(socket) => {
+                let (jobs, queue) = unbounded_channel();
+                let id = self.pool().opened(Some(jobs), now);
+                self.handle.spawn(lane::run(Arc::clone(self), id, socket, queue));
+                Ok(())
+            }
+            Err(not) => {
+                let mut pool = self.pool();
+                pool.opened(None, now);
+                pool.health.trouble(not.trouble, now);
+                Err(not)
+            }
+        }
+    }
+}

@@ -1,0 +1,348 @@
+//! The kept sockets of one model: which one a request takes. Pure; a lock is around it.
+//!
+//! A lane is one socket with its chain. A request goes to the lane that knows most of it; where none does, to a new
+//! one, up to a few, so that two sessions do not take each other's chain away.
+
+use super::chain::{Chain, Plan, Spoken};
+use super::health::{Health, Try};
+use super::lane::Job;
+use brisk_domain::port::GenerateRequest;
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::sync::mpsc::UnboundedSender;
+
+/// Sockets of one model at the same time.
+pub(crate) const LANES_MAX: usize = 4;
+
+/// Which lane; never given twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LaneId(u64);
+
+/// What a lane does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Idle,
+    Busy,
+    /// Its answer is not wanted any more; it is free in a moment.
+    Settling,
+}
+
+#[derive(Debug)]
+struct Lane {
+    id: LaneId,
+    jobs: UnboundedSender<Job>,
+    state: State,
+    chain: Chain,
+    /// The key of the requests that it served last.
+    key: Option<u64>,
+    used: Instant,
+}
+
+/// Whether the server takes interrupts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Interrupts {
+    /// Nobody has tried.
+    #[default]
+    Unknown,
+    /// It does.
+    Taken,
+    /// It does not: closing the socket stops it.
+    Refused,
+}
+
+/// What the next request may follow.
+pub(crate) type Followed = (String, Arc<GenerateRequest>, Option<Spoken>);
+
+/// Where a request goes.
+#[derive(Debug)]
+pub(crate) enum Pick {
+    /// Over this lane, which is taken now.
+    Lane { jobs: UnboundedSender<Job>, plan: Plan },
+    /// The lane that knows the conversation is free in a moment.
+    Wait,
+    /// A new lane first.
+    Open,
+    /// Over HTTP; beside it, a new lane if it is time to try one.
+    Http { open: bool },
+}
+
+/// The lanes of one model and what is known of its server.
+#[derive(Debug, Default)]
+pub(crate) struct Pool {
+    lanes: Vec<Lane>,
+    opening: usize,
+    last: u64,
+    pub(crate) health: Health,
+    pub(crate) interrupts: Interrupts,
+    /// The server answered a warm-up with text.
+    pub(crate) no_warm_ups: bool,
+}
+
+impl Pool {
+    /// Takes the best way. `patient`: may wait for a lane that is free in a moment; `forced`: never over HTTP.
+    pub(crate) fn pick(
+        &mut self,
+        request: &GenerateRequest,
+        patient: bool,
+        forced: bool,
+        now: Instant,
+    ) -> Pick {
+        let key = Some(request.cache_key);
+        let idle = |lane: &&mut Lane| lane.state == State::Idle;
+        let known = self
+            .lanes
+            .iter_mut()
+            .filter(idle)
+            .map(|lane| (lane.chain.spares(&request.messages), lane))
+            .filter(|(spares, _)| *spares > 0)
+            .max_by_key(|(spares, _)| *spares);
+        if let Some((_, lane)) = known {
+            return lane.take(request, now);
+        }
+        let settling = |lane: &Lane| lane.state == State::Settling && lane.key == key;
+        if patient && self.lanes.iter().any(settling) {
+            return Pick::Wait;
+        }
+        let own = |lane: &&mut Lane| lane.key == key || lane.chain.is_empty();
+        if let Some(lane) = self.lanes.iter_mut().filter(idle).find(own) {
+            return lane.take(request, now);
+        }
+        let attempt = match forced {
+            true => Try::Now,
+            false => self.health.attempt(now),
+        };
+        let room = self.lanes.len() + self.opening < LANES_MAX;
+        if room && attempt == Try::Now {
+            return Pick::Open;
+        }
+        // The chain that was not used for longest is lost.
+        if let Some(lane) = self.lanes.iter_mut().filter(idle).min_by_key(|lane| lane.used) {
+            return lane.take(request, now);
+        }
+        match forced {
+            true => Pick::Open,
+            false => Pick::Http {
+                open: room && attempt == Try::Beside,
+            },
+        }
+    }
+
+    /// Whether some idle lane knows all of these messages already.
+    pub(crate) fn knows(&self, request: &GenerateRequest) -> bool {
+        let all = |lane: &Lane| matches!(lane.chain.plan(&request.messages), Plan::After { from, .. } if from == request.messages.len());
+        self.lanes.iter().any(all)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lanes.is_empty() && self.opening == 0
+    }
+
+    pub(crate) fn opening(&mut self, now: Instant) {
+        self.opening += 1;
+        self.health.trying(now);
+    }
+
+    /// An attempt has ended; `jobs` if a lane came of it.
+    pub(crate) fn opened(&mut self, jobs: Option<UnboundedSender<Job>>, now: Instant) -> LaneId {
+        self.opening = self.opening.saturating_sub(1);
+        self.last += 1;
+        let id = LaneId(self.last);
+        self.lanes.extend(jobs.map(|jobs| Lane {
+            id,
+            jobs,
+            state: State::Idle,
+            chain: Chain::default(),
+            key: None,
+            used: now,
+        }));
+        id
+    }
+
+    pub(crate) fn settling(&mut self, id: LaneId) {
+        if let Some(lane) = self.lane(id) {
+            lane.state = State::Settling;
+        }
+    }
+
+    /// The lane can be taken again.
+    pub(crate) fn free(&mut self, id: LaneId, followed: Option<Followed>) {
+        if let Some(lane) = self.lane(id) {
+            lane.state = State::Idle;
+            match followed {
+                Some((id, request, answer)) => lane.chain.settle(id, request, answer),
+                None => lane.chain.forget(),
+            }
+        }
+    }
+
+    pub(crate) fn remove(&mut self, id: LaneId) {
+        self.lanes.retain(|lane| lane.id != id);
+    }
+
+    /// Removes it if nobody has taken it; says whether it did.
+    pub(crate) fn retire(&mut self, id: LaneId) -> bool {
+        let before = self.lanes.len();
+        self.lanes
+            .retain(|lane| lane.id != id || lane.state != State::Idle);
+        self.lanes.len() < before
+    }
+
+    fn lane(&mut self, id: LaneId) -> Option<&mut Lane> {
+        self.lanes.iter_mut().find(|lane| lane.id == id)
+    }
+}
+
+impl Lane {
+    fn take(&mut self, request: &GenerateRequest, now: Instant) -> Pick {
+        self.state = State::Busy;
+        self.key = Some(request.cache_key);
+        self.used = now;
+        let plan = self.chain.plan(&request.messages);
+        // Whatever comes of it, the last answer is not the last one any more.
+        self.chain.forget();
+        Pick::Lane {
+            jobs: self.jobs.clone(),
+            plan,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::responses::health::Trouble;
+    use brisk_domain::ModelId;
+    use brisk_domain::port::{Message, Priority, Role};
+    use std::time::Duration;
+    use tokio::sync::mpsc::unbounded_channel;
+
+    fn request(texts: &[&str], key: u64) -> Arc<GenerateRequest> {
+        let message = |text: &&str| Message {
+            role: Role::User,
+            text: (*text).to_owned(),
+        };
+        Arc::new(GenerateRequest {
+            model: ModelId("m".to_owned()),
+            messages: texts.iter().map(message).collect(),
+            answer_prefix: String::new(),
+            stop: Vec::new(),
+            prediction: None,
+            differ: None,
+            max_tokens: 1,
+            cache_key: key,
+            priority: Priority::Interactive,
+        })
+    }
+
+    fn with(pool: &mut Pool, known: &[&str], key: u64, now: Instant) -> LaneId {
+        let (jobs, _) = unbounded_channel();
+        pool.opening(now);
+        let id = pool.opened(Some(jobs), now);
+        if !known.is_empty() {
+            let lane = pool.lane(id).unwrap();
+            lane.key = Some(key);
+            pool.free(id, Some((format!("r{}", id.0), request(known, key), None)));
+        }
+        id
+    }
+
+    /// In short: the plan, or where else it goes.
+    fn picked(
+        pool: &mut Pool,
+        texts: &[&str],
+        key: u64,
+        patient: bool,
+        forced: bool,
+        now: Instant,
+    ) -> String {
+        match pool.pick(&request(texts, key), patient, forced, now) {
+            Pick::Lane { plan: Plan::Full, .. } => "full".to_owned(),
+            Pick::Lane {
+                plan: Plan::After { id, from },
+                ..
+            } => format!("{id} from {from}"),
+            Pick::Wait => "wait".to_owned(),
+            Pick::Open => "open".to_owned(),
+            Pick::Http { open } => format!("http, open: {open}"),
+        }
+    }
+
+    #[test]
+    fn a_request_goes_where_most_of_it_is_known() {
+        let now = Instant::now();
+        let mut pool = Pool::default();
+        let go = |pool: &mut Pool, texts: &[&str], key| picked(pool, texts, key, true, false, now);
+        assert_eq!(go(&mut pool, &["a"], 1), "open");
+        with(&mut pool, &["a"], 1, now);
+        with(&mut pool, &["a", "b"], 2, now);
+        assert_eq!(go(&mut pool, &["a", "b", "c"], 1), "r2 from 2");
+        assert_eq!(go(&mut pool, &["a", "b", "c"], 1), "r1 from 1");
+        // Both are busy now, and know nothing until they are free.
+        assert_eq!(go(&mut pool, &["a"], 1), "open");
+    }
+
+    #[test]
+    fn a_foreign_chain_is_spared_while_there_is_room() {
+        let now = Instant::now();
+        let mut pool = Pool::default();
+        for n in 1..LANES_MAX as u64 {
+            with(&mut pool, &["a"], n, now);
+        }
+        assert_eq!(picked(&mut pool, &["x"], 9, true, false, now), "open");
+        with(&mut pool, &["a"], LANES_MAX as u64, now);
+        assert_eq!(picked(&mut pool, &["x"], 9, true, false, now), "full");
+        // One's own is not.
+        assert_eq!(picked(&mut pool, &["x"], 3, true, false, now), "full");
+    }
+
+    #[test]
+    fn a_lane_that_is_free_in_a_moment_is_waited_for_once() {
+        let now = Instant::now();
+        let mut pool = Pool::default();
+        let id = with(&mut pool, &["a"], 1, now);
+        assert_eq!(picked(&mut pool, &["a", "b"], 1, true, false, now), "r1 from 1");
+        assert_eq!(picked(&mut pool, &["a", "c"], 1, true, false, now), "open");
+        pool.settling(id);
+        assert!(!pool.retire(id));
+        assert_eq!(picked(&mut pool, &["a", "c"], 1, true, false, now), "wait");
+        assert_eq!(picked(&mut pool, &["a", "c"], 2, true, false, now), "open");
+        assert_eq!(picked(&mut pool, &["a", "c"], 1, false, false, now), "open");
+        pool.free(id, Some(("r9".to_owned(), request(&["a", "b"], 1), None)));
+        assert!(pool.knows(&request(&["a", "b"], 1)));
+        assert!(!pool.knows(&request(&["a", "b", "c"], 1)));
+        assert_eq!(
+            picked(&mut pool, &["a", "b", "c"], 1, true, false, now),
+            "r9 from 2"
+        );
+        pool.free(id, None);
+        assert_eq!(picked(&mut pool, &["a", "b", "c"], 1, true, false, now), "full");
+        pool.free(id, None);
+        assert!(pool.retire(id));
+        assert_eq!(picked(&mut pool, &["a"], 1, true, false, now), "open");
+    }
+
+    #[test]
+    fn after_trouble_requests_go_over_http_and_the_next_attempt_is_beside_one() {
+        let start = Instant::now();
+        let at = |s| start + Duration::from_secs(s);
+        let mut pool = Pool::default();
+        pool.health.trouble(Trouble::Failed, start);
+        assert_eq!(
+            picked(&mut pool, &["a"], 1, true, false, start),
+            "http, open: false"
+        );
+        assert_eq!(picked(&mut pool, &["a"], 1, true, true, start), "open");
+        assert_eq!(
+            picked(&mut pool, &["a"], 1, true, false, at(2)),
+            "http, open: true"
+        );
+        pool.opening(at(2));
+        assert_eq!(
+            picked(&mut pool, &["a"], 1, true, false, at(2)),
+            "http, open: false"
+        );
+        let (jobs, _) = unbounded_channel();
+        pool.opened(Some(jobs), at(3));
+        assert_eq!(picked(&mut pool, &["a"], 1, true, false, at(3)), "full");
+    }
+}
