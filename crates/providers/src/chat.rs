@@ -52,6 +52,11 @@ pub struct ChatConfig {
     pub prefill: Prefill,
     /// The server knows `prediction`.
     pub prediction: bool,
+    /// The model takes no temperature and no stop texts, and its bound counts its thoughts, too (OpenAI's newer
+    /// ones).
+    pub reasoning: bool,
+    /// How much the model thinks before it answers: `none` to `max`. `None`: as it does by itself.
+    pub effort: Option<String>,
     /// When to give up.
     pub timeouts: Timeouts,
 }
@@ -69,6 +74,8 @@ impl ChatConfig {
             headers: Vec::new(),
             prefill: Prefill::default(),
             prediction: false,
+            reasoning: false,
+            effort: None,
             timeouts: Timeouts::default(),
         }
     }

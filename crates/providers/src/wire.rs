@@ -14,8 +14,14 @@ pub(crate) struct Body<'a> {
     messages: Vec<WireMessage<'a>>,
     stream: bool,
     stream_options: StreamOptions,
-    temperature: u8,
-    max_tokens: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    temperature: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_tokens: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_completion_tokens: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning_effort: Option<&'a str>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     stop: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -75,15 +81,22 @@ pub(crate) fn body<'a>(config: &'a ChatConfig, request: &'a GenerateRequest, sto
             }
         }
     }
-    let prediction = request.prediction.as_deref().filter(|_| config.prediction);
+    let plain = !config.reasoning;
+    let prediction = request
+        .prediction
+        .as_deref()
+        .filter(|_| config.prediction && plain);
     Body {
         model: &config.model,
         messages,
         stream: true,
         stream_options: StreamOptions { include_usage: true },
-        temperature: 0,
-        max_tokens: request.max_tokens,
-        stop,
+        temperature: plain.then_some(0),
+        max_tokens: plain.then_some(request.max_tokens),
+        max_completion_tokens: config.reasoning.then_some(request.max_tokens),
+        reasoning_effort: config.effort.as_deref(),
+        // What is not sent is seen to here.
+        stop: if plain { stop } else { &[] },
         prediction: prediction.map(|content| Prediction {
             kind: "content",
             content,

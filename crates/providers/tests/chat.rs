@@ -96,6 +96,27 @@ fn the_request_is_what_servers_expect() {
 }
 
 #[test]
+fn a_reasoning_model_is_asked_as_it_wants_and_stopped_here() {
+    let server = FakeServer::start().unwrap();
+    server.reply(Reply::text("a<end>b"));
+    let mut config = config(&server.url());
+    config.reasoning = true;
+    config.prediction = true;
+    config.effort = Some("low".to_owned());
+    let mut request = request();
+    request.stop = vec!["<end>".to_owned()];
+    request.prediction = Some("draft".to_owned());
+    request.max_tokens = 99;
+    assert_eq!(start(&model(config), request).end().0, "a");
+    let body = server.wait_request(1).unwrap().body;
+    assert_eq!(body["max_completion_tokens"], json!(99));
+    assert_eq!(body["reasoning_effort"], json!("low"));
+    for absent in ["temperature", "max_tokens", "stop", "prediction"] {
+        assert_eq!(body.get(absent), None, "{absent}");
+    }
+}
+
+#[test]
 fn a_prediction_is_sent_where_the_server_knows_it() {
     let server = FakeServer::start().unwrap();
     server.reply(Reply::text("a"));
