@@ -5,6 +5,7 @@
 mod cancel;
 mod command;
 mod event;
+pub mod evidence;
 mod ids;
 pub mod port;
 mod route;

@@ -1,0 +1,378 @@
+//! What about a change a person should see before it counts as verified: settings that decide how tests run or are
+//! counted, files of tests that are gone, assertions that are fewer.
+
+use crate::policy::Policy;
+use brisk_domain::evidence::Flag;
+use toml::{Table, Value};
+
+/// One path that differs from the base. `None`: not there, or no text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Below the root.
+    pub path: String,
+    /// On the base.
+    pub before: Option<String>,
+    /// Now.
+    pub after: Option<String>,
+}
+
+/// Files that are nothing but settings of a runner, by name.
+const SETTINGS: &[&str] = &[
+    "conftest.py",
+    "pytest.ini",
+    ".pytest.ini",
+    "tox.ini",
+    "noxfile.py",
+    "sitecustomize.py",
+    "usercustomize.py",
+    "Makefile",
+    "makefile",
+    "GNUmakefile",
+    "justfile",
+    "Justfile",
+    ".justfile",
+    "nextest.toml",
+    ".mocharc.json",
+    ".mocharc.js",
+    ".mocharc.cjs",
+    ".mocharc.yml",
+    ".mocharc.yaml",
+    "rust-toolchain",
+    "rust-toolchain.toml",
+    ".npmrc",
+];
+
+/// Beginnings of such names.
+const SETTINGS_OF: &[&str] = &[
+    "jest.config.",
+    "vitest.config.",
+    "vitest.workspace.",
+    "karma.conf.",
+    "ava.config.",
+];
+
+/// Words that assert, in any language.
+const ASSERTS: &[&str] = &[
+    "assert", "expect(", ".should", "t.Error", "t.Fatal", "t.Fail", "require.", "raises(",
+];
+
+/// Everything that a person should see, sorted.
+pub fn flags(changes: &[Change], policy: &Policy) -> Vec<Flag> {
+    let mut out = Vec::new();
+    for change in changes {
+        let path = &change.path;
+        if path == "brisk.toml" {
+            let same = change
+                .after
+                .as_ref()
+                .is_some_and(|text| crate::digest(text.as_bytes()) == *policy.digest());
+            if !same {
+                out.push(Flag::PolicyChanged);
+            }
+            continue;
+        }
+        if policy.protects(path) {
+            out.push(Flag::Protected { path: path.clone() });
+        }
+        if let Some(what) = runner(change) {
+            out.push(Flag::RunnerChanged {
+                path: path.clone(),
+                what,
+            });
+        }
+        out.extend(tests(change));
+    }
+    out.sort();
+    out.dedup();
+    out
+}
+
+/// Why a change is one of how tests run.
+fn runner(change: &Change) -> Option<String> {
+    let path = change.path.as_str();
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let in_cargo = path.starts_with(".cargo/") || path.contains("/.cargo/");
+    if SETTINGS.contains(&name) || SETTINGS_OF.iter().any(|s| name.starts_with(s)) {
+        return Some("decides how tests are run or counted".to_owned());
+    }
+    if in_cargo {
+        return Some("can change what cargo runs (`runner`, `rustflags`, aliases)".to_owned());
+    }
+    let differs = |look: fn(&str) -> Vec<String>, what: &str| {
+        let now = change.after.as_deref().map(look).unwrap_or_default();
+        let then = change.before.as_deref().map(look).unwrap_or_default();
+        (now != then).then(|| what.to_owned())
+    };
+    match name {
+        "Cargo.toml" => differs(cargo, "changes which tests cargo builds and runs"),
+        "pyproject.toml" => differs(pyproject, "changes the settings of pytest"),
+        "setup.cfg" => differs(setup_cfg, "changes the settings of pytest"),
+        "package.json" => differs(package, "changes its scripts or the settings of a test runner"),
+        _ => None,
+    }
+}
+
+/// The parts of a manifest that decide which tests there are. What cannot be read is a part of its own, so that
+/// breaking it shows.
+fn cargo(text: &str) -> Vec<String> {
+    let Ok(table) = text.parse::<Table>() else {
+        return vec![text.to_owned()];
+    };
+    let mut out = Vec::new();
+    let target = |kind: &str, v: &Value| -> Option<String> {
+        let table = v.as_table()?;
+        let keys = ["name", "path", "test", "harness", "doctest", "required-features"];
+        let mut parts: Vec<String> = keys
+            .iter()
+            .filter_map(|k| Some(format!("{k}={}", table.get(*k)?)))
+            .collect();
+        // A name and a path alone add a target; only tests count by being there.
+        if !matches!(kind, "test" | "bench") && !keys.iter().skip(2).any(|k| table.contains_key(*k)) {
+            parts.clear();
+        }
+        (!parts.is_empty()).then(|| format!("{kind} {}", parts.join(" ")))
+    };
+    for kind in ["lib", "bin", "test", "bench", "example"] {
+        match table.get(kind) {
+            Some(Value::Array(all)) => out.extend(all.iter().filter_map(|v| target(kind, v))),
+            Some(one) => out.extend(target(kind, one)),
+            None => {}
+        }
+    }
+    let package = table.get("package").and_then(Value::as_table);
+    for key in ["autotests", "autobins", "autobenches", "build"] {
+        out.extend(package.and_then(|p| Some(format!("{key} {}", p.get(key)?))));
+    }
+    let workspace = table.get("workspace").and_then(Value::as_table);
+    for key in ["members", "exclude", "default-members"] {
+        out.extend(workspace.and_then(|p| Some(format!("{key} {}", p.get(key)?))));
+    }
+    out
+}
+
+fn pyproject(text: &str) -> Vec<String> {
+    let Ok(table) = text.parse::<Table>() else {
+        return vec![text.to_owned()];
+    };
+    let tool = table.get("tool").and_then(Value::as_table);
+    ["pytest", "tox", "nox", "coverage"]
+        .iter()
+        .filter_map(|k| Some(format!("{k} {}", tool?.get(*k)?)))
+        .collect()
+}
+
+/// The lines of every section that has to do with tests.
+fn setup_cfg(text: &str) -> Vec<String> {
+    let mut inside = false;
+    let mut out = Vec::new();
+    for line in text.lines() {
+        if line.trim_start().starts_with('[') {
+            inside = line.contains("pytest") || line.contains("tox");
+        }
+        if inside {
+            out.push(line.to_owned());
+        }
+    }
+    out
+}
+
+fn package(text: &str) -> Vec<String> {
+    let Ok(value) = serde_json::from_str::<serde_json::Value>(text) else {
+        return vec![text.to_owned()];
+    };
+    ["scripts", "jest", "mocha", "ava", "vitest", "tap", "c8", "nyc"]
+        .iter()
+        .filter_map(|k| Some(format!("{k} {}", value.get(*k)?)))
+        .collect()
+}
+
+/// Whether a file holds tests, by its name, or by what stands in it.
+pub fn shows_tests(path: &str, text: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let by_name = name.starts_with("test_")
+        || ["_test.py", "_test.go", "_test.rb", "_spec.rb"]
+            .iter()
+            .any(|e| name.ends_with(e))
+        || name.contains(".test.")
+        || name.contains(".spec.");
+    let folder = |dir: &str| path.split('/').rev().skip(1).any(|p| p == dir);
+    let source = [
+        ".py", ".js", ".mjs", ".cjs", ".ts", ".tsx", ".jsx", ".rs", ".go", ".rb",
+    ]
+    .iter()
+    .any(|e| name.ends_with(e));
+    by_name
+        || (source && (folder("tests") || folder("test") || folder("__tests__")))
+        || (name.ends_with(".rs") && (text.contains("#[test]") || text.contains("::test]")))
+}
+
+fn tests(change: &Change) -> Option<Flag> {
+    let before = change.before.as_deref()?;
+    if !shows_tests(&change.path, before) {
+        return None;
+    }
+    let path = change.path.clone();
+    let Some(after) = change.after.as_deref() else {
+        return Some(Flag::TestsDeleted { path });
+    };
+    let (before, after) = (assertions(before), assertions(after));
+    (after < before).then_some(Flag::TestsGutted { path, before, after })
+}
+
+/// Lines that assert something and are no remark.
+fn assertions(text: &str) -> u64 {
+    let remark = |l: &str| l.starts_with("//") || l.starts_with('#') && !l.starts_with("#[");
+    let counts = |l: &&str| !remark(l) && ASSERTS.iter().any(|a| l.contains(a));
+    text.lines().map(str::trim_start).filter(counts).count() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(path: &str, before: Option<&str>, after: Option<&str>) -> Vec<String> {
+        let policy =
+            Policy::parse("[verify]\nprotect = [\"ci/**\"]\n[verify.checks.a]\nrun = [\"x\"]\n").unwrap();
+        let change = Change {
+            path: path.into(),
+            before: before.map(Into::into),
+            after: after.map(Into::into),
+        };
+        flags(&[change], &policy).iter().map(Flag::to_string).collect()
+    }
+
+    #[test]
+    fn what_a_person_should_see() {
+        let pair = "def test_a():\n    assert f() == 1\n    assert g() == 2\n";
+        let gutted = "def test_a():\n    # assert f() == 1\n    pass\n    assert g() == 2\n";
+        let cargo = "[package]\nname = \"a\"\n";
+        let policy = "[verify]\nprotect = [\"ci/**\"]\n[verify.checks.a]\nrun = [\"x\"]\n";
+        // path, before, after, what is said
+        let cases: &[(&str, Option<&str>, Option<&str>, &str)] = &[
+            ("src/shop.py", Some("a"), Some("b"), ""),
+            (
+                "tests/test_a.py",
+                Some(pair),
+                Some(&format!("{pair}\n    assert 3\n")),
+                "",
+            ),
+            (
+                "tests/test_a.py",
+                Some(pair),
+                Some(gutted),
+                "2 assertions became 1",
+            ),
+            ("tests/test_a.py", Some(pair), None, "a file of tests is gone"),
+            (
+                "src/a.rs",
+                Some("#[test]\nfn a() { assert!(x) }"),
+                Some("#[test]\nfn a() {}"),
+                "1 assertions became 0",
+            ),
+            ("src/a.rs", Some("fn a() { assert!(x) }"), Some("fn a() {}"), ""),
+            (
+                "a_test.go",
+                Some("t.Errorf(1)"),
+                Some(""),
+                "1 assertions became 0",
+            ),
+            ("x.test.ts", Some("expect(1)"), None, "a file of tests is gone"),
+            ("conftest.py", None, Some("x"), "decides how tests"),
+            ("a/b/conftest.py", Some("x"), Some("y"), "decides how tests"),
+            ("sitecustomize.py", None, Some("x"), "decides how tests"),
+            ("pytest.ini", None, Some("[pytest]"), "decides how tests"),
+            ("Makefile", Some("a"), Some("b"), "decides how tests"),
+            (".config/nextest.toml", None, Some("x"), "decides how tests"),
+            ("jest.config.js", None, Some("x"), "decides how tests"),
+            (
+                ".cargo/config.toml",
+                None,
+                Some("runner = \"true\""),
+                "can change what cargo runs",
+            ),
+            ("sub/.cargo/config", None, Some(""), "can change what cargo runs"),
+            (
+                "Cargo.toml",
+                Some(cargo),
+                Some("[package]\nname = \"a\"\n[lib]\ntest = false\n"),
+                "which tests cargo",
+            ),
+            (
+                "Cargo.toml",
+                Some(cargo),
+                Some("[package]\nname = \"a\"\n[[test]]\nname = \"t\"\nharness = false\n"),
+                "which tests cargo",
+            ),
+            (
+                "Cargo.toml",
+                Some(cargo),
+                Some("[package]\nname = \"a\"\nautotests = false\n"),
+                "which tests cargo",
+            ),
+            (
+                "Cargo.toml",
+                Some("[workspace]\nmembers = [\"a\", \"b\"]"),
+                Some("[workspace]\nmembers = [\"a\"]"),
+                "which tests cargo",
+            ),
+            (
+                "Cargo.toml",
+                Some(cargo),
+                Some("[package]\nname = \"a\"\n[dependencies]\nserde = \"1\"\n"),
+                "",
+            ),
+            (
+                "Cargo.toml",
+                Some(cargo),
+                Some("[package]\nname = \"a\"\n[lib]\nname = \"b\"\n"),
+                "",
+            ),
+            (
+                "pyproject.toml",
+                Some("[project]\nname = \"a\""),
+                Some("[tool.pytest.ini_options]\naddopts = \"--co\""),
+                "settings of pytest",
+            ),
+            (
+                "pyproject.toml",
+                Some("[project]\nname = \"a\""),
+                Some("[project]\nname = \"b\""),
+                "",
+            ),
+            (
+                "setup.cfg",
+                Some("[metadata]\n"),
+                Some("[metadata]\n[tool:pytest]\naddopts = --co\n"),
+                "settings of pytest",
+            ),
+            (
+                "package.json",
+                Some("{\"scripts\":{\"test\":\"jest\"}}"),
+                Some("{\"scripts\":{\"test\":\"true\"}}"),
+                "scripts",
+            ),
+            (
+                "package.json",
+                Some("{\"version\":\"1\"}"),
+                Some("{\"version\":\"2\"}"),
+                "",
+            ),
+            ("ci/run.sh", Some("a"), Some("b"), "protected by the policy"),
+            (
+                "brisk.toml",
+                Some("a"),
+                Some("b"),
+                "differs from the confirmed policy",
+            ),
+            ("brisk.toml", Some("a"), None, "differs from the confirmed policy"),
+            ("brisk.toml", None, Some(policy), ""),
+        ];
+        for (path, before, after, want) in cases {
+            let said = found(path, *before, *after).join("; ");
+            assert!(
+                said.contains(want) && said.is_empty() == want.is_empty(),
+                "{path}: {said:?}, not {want:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! Evidence and policy to a verdict. The only maker of a [`Promotable`] and of attestations.
+//!
+//! Whether a tree is verified is a function over a ledger ([`Ledger::state`]), never a flag: an edit makes another
+//! tree, which is a draft by definition, and undoing it makes it verified again. Nothing here runs, reads or writes
+//! anything; the shell brings bytes and time.
+
+mod chain;
+mod detect;
+mod digest;
+mod envelope;
+mod flags;
+mod keys;
+mod ledger;
+mod policy;
+mod promotable;
+pub mod report;
+mod state;
+mod statement;
+mod verdict;
+
+pub use chain::{ChainError, Head, Tail};
+pub use detect::propose;
+pub use digest::digest;
+pub use envelope::{Envelope, EnvelopeError};
+pub use flags::{Change, flags, shows_tests};
+pub use keys::{KeyError, Keyring, PublicKey, SigningKey};
+pub use ledger::{Ledger, LedgerError, Recorded, Trust};
+pub use policy::{Check, Parse, Policy, PolicyError};
+pub use promotable::{Promotable, Refusal, Why};
+pub use state::{CheckState, Level, Reason, State};
+pub use statement::{Act, Statement};
+pub use verdict::{Doubt, Red, Verdict};
