@@ -84,6 +84,17 @@ impl Home {
         Ok(home)
     }
 
+    /// Everything below one folder.
+    #[cfg(test)]
+    pub(crate) fn under(root: &Path) -> Home {
+        Home {
+            config: root.to_owned(),
+            state: root.join("state"),
+            models: root.join("models"),
+            run: root.join("run"),
+        }
+    }
+
     /// From any environment. Empty variables count as absent; relative XDG folders too, as their standard says.
     fn resolve(env: impl Fn(&str) -> Option<OsString>, uid: u32) -> Result<Home, HomeError> {
         let set = |name: &str| env(name).filter(|v| !v.is_empty()).map(PathBuf::from);

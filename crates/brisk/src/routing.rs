@@ -4,6 +4,7 @@
 use crate::config::Config;
 use crate::daemon::{CONTEXT, embedded_files};
 use crate::home::Home;
+use crate::models::known::{self, Origin, Remote};
 use brisk_domain::ModelId;
 use brisk_protocol::Stage;
 use brisk_router::breaker::Health;
@@ -13,6 +14,7 @@ use brisk_router::quota::Ledger;
 use brisk_router::scale::{LANES, Set};
 use brisk_router::speed::Track;
 use brisk_store::FeltStore;
+use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -21,6 +23,12 @@ const MAX_BYTES: u64 = 64 * 1024;
 
 /// How good the embedded models are taken to be, 0 to 100: small ones do small edits.
 const EMBEDDED_QUALITY: u8 = 25;
+
+/// The pool of everything that runs here.
+const EMBEDDED_POOL: &str = "this machine";
+
+/// Requests that a server is taken to run at once without slowing down.
+const REMOTE_SLOTS: u32 = 4;
 
 /// Turns that a model's speed is taken from; the track keeps the last of them.
 const TURNS: usize = 500;
@@ -126,55 +134,73 @@ pub(crate) fn check(
     (policy, Checked { path, findings })
 }
 
+/// The policy files that hold in a folder, as they are now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Texts(Vec<(PathBuf, Owner, String)>);
+
+impl Texts {
+    /// Reads those that are there.
+    ///
+    /// # Errors
+    /// [`PolicyError::Unreadable`] for the first that cannot be read.
+    pub(crate) fn read(home: &Home, cwd: &Path) -> Result<Texts, PolicyError> {
+        let files = [
+            (Some(person_file(home)), Owner::Person),
+            (repository_file(cwd), Owner::Repository),
+        ];
+        let mut texts = Vec::new();
+        for (path, owner) in files {
+            let Some(path) = path else { continue };
+            if let Some(text) = text(&path, owner)? {
+                texts.push((path, owner, text));
+            }
+        }
+        Ok(Texts(texts))
+    }
+
+    /// The policy, all layers.
+    ///
+    /// # Errors
+    /// [`PolicyError::Wrong`] for the first that has an error.
+    pub(crate) fn policy(&self, known: &[&str]) -> Result<Policy, PolicyError> {
+        let mut policy = Policy::built_in();
+        for (path, owner, text) in &self.0 {
+            let (next, checked) = check(policy, path, text, *owner, known);
+            if let Some(finding) = checked.findings.into_iter().find(|f| f.level == Level::Error) {
+                let path = path.clone();
+                return Err(PolicyError::Wrong { path, finding });
+            }
+            policy = next;
+        }
+        Ok(policy)
+    }
+}
+
 /// The policy that holds in a folder, all layers.
 ///
 /// # Errors
 /// [`PolicyError`] for the first file that cannot be used.
 pub(crate) fn policy(home: &Home, cwd: &Path, known: &[&str]) -> Result<Policy, PolicyError> {
-    let mut policy = Policy::built_in();
-    let files = [
-        (Some(person_file(home)), Owner::Person),
-        (repository_file(cwd), Owner::Repository),
-    ];
-    for (path, owner) in files {
-        let Some(path) = path else { continue };
-        let Some(text) = text(&path, owner)? else { continue };
-        let (next, checked) = check(policy, &path, &text, owner, known);
-        if let Some(finding) = checked.findings.into_iter().find(|f| f.level == Level::Error) {
-            return Err(PolicyError::Wrong { path, finding });
-        }
-        policy = next;
-    }
-    Ok(policy)
+    Texts::read(home, cwd)?.policy(known)
 }
 
-/// Every model that is configured, in the person's order, usable or not.
+/// Every model that is configured, in the person's order, usable or not; after them those of vendors, which are asked
+/// by name only. A mistake in the person's catalogue leaves the bundled one.
 pub(crate) fn fleet(config: &Config, home: &Home) -> Vec<Member> {
-    members(config, embedded_files(home))
+    members(config, known::usable(config, home), embedded_files(home))
 }
 
-fn members(config: &Config, embedded: Vec<(ModelId, PathBuf)>) -> Vec<Member> {
-    let mut fleet: Vec<Member> = Vec::new();
-    for (name, upstream) in &config.models {
-        let key = upstream.api_key_env.as_ref();
-        let missing = key.filter(|var| std::env::var(var).map_or(true, |value| value.is_empty()));
-        fleet.push(Member {
-            // Models behind one address share its limits.
-            pool: upstream.base_url.clone(),
-            usable: match missing {
-                Some(var) => Usable::Not(format!("the variable {var} holds no key")),
-                None => Usable::As(Health::Ready),
-            },
-            ..Member::new(
-                ModelId(name.clone()),
-                u32::try_from(upstream.context).unwrap_or(u32::MAX),
-            )
-        });
-    }
+fn members(config: &Config, remotes: Vec<Remote>, embedded: Vec<(ModelId, PathBuf)>) -> Vec<Member> {
+    let (configured, presets): (Vec<Remote>, Vec<Remote>) = remotes
+        .into_iter()
+        .partition(|remote| remote.origin == Origin::Config);
+    let mut fleet: Vec<Member> = configured.into_iter().map(member).collect();
     for (id, path) in embedded {
         fleet.push(Member {
             price: Some(Price { input: 0, output: 0 }),
             quality: Some(EMBEDDED_QUALITY),
+            // They share this machine: one that is late does not get faster beside another one.
+            pool: EMBEDDED_POOL.to_owned(),
             usable: if path.is_file() {
                 Usable::As(Health::Ready)
             } else {
@@ -184,47 +210,82 @@ fn members(config: &Config, embedded: Vec<(ModelId, PathBuf)>) -> Vec<Member> {
         });
     }
     let wanted = &config.lanes.fast.candidates;
+    for remote in presets {
+        let by_name = !wanted.contains(&remote.id.0);
+        // What cannot be asked anyway would be noise in every refusal.
+        if !by_name || remote.missing.is_none() {
+            fleet.push(Member {
+                by_name,
+                ..member(remote)
+            });
+        }
+    }
     if !wanted.is_empty() {
         let place = |m: &Member| wanted.iter().position(|name| *name == m.model.0);
         // Who is not on the list of the fast lane is still there for the slow one, after the others.
         fleet.sort_by_key(|m| place(m).unwrap_or(usize::MAX));
-        for member in fleet.iter_mut().filter(|m| place(m).is_none()) {
+        for member in fleet.iter_mut().filter(|m| place(m).is_none() && !m.by_name) {
             member.lanes = Set::of([1]);
         }
     }
     fleet
 }
 
+fn member(remote: Remote) -> Member {
+    Member {
+        // Models behind one address share its limits.
+        pool: remote.base_url,
+        usable: match remote.missing {
+            Some(why) => Usable::Not(why),
+            None => Usable::As(Health::Ready),
+        },
+        format: remote.format,
+        slots: REMOTE_SLOTS,
+        price: remote.price,
+        ..Member::new(remote.id, u32::try_from(remote.context).unwrap_or(u32::MAX))
+    }
+}
+
 /// Fills in how fast the models were on this machine, where turns were remembered. What cannot be read stays unknown.
 pub(crate) fn measure(fleet: &mut [Member], home: &Home) {
+    let tracks = tracks(home);
+    for member in fleet {
+        member.speed = tracks.get(&member.model).and_then(Track::speed);
+    }
+}
+
+/// How fast every model was lately, from the turns that were remembered.
+pub(crate) fn tracks(home: &Home) -> BTreeMap<ModelId, Track> {
+    let mut tracks: BTreeMap<ModelId, Track> = BTreeMap::new();
     let dir = home.state_dir().join("events");
     if !FeltStore::path_in(&dir).exists() {
-        return;
+        return tracks;
     }
     let Ok(turns) = FeltStore::open(&dir).and_then(|store| store.turns(0)) else {
-        return;
+        return tracks;
     };
     let recent = turns.get(turns.len().saturating_sub(TURNS)..).unwrap_or_default();
-    for member in fleet {
-        let mut track = Track::default();
-        // A turn that asked again says nothing about one answer.
-        let own = recent
-            .iter()
-            .filter(|t| t.model.as_ref() == Some(&member.model) && t.retries.is_empty());
-        for turn in own {
-            let ttft = turn.stages.between(Stage::Request, Stage::FirstToken);
-            let writing = turn.stages.between(Stage::FirstToken, Stage::Complete);
-            if let (Some(ttft), Some(writing)) = (ttft, writing) {
-                track.record(ttft, turn.tokens.output, writing);
-            }
+    // A turn that asked again says nothing about one answer.
+    for turn in recent.iter().filter(|t| t.retries.is_empty()) {
+        let ttft = turn.stages.between(Stage::Request, Stage::FirstToken);
+        let writing = turn.stages.between(Stage::FirstToken, Stage::Complete);
+        if let (Some(model), Some(ttft), Some(writing)) = (&turn.model, ttft, writing) {
+            let track = tracks.entry(model.clone()).or_default();
+            track.record(ttft, turn.tokens.output, writing);
         }
-        member.speed = track.speed();
     }
+    tracks
 }
 
 /// Accounts with the policy's bounds. They are empty: what other processes borrowed is not known here.
 pub(crate) fn ledger(policy: &Policy, fleet: &[Member]) -> Ledger {
     let mut ledger = Ledger::default();
+    limit(&mut ledger, policy, fleet);
+    ledger
+}
+
+/// Sets the bounds of the lanes and of these models. What is borrowed stays borrowed.
+pub(crate) fn limit(ledger: &mut Ledger, policy: &Policy, fleet: &[Member]) {
     for (lane, _) in LANES {
         ledger.limit_lane(lane, policy.lane(lane).limits);
     }
@@ -232,12 +293,12 @@ pub(crate) fn ledger(policy: &Policy, fleet: &[Member]) -> Ledger {
         let name = &member.model.0;
         ledger.limit_model(name, policy.model(name).bounds.limits);
     }
-    ledger
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::models::remote::Catalogue;
     use brisk_router::scale::Tool;
 
     #[test]
@@ -275,8 +336,10 @@ mod tests {
             model("c"),
         );
         let config: Config = toml::from_str(&text).unwrap();
+        let remotes = known::all(&config, &Catalogue::bundled(), &[], &|_| None);
         let fleet = members(
             &config,
+            remotes,
             vec![(ModelId("here".into()), PathBuf::from("/nonexistent.gguf"))],
         );
         let names: Vec<&str> = fleet.iter().map(|m| m.model.0.as_str()).collect();
@@ -287,5 +350,30 @@ mod tests {
         assert_eq!(fleet[2].lanes, Set::of([1]), "only for the slow lane");
         assert_eq!(fleet[1].pool, fleet[2].pool, "one address, one pool");
         assert!(fleet[1].tools.has(Tool::Run as u32));
+    }
+
+    #[test]
+    fn vendors_are_asked_by_name_unless_the_person_listed_them() {
+        let key = |name: &str| (name == "GROQ_API_KEY").then(|| "sk-1".to_owned());
+        let fleet = |config: &str| {
+            let config: Config = toml::from_str(config).unwrap();
+            let remotes = known::all(&config, &Catalogue::bundled(), &[], &key);
+            let here = (ModelId("here".into()), PathBuf::from("/nonexistent.gguf"));
+            members(&config, remotes, vec![here])
+        };
+        let names = |fleet: &[Member]| -> Vec<(String, bool)> {
+            fleet.iter().map(|m| (m.model.0.clone(), m.by_name)).collect()
+        };
+        let unasked = names(&fleet(""));
+        assert_eq!(unasked[0], ("here".to_owned(), false), "the embedded one is first");
+        let rest = &unasked[1..];
+        assert!(rest.len() >= 2 && rest.iter().all(|(name, by_name)| *by_name && name.starts_with("groq/")));
+        let listed = fleet("[lanes.fast]\ncandidates = [\"here\", \"groq/gpt-oss-20b\", \"openai/gpt-6-luna\"]\n");
+        assert_eq!(
+            names(&listed)[..3],
+            ["here", "groq/gpt-oss-20b", "openai/gpt-6-luna"].map(|name| (name.to_owned(), false))
+        );
+        assert_eq!(listed[1].price.map(|p| p.output), Some(300_000));
+        assert!(matches!(&listed[2].usable, Usable::Not(why) if why.contains("OPENAI_API_KEY")));
     }
 }

@@ -1,7 +1,7 @@
 //! What a person may ask of a session.
 
 use crate::ids::{HunkId, ModelId};
-use crate::route::Intent;
+use crate::route::{Intent, Lane, Latency};
 use serde::{Deserialize, Serialize};
 
 /// A place that the person named. Lines are 1-based and inclusive, as people and editors count.
@@ -26,6 +26,10 @@ pub struct Prompt {
     pub intent: Intent,
     /// A model that the person named.
     pub model: Option<ModelId>,
+    /// A lane that the person named.
+    pub lane: Option<Lane>,
+    /// How much waiting matters, where the person said so.
+    pub latency: Option<Latency>,
     /// Hunks are kept as soon as the turn ends, without a question.
     pub auto_keep: bool,
 }

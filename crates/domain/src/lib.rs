@@ -15,4 +15,4 @@ pub use cancel::CancelReason;
 pub use command::{Command, HunkSelector, Prompt, Target};
 pub use event::{Event, Failure, HunkState, LineKind, Settled, StopReason};
 pub use ids::{EffectId, HunkId, ModelId, Now, SessionId, TurnId};
-pub use route::{Candidate, EditFormat, Intent, Lane, Reason, Route, TaskShape};
+pub use route::{Candidate, EditFormat, Intent, Lane, Latency, Reason, Route};

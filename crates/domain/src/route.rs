@@ -2,6 +2,7 @@
 
 use crate::ids::ModelId;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// The two ways of working.
@@ -52,17 +53,37 @@ pub enum EditFormat {
     ApplyPatch,
 }
 
-/// Facts about a task that routing reads.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TaskShape {
-    /// Edit or ask.
-    pub intent: Intent,
-    /// Number of files named or found.
-    pub files: usize,
-    /// Lines in the region that is open for change.
-    pub region_lines: usize,
-    /// Prompt size, estimated at four bytes a token.
-    pub context_tokens: usize,
+/// How much the person minds waiting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Latency {
+    /// Comes back later.
+    Relaxed,
+    /// Waits, and may look elsewhere.
+    Normal,
+    /// Watches the text come.
+    Instant,
+}
+
+impl Latency {
+    /// All values, in their order.
+    pub const ALL: &'static [Latency] = &[Latency::Relaxed, Latency::Normal, Latency::Instant];
+    /// Their names, in the same order.
+    pub const NAMES: &'static [&'static str] = &["relaxed", "normal", "instant"];
+
+    /// The name in policies and on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Latency::Relaxed => "relaxed",
+            Latency::Normal => "normal",
+            Latency::Instant => "instant",
+        }
+    }
+
+    /// The value with this name.
+    pub fn from_name(name: &str) -> Option<Latency> {
+        Latency::ALL.iter().copied().find(|v| v.name() == name)
+    }
 }
 
 /// One model that may take the task, with how it is used.
@@ -85,10 +106,33 @@ pub enum Reason {
         /// The model.
         model: ModelId,
     },
-    /// First of the lane's candidates that is eligible.
-    FirstEligible {
+    /// The best by score of those that may.
+    // The second name is what logs of earlier versions hold; they count none.
+    #[serde(alias = "first_eligible")]
+    Best {
         /// The model.
         model: ModelId,
+        /// How many may; 0: an earlier version took the first.
+        #[serde(default)]
+        of: usize,
+    },
+    /// The person named the lane.
+    Named,
+    /// A rule of a policy sends it to the lane.
+    Rule {
+        /// Whose, and the line: "your policy, line 3".
+        origin: String,
+        /// It is what Brisk does when nobody says otherwise.
+        built_in: bool,
+        /// The facts that make it hold.
+        facts: Vec<String>,
+    },
+    /// No rule holds.
+    NoRule,
+    /// It belongs in the slow lane, which is not there yet, and nothing forbids to do it live.
+    NotHere {
+        /// The facts that say so; none: no rule holds.
+        facts: Vec<String>,
     },
     /// A candidate that was refused.
     Refused {
@@ -103,7 +147,14 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Reason::Explicit { .. } => f.write_str("you named it"),
-            Reason::FirstEligible { .. } => f.write_str("first that fits"),
+            Reason::Best { of: 0, .. } => f.write_str("first that fits"),
+            Reason::Best { of: 1, .. } => f.write_str("the only one that fits"),
+            Reason::Best { of, .. } => write!(f, "best of {of}"),
+            Reason::Named => f.write_str("you named the lane"),
+            Reason::Rule { origin, .. } => f.write_str(origin),
+            Reason::NoRule => f.write_str("no rule holds"),
+            Reason::NotHere { facts } if facts.is_empty() => f.write_str("done live, though no rule says so"),
+            Reason::NotHere { facts } => write!(f, "done live, though it looks slow: {}", facts.join(", ")),
             Reason::Refused { model, why } => write!(f, "not {model}: {why}"),
         }
     }
@@ -120,12 +171,16 @@ pub struct Route {
     pub fallbacks: Vec<Candidate>,
     /// Why.
     pub reasons: Vec<Reason>,
+    /// The shape that was decided on: facts by the names that policies have, and their values. Numbers and names only.
+    #[serde(default)]
+    pub shape: BTreeMap<String, String>,
 }
 
 impl Route {
-    /// The reasons in a line; empty without any.
+    /// The reasons in a line; empty without any. That a rule of the built-in policy holds goes without saying.
     pub fn why(&self) -> String {
-        let all: Vec<String> = self.reasons.iter().map(Reason::to_string).collect();
+        let said = |reason: &&Reason| !matches!(reason, Reason::Rule { built_in: true, .. });
+        let all: Vec<String> = self.reasons.iter().filter(said).map(Reason::to_string).collect();
         all.join("; ")
     }
 }

@@ -3,14 +3,17 @@
 mod scope;
 
 use crate::check::{self, Flaw};
+use crate::io::Reach;
 use crate::place::{Kind, Place};
 use crate::prompt::Rung;
 use brisk_domain::port::ModelEvent;
-use brisk_domain::{Candidate, EditFormat, EffectId, Event, HunkId, LineKind, Now, Route, TurnId};
+use brisk_domain::{EditFormat, EffectId, Event, HunkId, LineKind, Now, TurnId};
 use brisk_patch::{Budget, Change, LineSide, PatchStream, Spent, StreamEvent, Text, bare, repair_tail};
+use brisk_router::live::{Leg, Plan};
 use scope::blanks;
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// What a turn works on: fixed once the files are read.
 #[derive(Debug, Clone)]
@@ -48,9 +51,11 @@ pub(crate) struct Brought {
 pub(crate) struct Attempt {
     pub(crate) effect: EffectId,
     pub(crate) turn: TurnId,
-    pub(crate) route: Route,
+    pub(crate) plan: Arc<Plan>,
     /// 0 is the route's choice, n its n-th fallback.
     pub(crate) candidate: usize,
+    /// Candidates that failed in this turn.
+    pub(crate) tried: Vec<usize>,
     pub(crate) rung: Rung,
     /// Bytes of the region where an answer that differs may not begin to.
     pub(crate) except: Vec<Range<usize>>,
@@ -74,8 +79,9 @@ pub(crate) struct Attempt {
 pub(crate) struct Begin {
     pub(crate) effect: EffectId,
     pub(crate) turn: TurnId,
-    pub(crate) route: Route,
+    pub(crate) plan: Arc<Plan>,
     pub(crate) candidate: usize,
+    pub(crate) tried: Vec<usize>,
     pub(crate) rung: Rung,
     pub(crate) except: Vec<Range<usize>>,
     pub(crate) work: Work,
@@ -84,18 +90,10 @@ pub(crate) struct Begin {
     pub(crate) now: Now,
 }
 
-/// The candidate of a route by position: its choice, then its fallbacks.
-pub(crate) fn candidate(route: &Route, n: usize) -> Option<&Candidate> {
-    if n == 0 {
-        Some(&route.choice)
-    } else {
-        route.fallbacks.get(n - 1)
-    }
-}
-
 impl Attempt {
     pub(crate) fn new(b: Begin) -> Attempt {
-        let format = candidate(&b.route, b.candidate).map_or(EditFormat::Region, |c| c.format);
+        let leg = b.plan.legs.get(b.candidate);
+        let format = leg.map_or(EditFormat::Region, |leg| leg.candidate.format);
         let text = b.work.text();
         let span = if b.rung == Rung::WholeFile {
             0..text.len()
@@ -116,8 +114,9 @@ impl Attempt {
         Attempt {
             effect: b.effect,
             turn: b.turn,
-            route: b.route,
+            plan: b.plan,
             candidate: b.candidate,
+            tried: b.tried,
             rung: b.rung,
             except: b.except,
             work: b.work,
@@ -138,7 +137,28 @@ impl Attempt {
 
     /// Whether the answer replaces lines of one known place, as opposed to placing its own changes.
     pub(crate) fn is_rewrite(&self) -> bool {
-        candidate(&self.route, self.candidate).is_some_and(|c| c.format == EditFormat::Region)
+        self.leg()
+            .is_some_and(|leg| leg.candidate.format == EditFormat::Region)
+    }
+
+    /// The model that was asked.
+    pub(crate) fn leg(&self) -> Option<&Leg> {
+        self.plan.legs.get(self.candidate)
+    }
+
+    /// Its name.
+    pub(crate) fn model(&self) -> String {
+        self.leg()
+            .map_or_else(String::new, |leg| leg.candidate.model.to_string())
+    }
+
+    /// Who comes next when it failed.
+    pub(crate) fn next(&self, reach: Reach) -> Option<usize> {
+        let pool = self.leg().map(|leg| leg.pool.as_str());
+        let other = |leg: &Leg| reach == Reach::Model || Some(leg.pool.as_str()) != pool;
+        let mut after = self.plan.legs.iter().enumerate().skip(self.candidate + 1);
+        let next = after.find(|(n, leg)| !self.tried.contains(n) && other(leg));
+        next.map(|(n, _)| n).filter(|_| reach != Reach::Lane)
     }
 
     pub(crate) fn is_words(&self) -> bool {

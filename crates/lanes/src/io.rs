@@ -4,6 +4,8 @@
 use brisk_domain::port::{GenerateRequest, ModelEvent};
 use brisk_domain::{CancelReason, Command, EffectId, Event, HunkId, Now, Prompt, TurnId};
 use brisk_patch::{Change, Text};
+use brisk_router::live::Board;
+use brisk_router::quota::Amount;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -26,6 +28,13 @@ pub enum Input {
         /// The report.
         event: ModelEvent,
     },
+    /// [`Effect::Generate`] was not begun.
+    Denied {
+        /// Of which effect.
+        effect: EffectId,
+        /// Why.
+        denied: Denied,
+    },
     /// The answer to [`Effect::Write`].
     Written {
         /// Of which effect.
@@ -45,6 +54,26 @@ pub enum Input {
     },
 }
 
+/// Why a request was not begun: a quota was used up, or a breaker open, since the route was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Denied {
+    /// In words.
+    pub message: String,
+    /// For whom else it holds.
+    pub reach: Reach,
+}
+
+/// For whom a setback holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// This model.
+    Model,
+    /// Every model of its vendor.
+    Pool,
+    /// Everything in the lane.
+    Lane,
+}
+
 /// What the shell found in the repository for a prompt.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Gathered {
@@ -54,6 +83,8 @@ pub struct Gathered {
     pub hint: Hint,
     /// Why here, in words.
     pub why: String,
+    /// What the turn is routed by, or why there is nothing to decide with (for the person).
+    pub board: Result<Board, String>,
 }
 
 /// Where in a file the change belongs, as far as the person or the search has said.
@@ -92,11 +123,15 @@ pub enum Effect {
         id: EffectId,
         /// The request.
         request: GenerateRequest,
+        /// What it is expected to take of its model's quota.
+        estimate: Amount,
     },
     /// Drop the handle of a generation. The session has already forgotten it.
     Stop {
         /// Which.
         id: EffectId,
+        /// Why.
+        cause: CancelReason,
     },
     /// Report [`Input::Woke`] at a moment, unless the generation was stopped before.
     Wake {

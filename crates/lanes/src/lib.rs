@@ -8,7 +8,7 @@ pub mod place;
 mod prompt;
 mod session;
 
-pub use io::{Effect, Gathered, Hint, Input, Wrote};
+pub use io::{Denied, Effect, Gathered, Hint, Input, Reach, Wrote};
 pub use limits::Limits;
 pub use prompt::open_file_request;
 pub use session::Session;

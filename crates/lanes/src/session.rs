@@ -14,12 +14,13 @@ use brisk_domain::{
     TurnId,
 };
 use brisk_patch::{Change, Text};
-use brisk_router::Fleet;
+use brisk_router::hedge::Race;
 use std::collections::{BTreeMap, VecDeque};
 
 mod answers;
 mod ladder;
 mod offers;
+mod race;
 
 struct Turn {
     id: TurnId,
@@ -33,8 +34,15 @@ struct Turn {
 
 enum Phase {
     Gathering(EffectId),
-    Generating(Box<Attempt>),
+    Generating(Box<Answer>),
     Keeping { effect: EffectId, stop: StopReason },
+}
+
+/// An answer that is being waited for or streams, and, until the first of them speaks, the one that races it.
+struct Answer {
+    lead: Attempt,
+    rival: Option<Attempt>,
+    race: Race,
 }
 
 /// A hunk between its birth and the person's decision.
@@ -50,7 +58,6 @@ struct Offered {
 
 /// One person's session in one repository.
 pub struct Session {
-    fleet: Fleet,
     limits: Limits,
     turns: TurnId,
     hunks: HunkId,
@@ -65,10 +72,9 @@ pub struct Session {
 }
 
 impl Session {
-    /// A session that chooses among `fleet`.
-    pub fn new(fleet: Fleet, limits: Limits) -> Session {
+    /// A session within these bounds.
+    pub fn new(limits: Limits) -> Session {
         Session {
-            fleet,
             limits,
             turns: TurnId::default(),
             hunks: HunkId::default(),
@@ -82,15 +88,10 @@ impl Session {
     }
 
     /// A session that goes on in another process: ids count on from `after`, which no earlier id exceeds.
-    pub fn resumed(fleet: Fleet, limits: Limits, after: u64) -> Session {
-        let mut session = Session::new(fleet, limits);
+    pub fn resumed(limits: Limits, after: u64) -> Session {
+        let mut session = Session::new(limits);
         (session.turns, session.hunks, session.effects) = (TurnId(after), HunkId(after), EffectId(after));
         session
-    }
-
-    /// The models that later turns choose among.
-    pub fn set_fleet(&mut self, fleet: Fleet) {
-        self.fleet = fleet;
     }
 
     /// Whether a turn is under way.
@@ -110,6 +111,7 @@ impl Session {
             Input::Command(command) => self.command(command, now, &mut out),
             Input::Gathered { effect, result } => self.gathered(effect, result, now, &mut out),
             Input::Model { effect, event } => self.model(effect, event, now, &mut out),
+            Input::Denied { effect, denied } => self.denied(effect, &denied, now, &mut out),
             Input::Written { effect, result } => self.written(effect, result, &mut out),
             Input::Woke { effect } => self.woke(effect, now, &mut out),
             Input::Stop { cause } => self.stop(cause, &mut out),
@@ -191,23 +193,25 @@ impl Session {
     /// Ends the turn from outside: told first, then the model is stopped.
     fn stop(&mut self, cause: CancelReason, out: &mut Vec<Effect>) {
         let Some(turn) = &mut self.turn else { return };
-        let mut stopped = None;
+        let mut stopped = Vec::new();
         match &mut turn.phase {
             Phase::Gathering(_) => {}
-            Phase::Generating(attempt) => {
-                out.extend(attempt.abandon().into_iter().map(Effect::Emit));
+            Phase::Generating(answer) => {
+                let lead = &mut answer.lead;
+                out.extend(lead.abandon().into_iter().map(Effect::Emit));
                 self.earlier = Some(Carried {
                     request: turn.prompt.text.clone(),
-                    partial: std::mem::take(&mut attempt.partial),
+                    partial: std::mem::take(&mut lead.partial),
                 });
-                stopped = Some(attempt.effect);
+                stopped.push(lead.effect);
+                stopped.extend(answer.rival.as_ref().map(|rival| rival.effect));
             }
             // What is being written is finished: half a keep is worse than a late stop.
             Phase::Keeping { .. } => return,
         }
         self.queue_held = cause == CancelReason::Interrupted;
         self.end(StopReason::Cancelled { cause }, out);
-        out.extend(stopped.map(|id| Effect::Stop { id }));
+        out.extend(stopped.into_iter().map(|id| Effect::Stop { id, cause }));
     }
 
     fn end(&mut self, stop: StopReason, out: &mut Vec<Effect>) {

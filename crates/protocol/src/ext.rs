@@ -1,6 +1,6 @@
 //! Brisk's extensions of ACP: what a live edit needs and the protocol lacks. Method names are in [`method`].
 
-use brisk_domain::{Event, HunkId, Intent, ModelId, SessionId, TurnId};
+use brisk_domain::{Event, HunkId, Intent, Lane, Latency, ModelId, SessionId, TurnId};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -81,6 +81,12 @@ pub struct PromptExtras {
     /// A model named by the person.
     #[serde(default)]
     pub model: Option<ModelId>,
+    /// A lane named by the person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lane: Option<Lane>,
+    /// How much waiting matters, where the person said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latency: Option<Latency>,
     /// Keep every hunk as soon as the turn ends well.
     #[serde(default)]
     pub auto_keep: bool,

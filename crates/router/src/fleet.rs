@@ -3,7 +3,7 @@
 use crate::breaker::Health;
 use crate::scale::Set;
 use crate::speed::Speed;
-use brisk_domain::ModelId;
+use brisk_domain::{Candidate, EditFormat, ModelId};
 use serde::Serialize;
 
 /// Micro-dollars per million tokens.
@@ -32,6 +32,10 @@ pub struct Member {
     pub model: ModelId,
     /// Lanes that it is configured for, by position of `LANES`.
     pub lanes: Set,
+    /// It is asked only by a person who names it: code that goes to it leaves the machine, and nobody chose that.
+    pub by_name: bool,
+    /// How it writes its edits.
+    pub format: EditFormat,
     /// Its context window, tokens; 0: not known.
     pub context: u32,
     /// Tools that it can use.
@@ -61,6 +65,8 @@ impl Member {
             pool: model.0.clone(),
             model,
             lanes: Set::ALL,
+            by_name: false,
+            format: EditFormat::Region,
             context,
             tools: Set::ALL,
             price: None,
@@ -70,6 +76,15 @@ impl Member {
             busy: 0,
             slots: 1,
             usable: Usable::As(Health::Ready),
+        }
+    }
+
+    /// As it is told to clients.
+    pub fn candidate(&self) -> Candidate {
+        Candidate {
+            model: self.model.clone(),
+            format: self.format,
+            context: usize::try_from(self.context).unwrap_or(usize::MAX),
         }
     }
 }

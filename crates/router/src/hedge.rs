@@ -1,7 +1,6 @@
 //! Two models for one answer: where the first is late beyond its own habit, the second starts too, and whoever speaks
 //! first goes on alone.
 
-use crate::speed::Speed;
 use brisk_domain::Now;
 
 /// Which of the two.
@@ -60,12 +59,11 @@ pub struct Race {
 }
 
 impl Race {
-    /// The first one started at `now`. `habit`: its measured speed; without one there is no moment at which it is late,
-    /// and the second starts only when it fails. `second`: there is a fallback, and a lease for it could be had.
-    pub fn new(habit: Option<Speed>, second: bool, now: Now) -> Race {
-        let late = habit
-            .filter(|_| second)
-            .map(|s| Now(now.0.saturating_add(s.ttft_p95_us)));
+    /// The first one starts at `now`. `late_us`: silent for longer, it is late: the p95 of its own measured habit; without
+    /// one there is no moment at which it is late, and the second starts only when it fails. `second`: there is a
+    /// fallback.
+    pub fn new(late_us: Option<u64>, second: bool, now: Now) -> Race {
+        let late = late_us.filter(|_| second).map(|us| Now(now.0.saturating_add(us)));
         Race {
             state: if second {
                 State::One { second_at: late }

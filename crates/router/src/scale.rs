@@ -1,6 +1,7 @@
 //! The values that facts can have: small closed sets with names, each in its order.
 
 use brisk_domain::Lane;
+pub use brisk_domain::Latency;
 use serde::Serialize;
 
 macro_rules! scale {
@@ -95,18 +96,6 @@ scale! {
         Guarded = "guarded",
         /// Whoever may do what, secrets, money, production.
         Sensitive = "sensitive",
-    }
-}
-
-scale! {
-    /// How much the person minds waiting.
-    Latency {
-        /// Comes back later.
-        Relaxed = "relaxed",
-        /// Waits, and may look elsewhere.
-        Normal = "normal",
-        /// Watches the text come.
-        Instant = "instant",
     }
 }
 

@@ -28,8 +28,8 @@ pub const PRIOR: Speed = Speed {
 /// The last answers of one model.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Track {
-    /// Time to first token and tokens a second.
-    last: Vec<(u64, u32)>,
+    /// Time to first token, and tokens a second where they are known.
+    last: Vec<(u64, Option<u32>)>,
     next: usize,
 }
 
@@ -41,7 +41,16 @@ impl Track {
             return;
         }
         let rate = (tokens - 1).saturating_mul(1_000_000) / after_us.max(1);
-        let sample = (ttft_us, u32::try_from(rate).unwrap_or(u32::MAX).max(1));
+        self.push((ttft_us, Some(u32::try_from(rate).unwrap_or(u32::MAX).max(1))));
+    }
+
+    /// Counts an answer that was given up before its first token, after so many microseconds. Without these a race that
+    /// is lost again and again would make a model look faster than it is.
+    pub fn record_late(&mut self, silent_us: u64) {
+        self.push((silent_us, None));
+    }
+
+    fn push(&mut self, sample: (u64, Option<u32>)) {
         match self.last.get_mut(self.next) {
             Some(slot) => *slot = sample,
             None => self.last.push(sample),
@@ -55,7 +64,7 @@ impl Track {
             return None;
         }
         let mut ttft: Vec<u64> = self.last.iter().map(|(t, _)| *t).collect();
-        let mut rates: Vec<u32> = self.last.iter().map(|(_, r)| *r).collect();
+        let mut rates: Vec<u32> = self.last.iter().filter_map(|(_, r)| *r).collect();
         ttft.sort_unstable();
         rates.sort_unstable();
         Some(Speed {

@@ -95,7 +95,7 @@ const HABIT: Speed = Speed {
 };
 
 fn race(second: bool, story: &[(Seen, u64, Option<Act>)]) {
-    let mut race = Race::new(Some(HABIT), second, Now(1_000));
+    let mut race = Race::new(Some(HABIT.ttft_p95_us), second, Now(1_000));
     for (seen, at, want) in story {
         assert_eq!(race.seen(*seen, Now(*at)), *want, "{seen:?} at {at} of {story:?}");
     }
@@ -158,7 +158,7 @@ fn without_a_habit_nobody_is_late() {
     assert_eq!(race.seen(Seen::Tick, Now(u64::MAX)), None);
     assert_eq!(race.seen(Seen::Failed(Runner::First), Now(5)), Some(Act::Start));
     assert_eq!(
-        Race::new(Some(HABIT), true, Now(1_000)).wake_at(),
+        Race::new(Some(HABIT.ttft_p95_us), true, Now(1_000)).wake_at(),
         Some(Now(1_300))
     );
 }

@@ -105,6 +105,8 @@ impl Client {
             targets: vec![ask.target.to_owned()],
             intent: ask.intent,
             model: None,
+            lane: None,
+            latency: None,
             auto_keep: ask.auto_keep,
         };
         let params = json!({

@@ -1,8 +1,9 @@
 //! The command line, as `clap` reads it.
 
-use crate::cli::route::RouteCmd;
+use crate::cli::route::{RouteCmd, lane, latency};
 use crate::cli::stats::StatsArgs;
 use crate::cli::style::ColourChoice;
+use brisk_domain::{Lane, Latency};
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
@@ -94,6 +95,20 @@ pub(crate) enum Cmd {
     },
 }
 
+/// Where one prompt goes, in the person's own words: `edit`, `ask`.
+#[derive(Debug, Args)]
+pub(crate) struct RouteArgs {
+    /// Use this model (`brisk model list`)
+    #[arg(long, value_name = "ID")]
+    pub model: Option<String>,
+    /// Work in this lane: fast or slow (`brisk route explain` says which one it would be)
+    #[arg(long, value_parser = lane)]
+    pub lane: Option<Lane>,
+    /// How much waiting matters: instant, normal or relaxed
+    #[arg(long, value_parser = latency)]
+    pub latency: Option<Latency>,
+}
+
 /// `edit`.
 #[derive(Debug, Args)]
 pub(crate) struct EditArgs {
@@ -104,9 +119,8 @@ pub(crate) struct EditArgs {
     /// Keep every hunk without a question
     #[arg(short, long)]
     pub yes: bool,
-    /// Use this model (`brisk model list`)
-    #[arg(long, value_name = "ID")]
-    pub model: Option<String>,
+    #[command(flatten)]
+    pub route: RouteArgs,
 }
 
 /// `ask`.
@@ -116,9 +130,8 @@ pub(crate) struct AskArgs {
     pub text: String,
     /// What it is about: FILE, FILE:A-B or FILE:SYMBOL
     pub target: Vec<String>,
-    /// Use this model (`brisk model list`)
-    #[arg(long, value_name = "ID")]
-    pub model: Option<String>,
+    #[command(flatten)]
+    pub route: RouteArgs,
 }
 
 /// `model`.
@@ -210,6 +223,8 @@ mod tests {
             "brisk edit rename src/x.rs:10-20",
             "brisk edit rename a.py b.py:f --yes --json",
             "brisk --json --color never ask why",
+            "brisk edit rename a.py --lane fast --latency relaxed --model m",
+            "brisk ask why --latency instant",
             "brisk undo",
             "brisk undo --hunk s12:h3",
             "brisk undo --turn 12:1",
@@ -229,6 +244,8 @@ mod tests {
         }
         for line in [
             "brisk edit",
+            "brisk edit x --lane quick",
+            "brisk ask x --latency soon",
             "brisk undo x",
             "brisk stats --since 7",
             "brisk stats --since d",

@@ -10,6 +10,7 @@ use crate::cli::outcome::Outcome;
 use crate::cli::term::{self, Keyboard, Signals};
 use crate::cli::turn::{Act, Call, Input, Setting, Turn};
 use crate::exit::{CliError, Exit};
+use crate::cli::args::RouteArgs;
 use brisk_domain::{Intent, ModelId, SessionId};
 use brisk_protocol::acp::{CancelNotification, ContentBlock, Meta, PromptRequest, TextContent};
 use brisk_protocol::{
@@ -30,8 +31,8 @@ pub(crate) struct Wish {
     pub intent: Intent,
     /// Keep every hunk without a question.
     pub yes: bool,
-    /// A model by name.
-    pub model: Option<String>,
+    /// Where it goes.
+    pub route: RouteArgs,
 }
 
 /// Runs one turn to its end.
@@ -48,7 +49,9 @@ pub(crate) fn run(context: &Context, wish: Wish) -> Result<Exit, CliError> {
     let extras = PromptExtras {
         targets: wish.targets,
         intent: wish.intent,
-        model: wish.model.map(ModelId),
+        model: wish.route.model.map(ModelId),
+        lane: wish.route.lane,
+        latency: wish.route.latency,
         auto_keep: wish.yes,
     };
     let meta = Meta::from_iter([(BRISK_META.to_owned(), serde_json::to_value(extras).map_err(lost)?)]);

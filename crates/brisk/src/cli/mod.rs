@@ -106,7 +106,7 @@ fn dispatch(context: &Context, command: Option<Cmd>, live: live::Wish) -> Result
                 targets: a.target,
                 intent: Intent::Edit,
                 yes: a.yes,
-                model: a.model,
+                route: a.route,
             },
         ),
         Some(Cmd::Ask(a)) => edit::run(
@@ -116,7 +116,7 @@ fn dispatch(context: &Context, command: Option<Cmd>, live: live::Wish) -> Result
                 targets: a.target,
                 intent: Intent::Ask,
                 yes: false,
-                model: a.model,
+                route: a.route,
             },
         ),
         Some(Cmd::Undo(args)) => repo::undo(context, &args),

@@ -9,8 +9,8 @@ mod text;
 use crate::cli::context::Context;
 use crate::config::Config;
 use crate::exit::{CliError, Exit};
-use brisk_domain::Lane;
-use brisk_router::scale::{Latency, Trust, lane_named};
+use brisk_domain::{Lane, Latency};
+use brisk_router::scale::{Trust, lane_named};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -56,11 +56,11 @@ pub(crate) struct ExplainArgs {
     pub(crate) trust: Option<Trust>,
 }
 
-fn lane(text: &str) -> Result<Lane, String> {
+pub(crate) fn lane(text: &str) -> Result<Lane, String> {
     lane_named(text).ok_or_else(|| "fast or slow is needed".to_owned())
 }
 
-fn latency(text: &str) -> Result<Latency, String> {
+pub(crate) fn latency(text: &str) -> Result<Latency, String> {
     Latency::from_name(text).ok_or_else(|| format!("one of these is needed: {}", Latency::NAMES.join(", ")))
 }
 

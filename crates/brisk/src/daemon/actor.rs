@@ -2,6 +2,7 @@
 //! messages are read before anything a model says; clients are told through mailboxes and never waited for.
 
 use super::felt::{Desk, Moment, Watch};
+use super::fleet::{Fleet, Ticket};
 use super::gather;
 use super::hub::Hub;
 use super::log::Log;
@@ -9,9 +10,12 @@ use super::mailbox::Mailbox;
 use super::models::Models;
 use super::now;
 use brisk_domain::port::{ModelEvent, Running, Sink};
-use brisk_domain::{CancelReason, Command, EffectId, Event, HunkState, Now, SessionId, StopReason, TurnId};
+use brisk_domain::{
+    CancelReason, Command, EffectId, Event, HunkState, Lane, Now, SessionId, StopReason, TurnId,
+};
 use brisk_lanes::{Effect, Input, Session, Wrote};
 use brisk_protocol::{Decided, Envelope};
+use brisk_router::policy::Policy;
 use brisk_worktree::{Operation, Repo};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -67,6 +71,21 @@ pub(crate) struct Handle {
     pub(crate) repo: Arc<Repo>,
 }
 
+/// What a session works with; all of them share it.
+pub(crate) struct Means {
+    pub(crate) models: Arc<Models>,
+    pub(crate) fleet: Arc<Fleet>,
+    pub(crate) log: Log,
+    pub(crate) desk: Desk,
+}
+
+/// A request at a model.
+struct Request {
+    /// Dropping it stops the model.
+    _running: Box<dyn Running>,
+    ticket: Ticket,
+}
+
 struct Waiting {
     effects: BTreeSet<EffectId>,
     decided: Decided,
@@ -79,13 +98,16 @@ struct Actor {
     repo: Arc<Repo>,
     cwd: PathBuf,
     models: Arc<Models>,
+    fleet: Arc<Fleet>,
+    /// What the last turn was routed by.
+    policy: Arc<Policy>,
     log: Log,
     /// Sees what goes in and out, for the desk.
     watch: Watch,
     desk: Desk,
     seq: u64,
     reports: mpsc::UnboundedSender<Input>,
-    running: BTreeMap<EffectId, Box<dyn Running>>,
+    running: BTreeMap<EffectId, Request>,
     wakes: BTreeMap<EffectId, Now>,
     clients: Vec<Arc<Mailbox>>,
     turns: BTreeMap<TurnId, oneshot::Sender<Over>>,
@@ -101,18 +123,24 @@ pub(crate) fn start(
     seq: u64,
     cwd: PathBuf,
     repo: Arc<Repo>,
-    models: Arc<Models>,
-    log: Log,
-    desk: Desk,
+    means: Means,
 ) -> Handle {
     let (control, commands) = mpsc::unbounded_channel();
     let (reports, inbox) = mpsc::unbounded_channel();
+    let Means {
+        models,
+        fleet,
+        log,
+        desk,
+    } = means;
     let actor = Actor {
         id,
-        session: Session::resumed(models.fleet(), models.limits(), seq),
+        session: Session::resumed(models.limits(), seq),
         repo: Arc::clone(&repo),
         cwd: cwd.clone(),
         models,
+        fleet,
+        policy: Arc::new(Policy::built_in()),
         log,
         watch: Watch::new(id),
         desk,
@@ -178,7 +206,6 @@ impl Actor {
     fn control(&mut self, control: Control) {
         match control {
             Control::Prompt { command, over } => {
-                self.session.set_fleet(self.models.fleet());
                 self.unborn.push(over);
                 self.feed(Input::Command(command));
             }
@@ -247,12 +274,19 @@ impl Actor {
     fn report(&mut self, input: Input) {
         self.watch.report(&input, Moment::take());
         match &input {
-            Input::Model {
-                effect,
-                event: ModelEvent::Done { .. } | ModelEvent::Failed { .. },
-            } => {
-                self.running.remove(effect);
-                self.wakes.remove(effect);
+            Input::Model { effect, event } => {
+                if let Some(request) = self.running.get_mut(effect) {
+                    request.ticket.saw(event, now());
+                }
+                if matches!(event, ModelEvent::Done { .. } | ModelEvent::Failed { .. }) {
+                    self.running.remove(effect);
+                    self.wakes.remove(effect);
+                }
+            }
+            Input::Gathered { result: Ok(found), .. } => {
+                if let Ok(board) = &found.board {
+                    self.policy = Arc::clone(&board.policy);
+                }
             }
             Input::Written { effect, result } => {
                 self.writes -= 1;
@@ -265,7 +299,7 @@ impl Actor {
                     }
                 }
             }
-            Input::Model { .. }
+            Input::Denied { .. }
             | Input::Command(_)
             | Input::Gathered { .. }
             | Input::Woke { .. }
@@ -296,22 +330,46 @@ impl Actor {
                 Effect::Gather { id, prompt } => {
                     let (repo, cwd, reports) =
                         (Arc::clone(&self.repo), self.cwd.clone(), self.reports.clone());
+                    let fleet = Arc::clone(&self.fleet);
                     tokio::task::spawn_blocking(move || {
-                        let result = gather::gather(&repo, &cwd, &prompt);
+                        let board = fleet.board(&cwd, now());
+                        let result = gather::gather(&repo, &cwd, &prompt, board);
                         let _ = reports.send(Input::Gathered { effect: id, result });
                     });
                 }
-                Effect::Generate { id, request } => {
+                Effect::Generate {
+                    id,
+                    request,
+                    estimate,
+                } => {
                     let reports = self.reports.clone();
+                    let admitted =
+                        self.fleet
+                            .admit(&request.model, Lane::Fast, estimate, &self.policy, now());
+                    let mut ticket = match admitted {
+                        Ok(ticket) => ticket,
+                        Err(denied) => {
+                            // By way of the queue: what is under way is finished first.
+                            let _ = reports.send(Input::Denied { effect: id, denied });
+                            continue;
+                        }
+                    };
+                    ticket.asks(&request);
                     let held = self.desk.hold(self.watch.turn());
                     let sink: Sink = Arc::new(move |event| {
                         let _held = &held;
                         let _ = reports.send(Input::Model { effect: id, event });
                     });
-                    self.running.insert(id, self.models.generate(request, sink));
+                    let request = Request {
+                        _running: self.models.generate(request, sink),
+                        ticket,
+                    };
+                    self.running.insert(id, request);
                 }
-                Effect::Stop { id } => {
-                    self.running.remove(&id);
+                Effect::Stop { id, cause } => {
+                    if let Some(mut request) = self.running.remove(&id) {
+                        request.ticket.stopped(cause, now());
+                    }
                     self.wakes.remove(&id);
                 }
                 Effect::Wake { id, at } => {

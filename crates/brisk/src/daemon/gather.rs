@@ -5,6 +5,7 @@ use brisk_domain::{Intent, Prompt, Target};
 use brisk_lanes::place::{key_words, score, symbols_of};
 use brisk_lanes::{Gathered, Hint};
 use brisk_patch::{Language, Text};
+use brisk_router::live::Board;
 use brisk_worktree::Repo;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -66,10 +67,15 @@ pub(crate) fn parse_target(repo: &Repo, cwd: &Path, raw: &str) -> Result<Target,
     }
 }
 
-/// Reads the files of a prompt, or finds them.
-pub(crate) fn gather(repo: &Repo, cwd: &Path, prompt: &Prompt) -> Result<Gathered, String> {
+/// Reads the files of a prompt, or finds them. `board` goes along: the turn is routed by it.
+pub(crate) fn gather(
+    repo: &Repo,
+    cwd: &Path,
+    prompt: &Prompt,
+    board: Result<Board, String>,
+) -> Result<Gathered, String> {
     let Some(first) = prompt.targets.first() else {
-        return search(repo, cwd, prompt);
+        return search(repo, cwd, prompt, board);
     };
     let mut files: Vec<(String, Text)> = Vec::new();
     for target in &prompt.targets {
@@ -89,6 +95,7 @@ pub(crate) fn gather(repo: &Repo, cwd: &Path, prompt: &Prompt) -> Result<Gathere
         files,
         hint,
         why: String::new(),
+        board,
     })
 }
 
@@ -99,7 +106,12 @@ struct Hit {
     symbol: Option<String>,
 }
 
-fn search(repo: &Repo, _cwd: &Path, prompt: &Prompt) -> Result<Gathered, String> {
+fn search(
+    repo: &Repo,
+    _cwd: &Path,
+    prompt: &Prompt,
+    board: Result<Board, String>,
+) -> Result<Gathered, String> {
     let until = Instant::now() + SEARCH_BUDGET;
     let words = key_words(&prompt.text);
     let files = repo.files(MAX_FILES);
@@ -156,6 +168,7 @@ fn search(repo: &Repo, _cwd: &Path, prompt: &Prompt) -> Result<Gathered, String>
         files,
         hint,
         why: "found by the words of the request".into(),
+        board,
     })
 }
 

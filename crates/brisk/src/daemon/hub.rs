@@ -1,7 +1,8 @@
 //! What the daemon's parts share: sessions, repositories, models, the log.
 
-use super::actor::{self, Control, Handle};
+use super::actor::{self, Control, Handle, Means};
 use super::felt::Desk;
+use super::fleet::Fleet;
 use super::log::Log;
 use super::models::Models;
 use super::{now, takeover};
@@ -44,6 +45,7 @@ pub(crate) fn refuse_worktree(error: &WorktreeError) -> ErrorBody {
 pub(crate) struct Hub {
     pub(crate) home: Home,
     pub(crate) models: Arc<Models>,
+    pub(crate) fleet: Arc<Fleet>,
     pub(crate) log: Log,
     pub(crate) desk: Desk,
     pub(crate) started: std::time::Instant,
@@ -63,10 +65,11 @@ fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Hub {
-    pub(crate) fn new(home: Home, models: Arc<Models>, log: Log, desk: Desk) -> Hub {
+    pub(crate) fn new(home: Home, models: Arc<Models>, fleet: Arc<Fleet>, log: Log, desk: Desk) -> Hub {
         Hub {
             home,
             models,
+            fleet,
             log,
             desk,
             started: std::time::Instant::now(),
@@ -124,9 +127,7 @@ impl Hub {
             0,
             cwd.to_owned(),
             repo,
-            Arc::clone(&self.models),
-            self.log.clone(),
-            self.desk.clone(),
+            self.means(),
         );
         lock(&self.sessions).insert(id, handle);
         Ok(id)
@@ -159,12 +160,19 @@ impl Hub {
                 last,
                 cwd,
                 repo,
-                Arc::clone(&self.models),
-                self.log.clone(),
-                self.desk.clone(),
+                self.means(),
             )
         });
         Ok(handle.clone())
+    }
+
+    fn means(&self) -> Means {
+        Means {
+            models: Arc::clone(&self.models),
+            fleet: Arc::clone(&self.fleet),
+            log: self.log.clone(),
+            desk: self.desk.clone(),
+        }
     }
 
     /// A session that this daemon holds.

@@ -8,6 +8,7 @@ mod asking;
 mod client;
 mod complete;
 mod felt;
+mod fleet;
 mod gather;
 mod hub;
 mod log;

@@ -303,6 +303,7 @@ mod tests {
             choice,
             fallbacks: vec![],
             reasons: vec![],
+            shape: BTreeMap::new(),
         };
         let cases = [
             (

@@ -2,6 +2,7 @@
 
 use super::client::{Client, Outlet};
 use super::felt::{Desk, Exporter};
+use super::fleet::Fleet;
 use super::hub::Hub;
 use super::log::Log;
 use super::models::Models;
@@ -70,7 +71,8 @@ pub fn run(home: Home) -> Result<(), DaemonError> {
     let export = Exporter::start(telemetry.endpoint.as_deref(), runtime.handle());
     let (desk, felt) = Desk::start(&events, telemetry.keep_days, export)?;
     let socket = home.socket();
-    let hub = Arc::new(Hub::new(home, models, log, desk.clone()));
+    let fleet = Fleet::start(&home, crate::routing::fleet(&config, &home));
+    let hub = Arc::new(Hub::new(home, models, fleet, log, desk.clone()));
     runtime.block_on(async {
         // The lock says that no daemon runs: a socket that is there belongs to one that died.
         match std::fs::remove_file(&socket) {

@@ -175,7 +175,8 @@ impl Peer {
                 lane: Lane::Fast,
                 choice,
                 fallbacks: vec![],
-                reasons: vec![Reason::FirstEligible { model }],
+                reasons: vec![Reason::Best { model, of: 0 }],
+                shape: Default::default(),
             },
         });
         self.event(Event::FirstToken { turn: TURN });

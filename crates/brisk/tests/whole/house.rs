@@ -292,6 +292,8 @@ impl Client {
             targets: vec![target.into()],
             intent: Intent::Edit,
             model: None,
+            lane: None,
+            latency: None,
             auto_keep: false,
         };
         let params = json!({

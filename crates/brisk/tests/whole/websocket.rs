@@ -151,6 +151,8 @@ impl Socket {
             targets: vec!["shop.py:subtotal".into()],
             intent: Intent::Edit,
             model: None,
+            lane: None,
+            latency: None,
             auto_keep: false,
         };
         let prompt = json!({

@@ -1,20 +1,23 @@
 //! From the files of a prompt to a judged answer: place, route, the stream, the ladder.
 
 use super::ladder::Try;
-use super::{Offered, Phase, Session, Turn, changed};
-use crate::attempt::{Attempt, Begin, Brought, Work, candidate};
+use super::{Answer, Offered, Phase, Session, Turn, changed};
+use crate::attempt::{Attempt, Begin, Brought, Work};
 use crate::check::Flaw;
-use crate::io::{Effect, Gathered};
+use crate::io::{Effect, Gathered, Reach};
 use crate::place::{self, Kind, Place};
 use crate::prompt;
-use brisk_domain::port::{Fault, FaultSource, Finish, GenerateRequest, ModelEvent, Usage};
+use brisk_domain::port::{Finish, GenerateRequest, ModelEvent, Usage};
 use brisk_domain::{
-    CancelReason, EditFormat, EffectId, Event, Failure, HunkId, HunkSelector, HunkState, Intent, Lane, Now,
-    Route, StopReason, TaskShape,
+    CancelReason, EditFormat, EffectId, Event, Failure, HunkId, HunkSelector, HunkState, Intent, Now, Prompt,
+    StopReason,
 };
 use brisk_patch::{Budget, Change, Text};
-use brisk_router::route;
+use brisk_router::decide::{PER_LINE, Wish};
+use brisk_router::live::{Board, Plan, plan};
+use brisk_router::shape::{Given, Site, shape};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 impl Session {
     pub(super) fn gathered(
@@ -32,8 +35,8 @@ impl Session {
             Ok(gathered) => gathered,
             Err(why) => return self.fail(Failure::Target, why, out),
         };
-        match self.plan(turn, gathered) {
-            Ok((work, route)) => {
+        match self.plan(turn, gathered, now) {
+            Ok((work, plan)) => {
                 let id = turn.id;
                 if turn.prompt.intent == Intent::Edit {
                     out.push(Effect::Emit(Event::PlaceFound {
@@ -46,16 +49,28 @@ impl Session {
                 }
                 out.push(Effect::Emit(Event::Routed {
                     turn: id,
-                    route: route.clone(),
+                    route: plan.route.clone(),
                 }));
-                self.generate(Try::first(work, route, 0), now, out);
+                let notice = |text: &String| {
+                    Effect::Emit(Event::Notice {
+                        turn: id,
+                        text: text.clone(),
+                    })
+                };
+                out.extend(plan.notices.iter().map(notice));
+                self.generate(Try::first(work, Arc::new(plan), 0, Vec::new()), now, out);
             }
             Err((failure, why)) => self.fail(failure, why, out),
         }
     }
 
     /// Chooses place and route. Pure: nothing is begun.
-    pub(super) fn plan(&self, turn: &Turn, gathered: Gathered) -> Result<(Work, Route), (Failure, String)> {
+    pub(super) fn plan(
+        &self,
+        turn: &Turn,
+        gathered: Gathered,
+        now: Now,
+    ) -> Result<(Work, Plan), (Failure, String)> {
         let files: BTreeMap<String, Text> = gathered.files.iter().cloned().collect();
         let Some((path, text)) = gathered.files.into_iter().next() else {
             let why = "there is no file to work on; name one: brisk edit TEXT FILE";
@@ -90,39 +105,52 @@ impl Session {
                 .map(|t| t.lines().iter().map(String::len).sum::<usize>())
                 .sum(),
         };
-        let shape = TaskShape {
-            intent: turn.prompt.intent,
-            files: files.len(),
-            region_lines: place.span.len(),
-            context_tokens: bytes / 4 + 600,
+        let work = Work {
+            path,
+            files,
+            place,
+            request,
         };
-        let route = route(&shape, turn.prompt.model.as_ref(), &self.fleet)
-            .map_err(|e| (Failure::Model, e.to_string()))?;
-        debug_assert_eq!(route.lane, Lane::Fast);
-        Ok((
-            Work {
-                path,
-                files,
-                place,
-                request,
-            },
-            route,
-        ))
+        let board = gathered.board.map_err(|why| (Failure::Model, why))?;
+        let plan = routed(&turn.prompt, &work, bytes, &board, now).map_err(|why| (Failure::Model, why))?;
+        Ok((work, plan))
     }
 
     pub(super) fn generate(&mut self, next: Try, now: Now, out: &mut Vec<Effect>) {
+        let rung = next.rung;
+        let Some(lead) = self.begin(next, now, out) else {
+            return self.fail(Failure::Model, "no model is left to try".into(), out);
+        };
+        let race = self.race(&lead, rung, now);
+        let silent = now.0.saturating_add(self.limits.first_token_us);
+        let late = race.wake_at().map_or(silent, |at| at.0.min(silent));
+        let Some(turn) = &mut self.turn else { return };
+        let effect = lead.effect;
+        turn.phase = Phase::Generating(Box::new(Answer {
+            lead,
+            rival: None,
+            race,
+        }));
+        out.push(Effect::Wake {
+            id: effect,
+            at: Now(late),
+        });
+    }
+
+    /// Asks a model; gives the attempt, which nobody owns yet.
+    pub(super) fn begin(&mut self, next: Try, now: Now, out: &mut Vec<Effect>) -> Option<Attempt> {
         let Try {
             work,
-            route,
+            plan,
             n,
+            tried,
             rung,
             except,
         } = next;
-        let Some(chosen) = candidate(&route, n).cloned() else {
-            return self.fail(Failure::Model, "no model is left to try".into(), out);
-        };
+        let leg = plan.legs.get(n)?.clone();
+        let chosen = &leg.candidate;
         let effect = self.effects.take();
-        let Some(turn) = &mut self.turn else { return };
+        let turn = self.turn.as_ref()?;
         let words = turn.prompt.intent == Intent::Ask;
         let ask = prompt::Ask {
             model: &chosen.model,
@@ -144,34 +172,44 @@ impl Session {
             max_lines: self.limits.max_lines,
             max_files: self.limits.max_files,
         };
-        turn.phase = Phase::Generating(Box::new(Attempt::new(Begin {
+        out.push(Effect::Generate {
+            id: effect,
+            request,
+            estimate: leg.estimate,
+        });
+        Some(Attempt::new(Begin {
             effect,
             turn: turn.id,
-            route,
+            plan,
             candidate: n,
+            tried,
             rung,
             except,
             work,
             words,
             budget,
             now,
-        })));
-        out.push(Effect::Generate { id: effect, request });
-        out.push(Effect::Wake {
-            id: effect,
-            at: Now(now.0 + self.limits.first_token_us),
-        });
+        }))
     }
 
-    /// The attempt that `effect` belongs to, if it is the current one.
+    /// The attempt that `effect` belongs to, if it is the one whose answer counts.
     pub(super) fn attempt(&mut self, effect: EffectId) -> Option<&mut Attempt> {
+        let lead = &mut self.answer()?.lead;
+        (lead.effect == effect).then_some(lead)
+    }
+
+    /// What the turn waits for, if it waits for a model.
+    pub(super) fn answer(&mut self) -> Option<&mut Answer> {
         match &mut self.turn.as_mut()?.phase {
-            Phase::Generating(attempt) if attempt.effect == effect => Some(attempt),
-            Phase::Generating(_) | Phase::Gathering(_) | Phase::Keeping { .. } => None,
+            Phase::Generating(answer) => Some(answer),
+            Phase::Gathering(_) | Phase::Keeping { .. } => None,
         }
     }
 
     pub(super) fn model(&mut self, effect: EffectId, event: ModelEvent, now: Now, out: &mut Vec<Effect>) {
+        if !self.raced(effect, &event, now, out) {
+            return;
+        }
         let Some(attempt) = self.attempt(effect) else {
             return;
         };
@@ -223,9 +261,10 @@ impl Session {
 
     pub(super) fn offer(&mut self, ready: Vec<(HunkId, Change)>) {
         let Some(turn) = &self.turn else { return };
-        let Phase::Generating(attempt) = &turn.phase else {
+        let Phase::Generating(answer) = &turn.phase else {
             return;
         };
+        let attempt = &answer.lead;
         for (id, change) in ready {
             let base = attempt.work.files.get(change.path()).cloned().unwrap_or_default();
             let note = turn.prompt.text.clone();
@@ -243,10 +282,8 @@ impl Session {
     }
 
     pub(super) fn raise_budget(&mut self, now: Now, out: &mut Vec<Effect>) {
-        let Some(turn) = &mut self.turn else { return };
-        let Phase::Generating(attempt) = &mut turn.phase else {
-            return;
-        };
+        let Some(answer) = self.answer() else { return };
+        let attempt = &mut answer.lead;
         let Some(held) = attempt.held.take() else { return };
         attempt.lift_budget();
         attempt.heard = now;
@@ -346,10 +383,13 @@ impl Session {
         self.end(StopReason::EndTurn, out);
     }
 
-    /// A clock that was set for a generation: is it still speaking?
+    /// A clock that was set for a generation: is it still speaking, or late?
     pub(super) fn woke(&mut self, effect: EffectId, now: Now, out: &mut Vec<Effect>) {
+        if self.late(effect, now, out) {
+            return;
+        }
         let (first, stall) = (self.limits.first_token_us, self.limits.stall_us);
-        let Some(attempt) = self.attempt(effect) else {
+        let Some(attempt) = self.runner(effect) else {
             return;
         };
         let bound = if attempt.spoke { stall } else { first };
@@ -365,14 +405,45 @@ impl Session {
             });
             return;
         }
-        let model =
-            candidate(&attempt.route, attempt.candidate).map_or_else(String::new, |c| c.model.to_string());
-        let fault = Fault {
-            source: FaultSource::Upstream,
-            retry: brisk_domain::port::Retry::Elsewhere,
-            message: format!("{model} said nothing for {:.1} s", bound as f64 / 1e6),
-        };
-        self.faulted(effect, &fault, now, out);
-        out.push(Effect::Stop { id: effect });
+        let message = format!("{} said nothing for {:.1} s", attempt.model(), bound as f64 / 1e6);
+        self.lost(effect, message, Reach::Model, Failure::Upstream, now, out);
+        out.push(Effect::Stop {
+            id: effect,
+            cause: CancelReason::Stalled,
+        });
     }
+}
+
+/// Routes a turn whose place is known. `bytes`: of the text that goes to a model.
+fn routed(prompt: &Prompt, work: &Work, bytes: usize, board: &Board, now: Now) -> Result<Plan, String> {
+    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    let named = prompt.targets.iter().map(|target| Site {
+        path: target.path.clone(),
+        lines: target.lines.map(|(a, b)| count(b.saturating_sub(a) + 1)),
+        symbol: target.symbol.is_some(),
+    });
+    let found = work.files.keys().map(|path| Site {
+        path: path.clone(),
+        lines: None,
+        symbol: false,
+    });
+    let given = Given {
+        sites: named.collect(),
+        found: found.collect(),
+        interactive: Some(true),
+        context_tokens: Some(count(bytes / 4 + 600)),
+        answer_tokens: match prompt.intent {
+            Intent::Edit => Some(count(work.place.span.len()).saturating_mul(PER_LINE)),
+            Intent::Ask => None,
+        },
+        trust: board.trust,
+        latency: prompt.latency,
+        ..Given::only(prompt.intent)
+    };
+    let shape = shape(&work.request, &given);
+    let wish = Wish {
+        lane: prompt.lane,
+        model: prompt.model.as_ref(),
+    };
+    plan(&board.question(&shape, wish, now))
 }

@@ -1,14 +1,16 @@
 //! What comes after an answer that failed: another rung for the same model, the next model, or the end of the turn.
 
 use super::Session;
-use crate::attempt::{Attempt, Work, candidate};
+use crate::attempt::{Attempt, Work};
 use crate::check::Flaw;
-use crate::io::Effect;
+use crate::io::{Denied, Effect, Reach};
 use crate::place::Kind;
 use crate::prompt::Rung;
 use brisk_domain::port::{Fault, FaultSource};
-use brisk_domain::{EffectId, Event, Failure, Now, Route};
+use brisk_domain::{EffectId, Event, Failure, Now};
+use brisk_router::live::Plan;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// So many answers that differ are asked for before the next model.
 const SECOND_CHOICES: usize = 3;
@@ -16,20 +18,23 @@ const SECOND_CHOICES: usize = 3;
 /// One answer that is about to be asked for.
 pub(super) struct Try {
     pub(super) work: Work,
-    pub(super) route: Route,
+    pub(super) plan: Arc<Plan>,
     /// Position of the model in the route.
     pub(super) n: usize,
+    /// Positions of those that failed.
+    pub(super) tried: Vec<usize>,
     pub(super) rung: Rung,
     pub(super) except: Vec<Range<usize>>,
 }
 
 impl Try {
     /// What a model is asked first.
-    pub(super) fn first(work: Work, route: Route, n: usize) -> Try {
+    pub(super) fn first(work: Work, plan: Arc<Plan>, n: usize, tried: Vec<usize>) -> Try {
         Try {
             work,
-            route,
+            plan,
             n,
+            tried,
             rung: Rung::Region,
             except: Vec::new(),
         }
@@ -71,12 +76,13 @@ impl Session {
                 why = Flaw::Unchanged.sentence();
             }
         }
-        let (turn, work, route, n) = (
+        let (turn, work, plan, n) = (
             attempt.turn,
             attempt.work.clone(),
-            attempt.route.clone(),
+            Arc::clone(&attempt.plan),
             attempt.candidate,
         );
+        let (tried, next) = (with(&attempt.tried, n), attempt.next(Reach::Model));
         let hint = attempt.refusals.last().cloned();
         out.extend(attempt.abandon().into_iter().map(Effect::Emit));
         self.withdraw(turn, &why, out);
@@ -93,8 +99,9 @@ impl Session {
             return self.generate(
                 Try {
                     work,
-                    route,
+                    plan,
                     n,
+                    tried,
                     rung,
                     except,
                 },
@@ -102,9 +109,9 @@ impl Session {
                 out,
             );
         }
-        if let Some(next) = candidate(&route, n + 1) {
-            out.push(notice(format!("{why}; trying {}", next.model)));
-            return self.generate(Try::first(work, route, n + 1), now, out);
+        if let Some(n) = next {
+            out.push(notice(format!("{why}; trying {}", name(&plan, n))));
+            return self.generate(Try::first(work, plan, n, tried), now, out);
         }
         let detail = hint.map(|h| format!(" ({h})")).unwrap_or_default();
         self.fail(
@@ -115,31 +122,58 @@ impl Session {
     }
 
     pub(super) fn faulted(&mut self, effect: EffectId, fault: &Fault, now: Now, out: &mut Vec<Effect>) {
+        let (reach, failure) = match fault.source {
+            FaultSource::Setup => (Reach::Model, Failure::Model),
+            FaultSource::Network | FaultSource::Upstream | FaultSource::Request => {
+                (Reach::Model, Failure::Upstream)
+            }
+            FaultSource::Quota => (Reach::Pool, Failure::Upstream),
+        };
+        self.lost(effect, fault.message.clone(), reach, failure, now, out);
+    }
+
+    pub(super) fn denied(&mut self, effect: EffectId, denied: &Denied, now: Now, out: &mut Vec<Effect>) {
+        let message = denied.message.clone();
+        self.lost(effect, message, denied.reach, Failure::Model, now, out);
+    }
+
+    /// A model will not answer: the next one that may help, at once and with a word, or the end of the turn.
+    pub(super) fn lost(
+        &mut self,
+        effect: EffectId,
+        message: String,
+        reach: Reach,
+        failure: Failure,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) {
+        if self.outrun(effect, &message, now, out) {
+            return;
+        }
         let Some(attempt) = self.attempt(effect) else {
             return;
         };
-        let (turn, route, n, work) = (
-            attempt.turn,
-            attempt.route.clone(),
-            attempt.candidate,
-            attempt.work.clone(),
-        );
+        let (turn, plan, work) = (attempt.turn, Arc::clone(&attempt.plan), attempt.work.clone());
+        let (tried, next) = (with(&attempt.tried, attempt.candidate), attempt.next(reach));
         out.extend(attempt.abandon().into_iter().map(Effect::Emit));
         let touched =
             self.offered.values().any(|o| o.turn == turn) || self.turn.as_ref().is_some_and(|t| t.kept);
-        if !touched && let Some(next) = candidate(&route, n + 1) {
+        if !touched && let Some(n) = next {
             out.push(Effect::Emit(Event::Notice {
                 turn,
-                text: format!("{}; trying {}", fault.message, next.model),
+                text: format!("{message}; trying {}", name(&plan, n)),
             }));
-            return self.generate(Try::first(work, route, n + 1), now, out);
+            return self.generate(Try::first(work, plan, n, tried), now, out);
         }
-        let failure = match fault.source {
-            FaultSource::Setup => Failure::Model,
-            FaultSource::Network | FaultSource::Upstream | FaultSource::Quota | FaultSource::Request => {
-                Failure::Upstream
-            }
-        };
-        self.fail(failure, fault.message.clone(), out);
+        self.fail(failure, message, out);
     }
+}
+
+fn name(plan: &Plan, n: usize) -> String {
+    let leg = plan.legs.get(n);
+    leg.map_or_else(String::new, |leg| leg.candidate.model.to_string())
+}
+
+fn with(tried: &[usize], n: usize) -> Vec<usize> {
+    tried.iter().copied().chain([n]).collect()
 }

@@ -14,7 +14,7 @@ use serde::Serialize;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "bar", rename_all = "snake_case")]
 pub enum Bar {
-    /// The person named another model.
+    /// The person named another model, or none, and this one is asked by name only.
     NotNamed,
     /// The lane is switched off.
     LaneOff,
@@ -154,11 +154,11 @@ impl Ctx<'_> {
 }
 
 fn named(ctx: &Ctx<'_>) -> Option<Bar> {
-    let other = ctx
-        .question
-        .wish
-        .model
-        .is_some_and(|model| *model != ctx.member.model);
+    // A policy's list of candidates names nobody: a repository may write one, too.
+    let other = match ctx.question.wish.model {
+        Some(model) => *model != ctx.member.model,
+        None => ctx.member.by_name,
+    };
     other.then_some(Bar::NotNamed)
 }
 

@@ -6,6 +6,7 @@
 
 mod bars;
 mod nearest;
+mod refusal;
 mod say;
 
 use crate::fleet::Member;
@@ -17,12 +18,14 @@ use crate::shape::{SAID, Shape};
 pub use bars::Bar;
 use brisk_domain::{Lane, ModelId, Now};
 pub use nearest::{Nearest, nearest};
+pub use refusal::{refusal, way_out};
+pub use say::grounds;
 use serde::Serialize;
 
 /// Room that an answer needs at least, tokens.
 const ANSWER_FLOOR: u32 = 256;
-/// Tokens of an answer for each line that changes.
-const PER_LINE: u32 = 16;
+/// Tokens of an answer for each line that is written: about 60 bytes, generous for code.
+pub const PER_LINE: u32 = 16;
 
 /// What the person said about this prompt. Rule 0, and subject to every bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -150,9 +153,10 @@ impl<'a> Decision<'a> {
 /// Tokens that a task takes.
 pub fn size(shape: &Shape) -> Size {
     let lines = shape.lines.value.unwrap_or(0);
+    let answer = shape.answer.unwrap_or_else(|| lines.saturating_mul(PER_LINE));
     Size {
         input: shape.context.value.unwrap_or(0),
-        output: lines.saturating_mul(PER_LINE).max(ANSWER_FLOOR),
+        output: answer.max(ANSWER_FLOOR),
     }
 }
 

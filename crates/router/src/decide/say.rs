@@ -1,7 +1,8 @@
-//! Bounds in words.
+//! Bounds and reasons in words.
 
-use super::Bar;
-use crate::policy::{FactName, Layer, Origin};
+use super::{Bar, LaneReason};
+use crate::policy::{FactName, Layer, Origin, Policy, Test};
+use crate::shape::Shape;
 use std::fmt;
 
 impl fmt::Display for Origin {
@@ -18,7 +19,7 @@ impl fmt::Display for Origin {
 impl fmt::Display for Bar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Bar::NotNamed => f.write_str("you named another"),
+            Bar::NotNamed => f.write_str("you did not name it"),
             Bar::LaneOff => f.write_str("the lane is switched off"),
             Bar::Off => f.write_str("switched off"),
             Bar::OtherLane => f.write_str("not for this lane"),
@@ -60,4 +61,24 @@ impl fmt::Display for Bar {
             Bar::Quota { short } => short.fmt(f),
         }
     }
+}
+
+/// The facts that make the rule of a reason hold, each once, by their names.
+pub fn grounds(reason: &LaneReason, policy: &Policy, shape: &Shape) -> Vec<FactName> {
+    let LaneReason::Rule { origin } = reason else {
+        return Vec::new();
+    };
+    let mut rules = policy.rules().iter();
+    let Some(rule) = rules.find(|rule| rule.origin == *origin) else {
+        return Vec::new();
+    };
+    let mut tests: Vec<&Test> = Vec::new();
+    rule.when.grounds(shape, &mut tests);
+    let mut facts: Vec<FactName> = Vec::new();
+    for test in tests {
+        if !facts.contains(&test.fact()) {
+            facts.push(test.fact());
+        }
+    }
+    facts
 }

@@ -4,6 +4,7 @@
 //! speaks for is unknown, which is a value of its own: a rule that asks for it does not match, a bound that asks for
 //! it denies. Pure, and a matter of microseconds.
 
+mod facts;
 mod lexicon;
 mod read;
 mod scan;
@@ -110,10 +111,14 @@ pub struct Given {
     pub intent: Intent,
     /// Places that the person named.
     pub sites: Vec<Site>,
+    /// Places that were found for the person's words: what they are counts, and nobody said that they are all.
+    pub found: Vec<Site>,
     /// Somebody waits for the answer.
     pub interactive: Option<bool>,
     /// Prompt size, tokens, where the files were read.
     pub context_tokens: Option<u32>,
+    /// Size of the answer, tokens, where it is known how much is written again.
+    pub answer_tokens: Option<u32>,
     /// Whether the repository is trusted, from a store outside of it.
     pub trust: Option<Trust>,
     /// How urgent it is, where the person said so.
@@ -126,8 +131,10 @@ impl Given {
         Given {
             intent,
             sites: Vec::new(),
+            found: Vec::new(),
             interactive: None,
             context_tokens: None,
+            answer_tokens: None,
             trust: None,
             latency: None,
         }
@@ -148,6 +155,9 @@ pub struct Shape {
     pub lines: Fact<u32>,
     /// Size of the prompt, tokens.
     pub context: Fact<u32>,
+    /// Size of the answer, tokens, where it is known how much is written again. No fact for policies.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answer: Option<u32>,
     /// An undo brings everything back.
     pub reversible: Fact<bool>,
     /// How much is left open.
@@ -165,7 +175,7 @@ pub struct Shape {
     pub latency: Fact<Latency>,
     /// What the person said about the repository.
     pub trust: Fact<Trust>,
-    /// Places: those that were given, then those found in the text.
+    /// Places: those that were given, then those in the text, then those that were found.
     pub sites: Vec<Site>,
 }
 

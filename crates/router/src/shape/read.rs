@@ -31,6 +31,7 @@ pub fn shape(text: &str, given: &Given) -> Shape {
             Some(tokens) => Fact::told(tokens, "size of the files"),
             None => Fact::unknown(),
         },
+        answer: given.answer_tokens,
         ambiguity: reader.ambiguity(&task),
         tools: reader.tools(&wants_tests, &reversible),
         interactive: given
@@ -71,6 +72,11 @@ impl<'a> Reader<'a> {
             } else if is_symbol(piece, before) {
                 let end = start + piece.len();
                 symbols.push(Evidence::Words { start, end });
+            }
+        }
+        for site in &given.found {
+            if sites.len() < MAX_SITES && !sites.iter().any(|s| s.path == site.path) {
+                sites.push(site.clone());
             }
         }
         Reader {

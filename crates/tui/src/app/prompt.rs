@@ -222,6 +222,8 @@ impl App {
             targets: wish.targets.clone(),
             intent: wish.intent,
             model: self.model.clone(),
+            lane: None,
+            latency: None,
             auto_keep: false,
         };
         let text = wish.text.clone();

@@ -6,7 +6,10 @@ use crate::cli::{cwd, say};
 use crate::exit::{CliError, Exit};
 use crate::routing::{self, PolicyError};
 use brisk_domain::{Intent, ModelId, Now};
-use brisk_router::decide::{Decision, Nearest, Question, Refused, Wish, decide, nearest};
+use brisk_router::decide::{
+    Decision, Nearest, Question, Refused, Wish, decide, nearest, refusal, way_out,
+};
+use brisk_router::live::{Plan, plan};
 use brisk_router::shape::{Given, Shape, Site, shape};
 use std::path::Path;
 
@@ -23,6 +26,8 @@ pub(super) struct Told<'a> {
     pub(super) outcome: &'a Result<Decision<'a>, Refused<'a>>,
     /// What would have changed it.
     pub(super) nearest: &'a [Nearest],
+    /// What `brisk edit` and `brisk ask` make of it today, or why they refuse.
+    pub(super) live: &'a Result<Plan, String>,
 }
 
 /// Explains one task.
@@ -59,6 +64,7 @@ pub(super) fn run(context: &Context, args: &ExplainArgs) -> Result<Exit, CliErro
         question: &question,
         outcome: &outcome,
         nearest: &nearest(&question, &outcome),
+        live: &plan(&question),
     };
     if context.json {
         say::object(context, "route", &json::fields(&told))?;
@@ -67,7 +73,7 @@ pub(super) fn run(context: &Context, args: &ExplainArgs) -> Result<Exit, CliErro
     }
     match &outcome {
         Ok(_) => Ok(Exit::Done),
-        Err(refused) => Err(CliError::new(Exit::NoModel, text::refusal(refused)).hint(text::way_out(&told))),
+        Err(refused) => Err(CliError::new(Exit::NoModel, refusal(refused)).hint(way_out(&question, refused))),
     }
 }
 

@@ -1,9 +1,10 @@
 //! An explanation as one object: `text`, `shape` (facts with `value` and `because`), `lane`, `reasons`, `model`,
-//! `fallbacks`, `candidates` (each with `score` or `refused`), `nearest`. Pure.
+//! `fallbacks`, `candidates` (each with `score` or `refused`), `nearest`, and
+//! `live`: what an edit makes of it today (`why` is the line that it shows). Pure.
 
 use super::explain::Told;
-use super::text::{grounds, reason};
-use brisk_router::decide::{LaneReason, Ranked};
+use super::text::reason;
+use brisk_router::decide::{LaneReason, Ranked, grounds};
 use serde_json::{Value, json};
 
 /// The fields of the line.
@@ -33,6 +34,16 @@ pub(super) fn fields(told: &Told<'_>) -> Value {
         "fallbacks": names(ranked.get(1..).unwrap_or_default()),
         "candidates": candidates,
         "nearest": told.nearest,
+        "live": match told.live {
+            Ok(plan) => json!({
+                "lane": plan.route.lane,
+                "model": plan.route.choice.model,
+                "reasons": plan.route.reasons,
+                "why": plan.route.why(),
+                "notices": plan.notices,
+            }),
+            Err(why) => json!({ "refused": why }),
+        },
     })
 }
 
@@ -41,7 +52,7 @@ fn ground(ground: &LaneReason, told: &Told<'_>) -> Value {
     if let Value::Object(fields) = &mut value {
         fields.insert("words".to_owned(), json!(reason(ground, told)));
         if matches!(ground, LaneReason::Rule { .. }) {
-            fields.insert("facts".to_owned(), json!(grounds(told, ground)));
+            fields.insert("facts".to_owned(), json!(grounds(ground, told.question.policy, told.question.shape)));
         }
     }
     value

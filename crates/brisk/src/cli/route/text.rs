@@ -2,9 +2,8 @@
 
 use super::explain::Told;
 use crate::cli::style::Tone;
-use brisk_router::decide::{Bar, LaneReason, Nearest, Refused};
-use brisk_router::fleet::Usable;
-use brisk_router::policy::{FactName, Test};
+use crate::cli::words;
+use brisk_router::decide::{LaneReason, Nearest, grounds};
 use brisk_router::scale::Tool;
 use brisk_router::score::Score;
 use brisk_router::shape::{Evidence, Fact, Shape};
@@ -16,6 +15,7 @@ pub(super) fn lines(told: &Told<'_>) -> Vec<Line> {
     let mut out = vec![(Tone::Head, "shape".to_owned())];
     out.extend(shape(told));
     out.push(lane(told));
+    out.extend(live(told));
     out.extend(models(told));
     let heads = std::iter::once("nearest: ").chain(std::iter::repeat("         "));
     let near = told.nearest.iter().map(|n| sentence(n, told));
@@ -116,7 +116,8 @@ pub(super) fn reason(reason: &LaneReason, told: &Told<'_>) -> String {
         LaneReason::Default => "no rule holds, so it goes the careful way".to_owned(),
         LaneReason::FastIsBarred => "nobody may work in the fast lane".to_owned(),
         LaneReason::Rule { origin } => {
-            let names = grounds(told, reason);
+            let facts = grounds(reason, told.question.policy, told.question.shape);
+            let names: Vec<&str> = facts.iter().map(|fact| fact.name()).collect();
             let facts = if names.is_empty() {
                 String::new()
             } else {
@@ -127,20 +128,18 @@ pub(super) fn reason(reason: &LaneReason, told: &Told<'_>) -> String {
     }
 }
 
-/// The facts that make a rule hold.
-pub(super) fn grounds(told: &Told<'_>, reason: &LaneReason) -> Vec<&'static str> {
-    let LaneReason::Rule { origin } = reason else {
-        return Vec::new();
-    };
-    let mut rules = told.question.policy.rules().iter();
-    let Some(rule) = rules.find(|rule| rule.origin == *origin) else {
-        return Vec::new();
-    };
-    let mut tests: Vec<&Test> = Vec::new();
-    rule.when.grounds(told.question.shape, &mut tests);
-    let mut names: Vec<&'static str> = tests.iter().map(|test| test.fact().name()).collect();
-    names.dedup();
-    names
+/// What happens today: the same line as in front of an edit, and what else it would say.
+fn live(told: &Told<'_>) -> Vec<Line> {
+    match told.live {
+        Ok(plan) => {
+            let notices = plan.notices.iter().map(|line| (Tone::Plain, format!("  {line}")));
+            let route = (Tone::Head, words::route(&plan.route));
+            std::iter::once(route).chain(notices).collect()
+        }
+        // Who is refused in both is told at the end.
+        Err(_) if told.outcome.is_err() => Vec::new(),
+        Err(why) => vec![(Tone::Head, format!("route: refused: {why}"))],
+    }
 }
 
 fn models(told: &Told<'_>) -> Vec<Line> {
@@ -229,39 +228,4 @@ fn sentence(nearest: &Nearest, told: &Told<'_>) -> String {
         }
         Nearest::Bar { model, bar } => format!("{model} would be the choice, were it not for this: {bar}"),
     }
-}
-
-/// Why nobody may, in one line.
-pub(super) fn refusal(refused: &Refused<'_>) -> String {
-    match refused.no_such_model {
-        Some(model) => format!("there is no model {model}"),
-        None => format!("no model may take this in the {} lane", refused.lane.name()),
-    }
-}
-
-/// What to do when nobody may.
-pub(super) fn way_out(told: &Told<'_>) -> String {
-    let Err(refused) = told.outcome else {
-        return String::new();
-    };
-    if told.question.fleet.is_empty() {
-        return "configure a model, or fetch the default one with `brisk model pull`".to_owned();
-    }
-    if refused.no_such_model.is_some() {
-        let names: Vec<&str> = told.question.fleet.iter().map(|m| m.model.0.as_str()).collect();
-        return format!("name one of: {}", names.join(", "));
-    }
-    let unknown_trust = |bar: &Bar| {
-        matches!(bar, Bar::Trust { has: None, .. })
-            || matches!(bar, Bar::Denied { unknown, .. } if unknown.contains(&FactName::Trust))
-    };
-    if refused.barred.iter().any(|b| unknown_trust(&b.bar)) {
-        return "whether this repository is trusted is not known; `--trust known` shows what would be then"
-            .to_owned();
-    }
-    let missing = refused.barred.iter().find_map(|b| match &b.member.usable {
-        Usable::Not(why) => Some(format!("{}: {why}", b.member.model)),
-        Usable::As(_) => None,
-    });
-    missing.unwrap_or_else(|| "the list above says what each model is missing".to_owned())
 }

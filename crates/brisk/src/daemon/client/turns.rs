@@ -296,6 +296,8 @@ fn extras_of(choice: Choice, handle: &Handle, links: Vec<String>) -> PromptExtra
         targets: links.into_iter().filter(here).collect(),
         intent: choice.intent,
         model: choice.model,
+        lane: None,
+        latency: None,
         auto_keep: false,
     }
 }
@@ -315,6 +317,8 @@ fn prompt_of(handle: &Handle, text: String, extras: PromptExtras) -> Result<Prom
         targets,
         intent: extras.intent,
         model: extras.model,
+        lane: extras.lane,
+        latency: extras.latency,
         auto_keep: extras.auto_keep,
     })
 }

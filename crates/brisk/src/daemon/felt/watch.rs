@@ -1,7 +1,7 @@
 //! Follows one session: effects and reports in, jobs for the desk out. Pure; of prompts and hunks it keeps counts only.
 
 use super::{Generation, GenerationEnd, Job, Moment, TurnDone};
-use brisk_domain::port::ModelEvent;
+use brisk_domain::port::{FaultSource, ModelEvent};
 use brisk_domain::{EffectId, Event, HunkId, HunkState, Intent, Lane, ModelId, SessionId, TurnId};
 use brisk_lanes::{Effect, Input};
 use brisk_protocol::{Stage, Stages, asks_for_tests};
@@ -58,10 +58,9 @@ impl Watch {
                 }
                 None
             }
-            Effect::Generate { id, request } => {
+            Effect::Generate { id, request, .. } => {
                 if let Some(seen) = &mut self.seen {
-                    seen.retries
-                        .extend(seen.generations.last_mut().map(|g| retried(g, at)));
+                    seen.retries.extend(seen.generations.last().map(retried));
                     seen.model = Some(request.model.clone());
                     seen.generations.push(Generation {
                         effect: *id,
@@ -73,12 +72,27 @@ impl Watch {
                 }
                 None
             }
-            Effect::Stop { .. } | Effect::Wake { .. } | Effect::Write { .. } => None,
+            Effect::Stop { id, .. } => {
+                if let Some((_, generation)) = self.generation(*id) {
+                    generation
+                        .ended
+                        .get_or_insert((at.now.0, GenerationEnd::Stopped));
+                }
+                None
+            }
+            Effect::Wake { .. } | Effect::Write { .. } => None,
         }
     }
 
     /// What a model reports.
     pub(crate) fn report(&mut self, input: &Input, at: Moment) {
+        if let Input::Denied { effect, .. } = input {
+            if let Some((_, generation)) = self.generation(*effect) {
+                let end = GenerationEnd::Failed(FaultSource::Quota);
+                generation.ended.get_or_insert((at.now.0, end));
+            }
+            return;
+        }
         let Input::Model { effect, event } = input else {
             return;
         };
@@ -88,7 +102,14 @@ impl Watch {
         match event {
             ModelEvent::Sent => stages.mark(Stage::Request, at.now.0),
             ModelEvent::Text { .. } => {
-                generation.first_us.get_or_insert(at.now.0);
+                if generation.first_us.is_none() && generation.ended.is_none() {
+                    generation.first_us = Some(at.now.0);
+                    // Of two that were asked, the one that speaks is the one whose answer it is.
+                    let model = generation.model.clone();
+                    if let Some(seen) = &mut self.seen {
+                        seen.model = Some(model);
+                    }
+                }
             }
             ModelEvent::Done { finish, usage } => {
                 let end = GenerationEnd::Done(*finish, *usage);
@@ -214,19 +235,19 @@ impl Seen {
     }
 }
 
-/// Why the request after this one is made. One that is still running was silent for too long.
-fn retried(last: &mut Generation, at: Moment) -> RetryCause {
-    match last.ended.get_or_insert((at.now.0, GenerationEnd::Stopped)).1 {
-        GenerationEnd::Done(..) => RetryCause::Unusable,
-        GenerationEnd::Failed(source) => source.into(),
-        GenerationEnd::Stopped => RetryCause::Stalled,
+/// Why the request after this one is made. One that still runs is silent for too long.
+fn retried(last: &Generation) -> RetryCause {
+    match last.ended {
+        Some((_, GenerationEnd::Done(..))) => RetryCause::Unusable,
+        Some((_, GenerationEnd::Failed(source))) => source.into(),
+        Some((_, GenerationEnd::Stopped)) | None => RetryCause::Stalled,
     }
 }
 
 fn outcome(state: &HunkState, at: Moment) -> Outcome {
     match state {
         HunkState::Ready => Outcome::Undecided,
-        HunkState::Kept => Outcome::Kept { at_us: at.wall_us },
+        HunkState::Kept => Outcome::Kept { at_us: at.now.0 },
         HunkState::Rejected => Outcome::Rejected,
         HunkState::Withdrawn { .. } => Outcome::Withdrawn,
         HunkState::Conflicted { .. } => Outcome::Conflicted,

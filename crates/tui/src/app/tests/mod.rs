@@ -140,7 +140,8 @@ impl World {
                     context: 4096,
                 },
                 fallbacks: vec![],
-                reasons: vec![Reason::FirstEligible { model }],
+                reasons: vec![Reason::Best { model, of: 0 }],
+                shape: Default::default(),
             },
         });
         self.now += 40_000;

@@ -6,6 +6,7 @@ use brisk_domain::port::{Fault, FaultSource, Finish, GenerateRequest, Retry, Usa
 use brisk_domain::{
     CancelReason, Candidate, EditFormat, LineKind, Now, Prompt, Reason, Route, Settled, StopReason,
 };
+use brisk_router::quota::Amount;
 use serde_json::{Value, json};
 
 const TURN: TurnId = TurnId(2);
@@ -33,6 +34,8 @@ fn gather(intent: Intent) -> Step {
         targets: vec![],
         intent,
         model: None,
+        lane: None,
+        latency: None,
         auto_keep: false,
     };
     Step::Does(Effect::Gather {
@@ -53,7 +56,8 @@ fn routed(model: &str) -> Step {
                 context: 1,
             },
             fallbacks: vec![],
-            reasons: vec![Reason::FirstEligible { model }],
+            reasons: vec![Reason::Best { model, of: 1 }],
+            shape: BTreeMap::from([("intent".into(), "edit".into())]),
         },
     })
 }
@@ -67,6 +71,7 @@ fn generate(id: u64, model: &str) -> Step {
     Step::Does(Effect::Generate {
         id: EffectId(id),
         request,
+        estimate: Amount::default(),
     })
 }
 
@@ -207,7 +212,7 @@ fn a_whole_turn_is_counted() {
         .iter()
         .map(|h| (h.added, h.removed, h.outcome))
         .collect();
-    let kept = Outcome::Kept { at_us: WALL + 1_110 };
+    let kept = Outcome::Kept { at_us: 1_110 };
     assert_eq!(hunks, [(2, 1, kept), (2, 1, Outcome::Undecided)]);
     assert_eq!(felt.tokens.cached, 200);
     assert!(felt.retries.is_empty());
@@ -243,6 +248,10 @@ fn retries_have_causes() {
         generate(4, "two"),
         text(4),
         generate(5, "three"),
+        Step::Does(Effect::Stop {
+            id: EffectId(4),
+            cause: CancelReason::Stalled,
+        }),
         // What a forgotten request still says changes nothing.
         done(2),
         ended(StopReason::Cancelled {
@@ -258,7 +267,7 @@ fn retries_have_causes() {
     assert_eq!(done.felt.model, Some(ModelId("three".into())));
     assert_eq!(done.felt.end, TurnEnd::Cancelled(CancelReason::Interrupted));
     let ends: Vec<_> = done.generations.iter().map(|g| g.ended.unwrap().0).collect();
-    assert_eq!(ends, [1_040, 1_060, 1_090, 1_110]);
+    assert_eq!(ends, [1_040, 1_060, 1_090, 1_120]);
 }
 
 fn find<'a>(attributes: &'a Value, key: &str) -> &'a Value {

@@ -1,202 +1,12 @@
-//! The session through its one door: inputs in, effects out. Every case is a story told in a few lines.
+//! Turns from prompt to disk, and what may come between.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::wildcard_enum_match_arm,
-    reason = "a test that cannot go on has failed"
-)]
-
-use brisk_domain::port::{Fault, FaultSource, Finish, GenerateRequest, ModelEvent, Retry, Usage};
+use crate::world::{ANSWER, FILE, model, prompt, world, world_with};
+use brisk_domain::port::{Fault, FaultSource, Finish, ModelEvent, Retry, Usage};
 use brisk_domain::{
-    CancelReason, Candidate, Command, EditFormat, EffectId, Event, Failure, HunkId, HunkSelector, HunkState,
-    Intent, ModelId, Now, Prompt, StopReason, Target,
+    CancelReason, Command, Event, Failure, HunkSelector, HunkState, ModelId, Prompt, StopReason,
 };
-use brisk_lanes::{Effect, Gathered, Hint, Input, Limits, Session, Wrote};
-use brisk_patch::{Change, Hunk, Text, apply};
-use brisk_router::Fleet;
-use std::collections::BTreeMap;
-
-const FILE: &str =
-    "def area(w, h):\n    return w * h\n\n\ndef edge(w, h):\n    total = w + h\n    return total\n";
-const ANSWER: &str = "def edge(w, h):\n    total = 2 * (w + h)\n    return total\n";
-
-/// A session with the little world around it: one file, and models that say what the story tells them to.
-struct World {
-    hint: Hint,
-    session: Session,
-    now: u64,
-    text: Text,
-    events: Vec<Event>,
-    running: Vec<(EffectId, GenerateRequest)>,
-    stopped: Vec<EffectId>,
-    gathering: Option<EffectId>,
-    wakes: Vec<(EffectId, Now)>,
-    disk: Text,
-    refuse_writes: bool,
-}
-
-fn candidate(name: &str, format: EditFormat) -> Candidate {
-    Candidate {
-        model: ModelId(name.into()),
-        format,
-        context: 8192,
-    }
-}
-
-fn world_with(limits: Limits, fast: Vec<Candidate>) -> World {
-    let text = Text::from_str_lossless(FILE);
-    World {
-        hint: Hint::Symbol("edge".into()),
-        session: Session::new(Fleet { fast, slow: vec![] }, limits),
-        now: 0,
-        disk: text.clone(),
-        text,
-        events: vec![],
-        running: vec![],
-        stopped: vec![],
-        gathering: None,
-        wakes: vec![],
-        refuse_writes: false,
-    }
-}
-
-fn world() -> World {
-    world_with(
-        Limits::default(),
-        vec![
-            candidate("small", EditFormat::Region),
-            candidate("next", EditFormat::Region),
-        ],
-    )
-}
-
-fn prompt(text: &str) -> Prompt {
-    let target = Target {
-        path: "a.py".into(),
-        lines: None,
-        symbol: Some("edge".into()),
-    };
-    Prompt {
-        text: text.into(),
-        targets: vec![target],
-        intent: Intent::Edit,
-        model: None,
-        auto_keep: false,
-    }
-}
-
-impl World {
-    fn feed(&mut self, input: Input) {
-        self.now += 1;
-        let effects = self.session.handle(input, Now(self.now));
-        for effect in effects {
-            match effect {
-                Effect::Emit(event) => self.events.push(event),
-                Effect::Gather { id, .. } => self.gathering = Some(id),
-                Effect::Generate { id, request } => self.running.push((id, request)),
-                Effect::Stop { id } => {
-                    self.stopped.push(id);
-                }
-                Effect::Wake { id, at } => self.wakes.push((id, at)),
-                Effect::Write {
-                    id, changes, bases, ..
-                } => self.write(id, &changes, &bases),
-            }
-        }
-    }
-
-    /// Writes as the worktree would: hunks of one base, applied together.
-    fn write(&mut self, effect: EffectId, changes: &[(HunkId, Change)], bases: &BTreeMap<String, Text>) {
-        let result = if self.refuse_writes {
-            Err("the disk is full".to_owned())
-        } else {
-            let hunks: Vec<Hunk> = changes
-                .iter()
-                .map(|(_, c)| match c {
-                    Change::Modify { hunk, .. } => hunk.clone(),
-                    other => panic!("unexpected {other:?}"),
-                })
-                .collect();
-            self.disk = apply(&bases["a.py"], &hunks).unwrap();
-            Ok(Wrote {
-                kept: changes.iter().map(|(id, _)| *id).collect(),
-                conflicted: vec![],
-            })
-        };
-        self.feed(Input::Written { effect, result });
-    }
-
-    fn ask(&mut self, prompt: Prompt) {
-        self.feed(Input::Command(Command::Prompt(prompt)));
-        self.gather();
-    }
-
-    fn gather(&mut self) {
-        let effect = self.gathering.take().unwrap();
-        let hint = self.hint.clone();
-        let result = Ok(Gathered {
-            files: vec![("a.py".into(), self.text.clone())],
-            hint,
-            why: String::new(),
-        });
-        self.feed(Input::Gathered { effect, result });
-    }
-
-    fn current(&self) -> EffectId {
-        self.running.last().unwrap().0
-    }
-
-    fn say(&mut self, text: &str) {
-        let effect = self.current();
-        self.feed(Input::Model {
-            effect,
-            event: ModelEvent::Text { text: text.into() },
-        });
-    }
-
-    fn done(&mut self) {
-        let effect = self.current();
-        let event = ModelEvent::Done {
-            finish: Finish::Stop,
-            usage: Usage::default(),
-        };
-        self.feed(Input::Model { effect, event });
-    }
-
-    fn tell(&mut self, command: Command) {
-        self.feed(Input::Command(command));
-    }
-
-    fn ready(&self) -> Vec<HunkId> {
-        let mut ids = vec![];
-        for event in &self.events {
-            match event {
-                Event::HunkReady { hunk, .. } => ids.push(*hunk),
-                Event::HunkChanged { hunk, .. } => ids.retain(|id| id != hunk),
-                _ => {}
-            }
-        }
-        ids
-    }
-
-    fn stop_reason(&self) -> Option<StopReason> {
-        self.events.iter().rev().find_map(|e| match e {
-            Event::TurnEnded { settled, .. } => Some(settled.stop.clone()),
-            _ => None,
-        })
-    }
-
-    fn notices(&self) -> Vec<&str> {
-        self.events
-            .iter()
-            .filter_map(|e| match e {
-                Event::Notice { text, .. } => Some(text.as_str()),
-                _ => None,
-            })
-            .collect()
-    }
-}
+use brisk_lanes::{Hint, Input, Limits};
+use brisk_patch::Text;
 
 #[test]
 fn a_hunk_streams_is_kept_and_reaches_the_disk() {
@@ -242,7 +52,7 @@ fn an_interrupt_at_every_byte() {
             }),
             "cut {cut}"
         );
-        assert_eq!(w.stopped, [effect], "cut {cut}");
+        assert_eq!(w.stopped, [(effect, CancelReason::Interrupted)], "cut {cut}");
         assert_eq!(w.ready(), before, "cut {cut}: a stop takes or gives no hunk");
         let opened = w
             .events
@@ -309,7 +119,7 @@ fn a_steer_redirects_at_once_and_keeps_the_partial_answer_in_the_context() {
         targets: vec![],
         ..prompt("no, three times")
     }));
-    assert_eq!(w.stopped, [old]);
+    assert_eq!(w.stopped, [(old, CancelReason::Steered)]);
     assert!(w.ready().is_empty(), "what is no longer wanted is withdrawn");
     w.gather();
     let request = &w.running.last().unwrap().1;
@@ -551,7 +361,7 @@ fn over_budget_the_lane_stops_and_asks() {
         max_lines: 4,
         ..Limits::default()
     };
-    let mut w = world_with(limits, vec![candidate("small", EditFormat::Region)]);
+    let mut w = world_with(limits, vec![model("small")]);
     let long = "def edge(w, h):\n    total = 2 * (w + h)\n    print(1)\n    print(2)\n    print(3)\n    return total\n";
     w.ask(prompt("talk more"));
     w.say(long);
@@ -577,7 +387,7 @@ fn with_nobody_to_ask_over_budget_ends_the_turn_and_writes_nothing() {
         max_lines: 1,
         ..Limits::default()
     };
-    let mut w = world_with(limits, vec![candidate("small", EditFormat::Region)]);
+    let mut w = world_with(limits, vec![model("small")]);
     w.ask(Prompt {
         auto_keep: true,
         ..prompt("x")
@@ -624,18 +434,12 @@ fn silence_is_a_failure_and_the_next_model_takes_over() {
         stall_us: 50,
         ..Limits::default()
     };
-    let mut w = world_with(
-        limits,
-        vec![
-            candidate("mute", EditFormat::Region),
-            candidate("next", EditFormat::Region),
-        ],
-    );
+    let mut w = world_with(limits, vec![model("mute"), model("next")]);
     w.ask(prompt("count both sides twice"));
     let (effect, at) = w.wakes[0];
     w.now = at.0;
     w.feed(Input::Woke { effect });
-    assert_eq!(w.stopped, [effect]);
+    assert_eq!(w.stopped, [(effect, CancelReason::Stalled)]);
     assert_eq!(w.running.last().unwrap().1.model, ModelId("next".into()));
     assert!(w.notices()[0].contains("mute said nothing"), "{:?}", w.notices());
 }
