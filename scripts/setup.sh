@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the build needs and is missing. Says what it does; does nothing when all is there.
+# Installs what the build needs and is missing, and the programs that are named. Says what it does; does nothing when
+# all is there.
 set -euo pipefail
 
 have() { command -v "$1" >/dev/null 2>&1; }
@@ -13,6 +14,8 @@ have git || missing+=(git)
 have python3 || missing+=(python3)
 compgen -G '/usr/lib/llvm-*/lib/libclang*.so*' >/dev/null || compgen -G '/usr/lib/*/libclang*.so*' >/dev/null ||
   [ -n "${LIBCLANG_PATH:-}" ] || [ "$(uname)" = Darwin ] || missing+=(libclang-dev)
+
+for more in "$@"; do have "$more" || missing+=("$more"); done
 
 if [ "$(uname)" = Darwin ]; then
   missing=("${missing[@]/ninja-build/ninja}")

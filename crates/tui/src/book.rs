@@ -86,6 +86,11 @@ impl Book {
         self.offered().next().is_some()
     }
 
+    /// A decision is on its way.
+    pub(crate) fn is_deciding(&self) -> bool {
+        self.hunks.iter().any(|h| h.stage == Stage::Deciding)
+    }
+
     /// Lines that come and go in the hunks that are shown.
     pub(crate) fn size(&self) -> (usize, usize) {
         let sum = |f: fn(&Hunk) -> usize| self.hunks.iter().map(f).sum();

@@ -16,7 +16,7 @@ mod words;
 pub use app::{Act, App, Draft, Input, Purpose, Rest, Setup};
 pub use felt::Felt;
 pub use key::{Decoder, Key, Typed};
-pub use paint::Painter;
+pub use paint::{Painter, WIPE};
 pub use ratatui_core::text::Line;
 pub use view::{Frame, Size, frame};
 pub use wire::{Call, Reply, Told, Wire};

@@ -9,6 +9,9 @@ use ratatui_core::buffer::{Buffer, Cell};
 use ratatui_core::style::{Color, Modifier, Style};
 use ratatui_core::text::Line;
 
+/// Wipes from the start of the cursor's row to the end of the screen. The cursor steps aside between the two: a wipe
+/// from the very first cell is one of the whole screen for tmux, which keeps a copy of what was there in its scrollback.
+pub const WIPE: &str = "\r\x1b[K\x1b[C\x1b[J\r";
 const BEGIN: &str = "\x1b[?2026h\x1b[?25l";
 const END: &str = "\x1b[?25h\x1b[?2026l";
 
@@ -39,8 +42,10 @@ impl Painter {
         let mut out = String::from(BEGIN);
         self.home(&mut out);
         let mut old = self.shown.take().map(|f| f.cells);
-        if !above.is_empty() || self.stale.take().is_some() {
-            out.push_str("\x1b[J");
+        // Taken in any case: where the pane was before is known for one frame only.
+        let stale = self.stale.take().is_some();
+        if stale || !above.is_empty() {
+            out.push_str(WIPE);
             old = None;
         }
         for line in above {
@@ -109,8 +114,7 @@ impl Painter {
 
     /// Paints cells up to the last that is not blank; how many columns that took.
     fn cells(&self, cells: &[Cell], out: &mut String) -> u16 {
-        let blank = |c: &Cell| c.symbol() == " " && c.style() == Cell::EMPTY.style();
-        let end = cells.iter().rposition(|c| !blank(c)).map_or(0, |i| i + 1);
+        let end = painted(cells);
         let mut run = String::new();
         let mut style = Style::new();
         let mut skip = 0;
@@ -166,13 +170,7 @@ impl Painter {
     pub fn resized(&mut self, size: Size) {
         let columns = usize::from(size.columns.max(1));
         let Some(frame) = self.shown.take() else { return };
-        let height = |y: u16| {
-            let wide = row(&frame.cells, y)
-                .iter()
-                .rposition(|c| c.symbol() != " ")
-                .map_or(1, |i| i + 1);
-            wide.div_ceil(columns)
-        };
+        let height = |y: u16| painted(row(&frame.cells, y)).max(1).div_ceil(columns);
         let above: usize = (0..frame.cursor.1).map(height).sum();
         self.stale = Some(above + usize::from(frame.cursor.0) / columns);
     }
@@ -187,9 +185,15 @@ impl Painter {
     pub fn clear(&mut self) -> String {
         let mut out = String::new();
         self.home(&mut out);
-        out.push_str("\x1b[J");
+        out.push_str(WIPE);
         self.forget();
         out
+    }
+
+    /// The bytes for an empty screen: what is on it goes up into the scrollback, where a terminal's own wipe loses it.
+    pub fn fresh(&mut self, size: Size) -> String {
+        let rows = usize::from(size.rows);
+        format!("{}\x1b[{rows}B{}\x1b[H", self.clear(), "\n".repeat(rows))
     }
 }
 
@@ -197,6 +201,12 @@ fn up(rows: usize, out: &mut String) {
     if rows > 0 {
         out.push_str(&format!("\x1b[{rows}A"));
     }
+}
+
+/// How many cells of a row are painted: those up to the last that is not blank.
+fn painted(cells: &[Cell]) -> usize {
+    let blank = |c: &Cell| c.symbol() == " " && c.style() == Cell::EMPTY.style();
+    cells.iter().rposition(|c| !blank(c)).map_or(0, |i| i + 1)
 }
 
 fn row(buffer: &Buffer, y: u16) -> &[Cell] {
@@ -218,3 +228,6 @@ fn colour(colour: Color) -> Option<&'static str> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@
 //! and put back after, so that the cursor rests in its last row.
 
 use crate::cli::paint::{Paint, Row};
+use brisk_tui::WIPE;
 
 /// What is needed to paint over what was painted.
 #[derive(Debug)]
@@ -25,7 +26,7 @@ impl Screen {
     pub(crate) fn draw(&mut self, paints: &[Paint], footer: &[Row], out: &mut String) {
         if self.footer_rows > 0 {
             up(self.footer_rows - 1, out);
-            out.push_str("\r\x1b[J");
+            out.push_str(WIPE);
             self.footer_rows = 0;
         }
         for paint in paints {
@@ -33,7 +34,7 @@ impl Screen {
                 Paint::Rewind(0) => {}
                 Paint::Rewind(rows) => {
                     up(*rows, out);
-                    out.push_str("\r\x1b[J");
+                    out.push_str(WIPE);
                 }
                 Paint::Row(row) => {
                     row.tone.write(&row.text, self.colour, out);

@@ -83,7 +83,7 @@ impl App {
                 let late =
                     menu.word != word && !menu.items.first().is_some_and(|i| i.target.starts_with(word));
                 let command = menu.word.starts_with('/');
-                if menu.chosen == 0 && (late || menu.items.iter().any(whole)) {
+                if menu.chosen == 0 && (late || is_range(word) || menu.items.iter().any(whole)) {
                     self.menu = None;
                     return false;
                 }
@@ -116,6 +116,12 @@ impl App {
         self.composer.complete(&format!("{} ", item.target));
         self.draft_changed();
     }
+}
+
+/// `@src/a.rs:10-20`: nothing is missing, whatever the menu makes of its beginning.
+fn is_range(word: &str) -> bool {
+    let lines = word.rsplit_once(':').and_then(|(_, lines)| lines.split_once('-'));
+    lines.is_some_and(|(from, to)| from.parse::<usize>().is_ok() && to.parse::<usize>().is_ok())
 }
 
 /// `src/a.rs:Type.name` as people write it: `src/a.rs:name`.

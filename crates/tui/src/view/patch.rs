@@ -132,7 +132,7 @@ fn head(hunk: &Hunk, chosen: bool, above: usize) -> Line<'static> {
     }
     match hunk.stage {
         book::Stage::Growing => line.push_span(look::span(" \u{2026}", look::DIM)),
-        book::Stage::Deciding => line.push_span(look::span("  writing", look::DIM)),
+        book::Stage::Deciding => line.push_span(look::span("  deciding", look::DIM)),
         book::Stage::Ready => {}
     }
     line

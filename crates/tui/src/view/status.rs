@@ -96,6 +96,8 @@ fn state(app: &App) -> (String, Style) {
         Some(Stage::Budget(..)) => ("at the budget".into(), look::WARN),
         Some(Stage::Stopping) => ("stopping\u{2026}".into(), look::WARN),
         None if offered > 0 => (format!("{} on offer", look::count(offered, "hunk")), look::HEAD),
+        // Not before the daemon has said so: what was kept is on disk only then.
+        None if app.book.is_deciding() => ("deciding\u{2026}".into(), look::WARN),
         None => ("ready".into(), look::ADDED),
     }
 }

@@ -110,6 +110,18 @@ fn a_letter_that_waits_says_what_it_will_do() {
 }
 
 #[test]
+fn nothing_is_ready_before_a_decision_is_done() {
+    let mut w = settled();
+    w.offered();
+    w.key(Key::Enter);
+    let text = shown(&w, 60, 16);
+    assert!(
+        text.contains("\ndeciding\u{2026}") && !text.contains("ready"),
+        "{text}"
+    );
+}
+
+#[test]
 fn a_long_hunk_keeps_its_place_in_view() {
     let mut w = settled();
     w.write("one");

@@ -1,7 +1,7 @@
 //! The terminal goes to somebody else for a while, the shell or an editor, and comes back.
 
 use super::raw::Raw;
-use super::{Shell, size, write};
+use super::{Shell, write};
 use crate::cli::term::Told;
 use brisk_tui::{Input, Purpose};
 use std::ffi::OsString;
@@ -10,6 +10,7 @@ impl Shell<'_> {
     /// Plain mode and back.
     pub(super) fn switch(&mut self, plain: bool) {
         if plain {
+            self.fit();
             let _ = write(&self.painter.clear());
             self.raw = None;
         } else {
@@ -20,18 +21,19 @@ impl Shell<'_> {
 
     pub(super) fn suspend(&mut self) {
         let Some(raw) = self.raw.take() else { return };
+        self.fit();
         let _ = write(&self.painter.clear());
         drop(raw);
         let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP);
         self.raw = Raw::take().ok();
         self.painter.forget();
-        self.app.resize(usize::from(size().rows));
         self.dirty = true;
     }
 
     /// Hands the terminal to the person's editor.
     pub(super) fn edit(&mut self, purpose: Purpose, text: &str, suffix: &str) {
         let held = self.raw.take().is_some();
+        self.fit();
         let _ = write(&self.painter.clear());
         let outcome = self.keep.edited(text, suffix, |file| {
             let mut argv = editor();
@@ -43,13 +45,11 @@ impl Shell<'_> {
         }
         self.painter.forget();
         self.input(Input::Edited(purpose, outcome));
-        // Keys that went to the editor as signals were not meant for us; all else was. The window may have another
-        // size, also where only the editor was told.
+        // Keys that went to the editor as signals were not meant for us; all else was.
         let told = self.signals.told();
         self.heed(Told {
             interrupt: false,
             suspend: false,
-            resized: true,
             ..told
         });
     }

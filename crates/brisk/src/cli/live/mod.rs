@@ -105,6 +105,7 @@ pub(crate) fn run(context: &Context, wish: Wish) -> Result<Exit, CliError> {
         },
         app,
         painter: Painter::new(context.colour()),
+        size,
         decoder: Decoder::default(),
         raw,
         signals,
@@ -133,6 +134,8 @@ struct Shell<'a> {
     source: Source,
     app: App,
     painter: Painter,
+    /// The window, as it was last painted for.
+    size: Size,
     decoder: Decoder,
     /// The terminal in raw mode; none in plain mode.
     raw: Option<Raw>,
@@ -253,12 +256,7 @@ impl Shell<'_> {
         if told.suspend {
             self.suspend();
         }
-        if told.resized {
-            let size = size();
-            self.painter.resized(size);
-            self.app.resize(usize::from(size.rows));
-            self.dirty = true;
-        }
+        self.dirty |= told.resized;
     }
 
     fn reports(&mut self) {
@@ -367,9 +365,8 @@ impl Shell<'_> {
             Act::Save(draft) => self.keep.save(&draft),
             Act::Remember(text) => self.keep.remember(&text),
             Act::Redraw => {
-                self.painter.forget();
-                self.above.clear();
-                let _ = write("\x1b[H\x1b[2J");
+                self.fit();
+                let _ = write(&self.painter.fresh(self.size));
             }
             Act::Suspend => self.suspend(),
             Act::Bell => drop(write("\x07")),
@@ -408,10 +405,22 @@ impl Shell<'_> {
             self.told_painted();
             return Ok(());
         }
-        let frame = frame(&self.app, size());
+        self.fit();
+        let frame = frame(&self.app, self.size);
         write(&self.painter.draw(&above, frame))?;
         self.told_painted();
         Ok(())
+    }
+
+    /// Asks for the window's size. Its signal may come after a frame that is made for it already, and several of them
+    /// before one, so that it is asked for right before anything is painted.
+    fn fit(&mut self) {
+        let size = size();
+        if size != self.size {
+            self.size = size;
+            self.painter.resized(size);
+            self.app.resize(usize::from(size.rows));
+        }
     }
 
     fn told_painted(&mut self) {

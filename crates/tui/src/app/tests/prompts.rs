@@ -194,6 +194,8 @@ fn places_and_commands_are_completed() {
         ("@a.py:Two.run", &[Enter], ""),
         ("@a.py:run", &[Key::Down, Enter], "@a.py:Two.run "),
         ("@a.py:ru", &[Enter], "@a.py:One.run "),
+        ("@a.py:1-9", &[Enter], ""),
+        ("@a.py:1-", &[Enter], "@a.py:One.run "),
     ];
     for (word, keys, text) in cases {
         let mut w = world();
@@ -207,7 +209,7 @@ fn places_and_commands_are_completed() {
     }
 
     // A menu that is still there for an earlier word completes it, and never puts another one in its place.
-    for (rest, text) in [("9", ""), ("2", "@a.py:1-20 ")] {
+    for (rest, text) in [("9", ""), ("2", ""), ("", "@a.py:1-20 ")] {
         let mut w = world();
         w.write("@a.py:1-");
         w.reply(Reply::Completed {
