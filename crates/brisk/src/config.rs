@@ -26,7 +26,31 @@ pub struct Config {
     pub client: Client,
 }
 
-/// A server that speaks Chat Completions.
+/// What a server speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    /// Chat Completions: nearly every server.
+    #[default]
+    Chat,
+    /// OpenAI Responses, over a WebSocket where there is one.
+    Responses,
+    /// Anthropic Messages.
+    Messages,
+}
+
+impl Protocol {
+    /// The name in configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Protocol::Chat => "chat",
+            Protocol::Responses => "responses",
+            Protocol::Messages => "messages",
+        }
+    }
+}
+
+/// A model on a server.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Upstream {
@@ -34,6 +58,9 @@ pub struct Upstream {
     pub base_url: String,
     /// The model's name there.
     pub model: String,
+    /// What the server speaks.
+    #[serde(default)]
+    pub protocol: Protocol,
     /// Environment variable that holds the key.
     pub api_key_env: Option<String>,
     /// `region` (small models), `search_replace` or `apply_patch`.
@@ -51,6 +78,10 @@ pub struct Upstream {
     /// The server takes `prediction`.
     #[serde(default)]
     pub prediction: bool,
+    /// The model takes a temperature. Without a word: with `chat` it does, with the others it does not.
+    pub temperature: Option<bool>,
+    /// How much the model is asked to think before it answers: `none` to `max`. Without a word: as it does by itself.
+    pub effort: Option<String>,
 }
 
 fn search_replace() -> EditFormat {
@@ -74,7 +105,8 @@ pub struct Lanes {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fast {
-    /// Models in order of preference. Empty: the configured ones by name, then the embedded ones.
+    /// Models in order of preference. Empty: the configured ones by name, then the embedded ones. Those of vendors are
+    /// used only when they are named here or asked for by name.
     #[serde(default)]
     pub candidates: Vec<String>,
     /// Patch budget of a turn.
@@ -203,21 +235,18 @@ impl Config {
         };
         toml::from_str(&text).map_err(|e: toml::de::Error| ConfigError::Wrong {
             path: path.into(),
-            message: located(&text, &e),
+            message: located(&text, e.span().map(|s| s.start), e.message()),
         })
     }
 }
 
-/// A parse error as one line: where, then what.
-fn located(text: &str, error: &toml::de::Error) -> String {
-    let at = error.span().map_or(0, |s| s.start).min(text.len());
+/// A mistake at a byte of a text as one line: where, then what.
+pub(crate) fn located(text: &str, at: Option<usize>, message: &str) -> String {
+    let at = at.unwrap_or(0).min(text.len());
     let before = text.get(..at).unwrap_or_default();
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().map_or(0, |l| l.chars().count()) + 1;
-    format!(
-        "line {line}, column {column}: {}",
-        error.message().replace('\n', " ")
-    )
+    format!("line {line}, column {column}: {}", message.replace('\n', " "))
 }
 
 #[cfg(test)]

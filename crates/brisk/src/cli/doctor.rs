@@ -1,5 +1,7 @@
 //! `doctor`: everything that Brisk needs, checked one by one, each with the next step.
 
+mod servers;
+
 use crate::cli::context::Context;
 use crate::cli::style::{Tone, bytes, count};
 use crate::cli::{connect, cwd, json, say, term};
@@ -7,6 +9,8 @@ use crate::config::Config;
 use crate::exit::{CliError, Exit};
 use crate::home::Home;
 use crate::models::catalogue;
+use crate::models::known::{self, Origin};
+use crate::models::remote::Catalogue;
 use crate::models::verify::{self, Status};
 use brisk_protocol::{DaemonStatus, NoParams, method};
 use rustix::fs::{Access, access, statvfs};
@@ -64,11 +68,12 @@ fn failed(what: &'static str, error: &CliError) -> Check {
 /// Runs every check and tells them as they come.
 pub(crate) fn run(context: &Context) -> Result<Exit, CliError> {
     let mut worst = Exit::Done;
-    let checks: [fn(&Context) -> Vec<Check>; 8] = [
+    let checks: [fn(&Context) -> Vec<Check>; 9] = [
         repository,
         configuration,
         folders,
         models,
+        servers::checks,
         daemon,
         processor,
         memory,
@@ -128,6 +133,14 @@ fn repository(_: &Context) -> Vec<Check> {
 
 fn configuration(context: &Context) -> Vec<Check> {
     let file = context.home.config_file();
+    let own = known::own_file(&context.home);
+    if let Err(e) = Catalogue::load(&own) {
+        return vec![fail(
+            "configuration",
+            e.to_string(),
+            "correct the file, or move it away",
+        )];
+    }
     vec![match Config::load(&file) {
         Ok(config) if file.exists() => ok(
             "configuration",
@@ -246,7 +259,25 @@ fn models(context: &Context) -> Vec<Check> {
             format!("{} in the configuration", count(servers, "server")),
         ));
     }
-    if usable == 0 {
+    let vendors = known::known(
+        &Config::load(&context.home.config_file()).unwrap_or_default(),
+        &context.home,
+    )
+    .map_or(0, |known| {
+        known
+            .remotes
+            .iter()
+            .filter(|r| r.origin != Origin::Config && r.missing.is_none())
+            .count()
+    });
+    if vendors > 0 {
+        let text = format!(
+            "{} of vendors can be named (`brisk model list`)",
+            count(vendors, "model")
+        );
+        checks.push(ok("model", text));
+    }
+    if usable == 0 && vendors == 0 {
         let size = bytes(catalogue::DEFAULT.bytes);
         checks.push(fail(
             "model",

@@ -1,16 +1,17 @@
 //! `model list|pull|remove|path|bench`. None of these needs the daemon; an idle one is ended after a change, because it
 //! looks at the models' folder when it starts.
 
+mod list;
+
 use crate::cli::args::ModelCmd;
 use crate::cli::bar;
 use crate::cli::context::Context;
 use crate::cli::style::{Tone, bytes};
 use crate::cli::{connect, json, say, term};
-use crate::config::Config;
 use crate::exit::{CliError, Exit};
 use crate::models::catalogue::{self, Entry};
 use crate::models::fetch::{self, Progress, Source};
-use crate::models::verify::{self, Status};
+use crate::models::verify;
 use brisk_protocol::{DaemonStatus, NoParams, method};
 use serde_json::json;
 use std::path::PathBuf;
@@ -18,7 +19,7 @@ use std::path::PathBuf;
 /// `model ...`.
 pub(crate) fn run(context: &Context, command: ModelCmd) -> Result<Exit, CliError> {
     match command {
-        ModelCmd::List => list(context),
+        ModelCmd::List => list::run(context),
         ModelCmd::Pull { model } => pull(context, named(model.as_deref())?),
         ModelCmd::Remove { model } => remove(context, named(Some(&model))?),
         ModelCmd::Path { model } => path(context, named(model.as_deref())?),
@@ -37,87 +38,6 @@ fn named(id: Option<&str>) -> Result<&'static Entry, CliError> {
             known.join(", ")
         ))
     })
-}
-
-fn list(context: &Context) -> Result<Exit, CliError> {
-    let dir = context.home.models_dir();
-    let config = Config::load(&context.home.config_file())
-        .map_err(|e| CliError::new(Exit::Usage, e.to_string()).hint("correct the file, or move it away"))?;
-    let mut lines = Vec::new();
-    for entry in catalogue::ENTRIES {
-        let status = verify::status(entry, dir);
-        let (word, tone, words) = state(&status, entry);
-        if context.json {
-            let fields = json!({
-                "id": entry.id,
-                "title": entry.title,
-                "source": "embedded",
-                "state": word,
-                "bytes": entry.bytes,
-                "licence": entry.licence,
-                "path": verify::path(entry, dir),
-                "default": entry == catalogue::DEFAULT,
-            });
-            say::raw(&json::line("model", context.t_us(), fields))?;
-        }
-        let default = if entry == catalogue::DEFAULT {
-            ", default"
-        } else {
-            ""
-        };
-        let size = bytes(entry.bytes);
-        lines.push((
-            tone,
-            format!(
-                "{:<22} {size:>10}  {} ({}{default})",
-                entry.id, words, entry.licence
-            ),
-        ));
-    }
-    for (id, upstream) in &config.models {
-        if context.json {
-            let fields = json!({
-                "id": id,
-                "source": upstream.base_url,
-                "state": "configured",
-                "model": upstream.model,
-            });
-            say::raw(&json::line("model", context.t_us(), fields))?;
-        }
-        lines.push((
-            Tone::Plain,
-            format!("{id:<22} {:>10}  {} at {}", "", upstream.model, upstream.base_url),
-        ));
-    }
-    if !context.json {
-        say::lines(context, &lines)?;
-    }
-    Ok(Exit::Done)
-}
-
-fn state(status: &Status, entry: &Entry) -> (&'static str, Tone, String) {
-    match status {
-        Status::Present => ("present", Tone::Good, "here, checked".into()),
-        Status::Missing => (
-            "missing",
-            Tone::Dim,
-            format!("not fetched: brisk model pull {}", entry.id),
-        ),
-        Status::Partial { bytes: have } => (
-            "partial",
-            Tone::Warn,
-            format!(
-                "{} of it here: brisk model pull {} goes on",
-                bytes(*have),
-                entry.id
-            ),
-        ),
-        Status::Corrupt { why } => (
-            "corrupt",
-            Tone::Bad,
-            format!("damaged ({why}): brisk model pull {} fetches it again", entry.id),
-        ),
-    }
 }
 
 fn path(context: &Context, entry: &Entry) -> Result<Exit, CliError> {

@@ -4,30 +4,68 @@ use crate::config::{Config, ConfigError};
 use crate::home::Home;
 use crate::models::attention::Choices;
 use crate::models::catalogue;
+use crate::models::connect::connect;
+use crate::models::known::{self, Origin, Remote};
 use brisk_domain::port::{Fault, FaultSource, GenerateRequest, Model, ModelEvent, Retry, Running, Sink};
 use brisk_domain::{Candidate, EditFormat, ModelId};
 use brisk_lanes::{Limits, open_file_request};
 use brisk_llama::FlashAttention;
 use brisk_patch::Text;
 use brisk_protocol::ModelState;
-use brisk_providers::{ChatConfig, ChatModel, Prefill, Secret};
-use brisk_router::Fleet;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Environment variable that names a GGUF file of the person's own.
 pub(crate) const MODEL_ENV: &str = "BRISK_MODEL";
 
 enum Upstream {
     Embedded(Arc<Embedded>),
-    Chat(ChatModel, String),
+    /// One of the configuration, with its address.
+    Configured(Box<dyn Model>, String),
+    /// One of a vendor.
+    Preset(Box<Preset>),
+}
+
+/// A vendor's model, made ready when it is asked for the first time: to read the system's certificates for all of them
+/// would hold up the start.
+struct Preset {
+    remote: Remote,
+    runtime: tokio::runtime::Handle,
+    model: OnceLock<Result<Box<dyn Model>, Fault>>,
+}
+
+impl Preset {
+    fn generate(&self, request: GenerateRequest, sink: Sink) -> Box<dyn Running> {
+        if let Some(why) = &self.remote.missing {
+            let message = format!("{}: {why}; set it, and the next command sees it", self.remote.id);
+            return failed(message, &sink);
+        }
+        match self.model.get_or_init(|| connect(&self.remote, &self.runtime)) {
+            Ok(model) => model.generate(request, sink),
+            Err(fault) => failed(fault.message.clone(), &sink),
+        }
+    }
+}
+
+/// A generation that never began, for a reason of this machine's setup.
+fn failed(message: String, sink: &Sink) -> Box<dyn Running> {
+    let fault = Fault {
+        source: FaultSource::Setup,
+        retry: Retry::Elsewhere,
+        message,
+    };
+    sink(ModelEvent::Failed { fault });
+    Box::new(Idle)
 }
 
 /// Every configured model by name.
 pub(crate) struct Models {
     upstreams: BTreeMap<ModelId, Upstream>,
-    fleet: Fleet,
+    /// In the person's order.
+    order: Vec<Candidate>,
+    /// Vendors' models that could be asked and are asked by name only.
+    by_name: Vec<ModelId>,
     limits: Limits,
 }
 
@@ -45,32 +83,18 @@ impl Models {
     ) -> Result<Models, ConfigError> {
         let mut upstreams = BTreeMap::new();
         let mut candidates: Vec<Candidate> = Vec::new();
-        for (name, u) in &config.models {
-            let id = ModelId(name.clone());
-            let mut chat = ChatConfig::new(id.clone(), u.base_url.clone(), u.model.clone());
-            chat.key_name =
-                format!("a variable, and name it with api_key_env in [models.{name}] of config.toml");
-            if let Some(var) = &u.api_key_env {
-                chat.api_key = std::env::var(var).ok().as_deref().and_then(Secret::new);
-                chat.key_name = format!("the variable {var}");
-            }
-            chat.allow_insecure = u.allow_insecure;
-            chat.prefill = if u.prefill {
-                Prefill::TrailingMessage
-            } else {
-                Prefill::Unsupported
-            };
-            chat.prediction = u.prediction;
-            let model = ChatModel::new(chat, runtime.clone()).map_err(|e| ConfigError::Wrong {
+        let (configured, presets): (Vec<Remote>, Vec<Remote>) = known::known(config, home)?
+            .remotes
+            .into_iter()
+            .partition(|remote| remote.origin == Origin::Config);
+        for remote in configured {
+            let model = connect(&remote, runtime).map_err(|e| ConfigError::Wrong {
                 path: home.config_file(),
-                message: format!("models.{name}: {}", e.message),
+                message: format!("models.{}: {}", remote.id, e.message),
             })?;
-            upstreams.insert(id.clone(), Upstream::Chat(model, u.base_url.clone()));
-            candidates.push(Candidate {
-                model: id,
-                format: u.format,
-                context: u.context,
-            });
+            candidates.push(remote.candidate());
+            let id = remote.id.clone();
+            upstreams.insert(id, Upstream::Configured(model, remote.base_url));
         }
         let attention = Choices::below(home.state_dir());
         for (id, path) in embedded_files(home) {
@@ -85,6 +109,21 @@ impl Models {
             );
         }
         let fast = &config.lanes.fast;
+        let mut by_name = Vec::new();
+        for remote in presets {
+            let id = remote.id.clone();
+            if fast.candidates.contains(&id.0) {
+                candidates.push(remote.candidate());
+            } else if remote.missing.is_none() {
+                by_name.push(id.clone());
+            }
+            let preset = Preset {
+                remote,
+                runtime: runtime.clone(),
+                model: OnceLock::new(),
+            };
+            upstreams.insert(id, Upstream::Preset(Box::new(preset)));
+        }
         if !fast.candidates.is_empty() {
             for name in &fast.candidates {
                 if !candidates.iter().any(|c| c.model.0 == *name) && catalogue::find(name).is_none() {
@@ -112,16 +151,10 @@ impl Models {
         }
         Ok(Models {
             upstreams,
-            fleet: Fleet {
-                fast: candidates,
-                slow: Vec::new(),
-            },
+            order: candidates,
+            by_name,
             limits,
         })
-    }
-
-    pub(crate) fn fleet(&self) -> Fleet {
-        self.fleet.clone()
     }
 
     pub(crate) fn limits(&self) -> Limits {
@@ -130,22 +163,17 @@ impl Models {
 
     /// Whether there is anything to ask.
     pub(crate) fn is_empty(&self) -> bool {
-        self.fleet.fast.is_empty()
+        self.order.is_empty() && self.by_name.is_empty()
     }
 
     pub(crate) fn generate(&self, request: GenerateRequest, sink: Sink) -> Box<dyn Running> {
         match self.upstreams.get(&request.model) {
-            Some(Upstream::Chat(model, _)) => model.generate(request, sink),
+            Some(Upstream::Configured(model, _)) => model.generate(request, sink),
+            Some(Upstream::Preset(preset)) => preset.generate(request, sink),
             Some(Upstream::Embedded(model)) => model.generate(request, sink),
             None => {
                 let message = format!("there is no model {}; see `brisk model list`", request.model);
-                let fault = Fault {
-                    source: FaultSource::Setup,
-                    retry: Retry::Elsewhere,
-                    message,
-                };
-                sink(ModelEvent::Failed { fault });
-                Box::new(Idle)
+                failed(message, &sink)
             }
         }
     }
@@ -153,8 +181,7 @@ impl Models {
     /// Begins to load the model that the next edit most likely takes.
     pub(crate) fn load_ahead(&self) {
         if let Some(Upstream::Embedded(model)) = self
-            .fleet
-            .fast
+            .order
             .first()
             .and_then(|first| self.upstreams.get(&first.model))
         {
@@ -166,7 +193,7 @@ impl Models {
 
     /// Reads a file ahead on the embedded model that edits would take first.
     pub(crate) fn warm(&self, path: &str, text: &Text) {
-        if let Some(first) = self.fleet.fast.first()
+        if let Some(first) = self.order.first()
             && let Some(Upstream::Embedded(model)) = self.upstreams.get(&first.model)
         {
             let request = open_file_request(&first.model, path, text, &self.limits);
@@ -174,21 +201,26 @@ impl Models {
         }
     }
 
-    /// For `model list` and `doctor`.
+    /// For clients: those that are taken unasked in their order, then those that can be named.
     pub(crate) fn states(&self) -> Vec<ModelState> {
-        self.fleet
-            .fast
-            .iter()
-            .filter_map(|c| {
-                let (source, ready, state) = match self.upstreams.get(&c.model)? {
-                    Upstream::Chat(_, url) => (url.clone(), true, "configured".to_owned()),
+        let order = self.order.iter().map(|c| &c.model);
+        order
+            .chain(&self.by_name)
+            .filter_map(|id| {
+                let (source, ready, state) = match self.upstreams.get(id)? {
+                    Upstream::Configured(_, url) => (url.clone(), true, "configured".to_owned()),
+                    Upstream::Preset(preset) => {
+                        let remote = &preset.remote;
+                        let state = remote.missing.clone().unwrap_or_else(|| "by name".to_owned());
+                        (remote.base_url.clone(), remote.missing.is_none(), state)
+                    }
                     Upstream::Embedded(model) => {
                         let (ready, state) = model.state();
                         ("embedded".to_owned(), ready, state)
                     }
                 };
                 Some(ModelState {
-                    id: c.model.clone(),
+                    id: id.clone(),
                     source,
                     ready,
                     state,

@@ -1,10 +1,15 @@
-//! The embedded models: which there are, how they come here, and whether what is here is whole.
+//! The models: the embedded ones (which there are, how they come here, whether what is here is whole), and the remote
+//! ones (which there are, how they are reached).
 
 pub(crate) mod attention;
 pub mod catalogue;
+pub(crate) mod connect;
 pub mod fetch;
 mod hub;
+pub(crate) mod known;
 mod parts;
+pub(crate) mod provider;
+pub(crate) mod remote;
 #[cfg(test)]
 mod tests;
 pub mod verify;
