@@ -31,7 +31,7 @@ pub use confined::{Confined, Limits, Network};
 pub use detach::spawn_detached;
 pub use enter::{ENTER, enter};
 pub use foreground::foreground;
-pub use lines::{Line, Stream};
+pub use lines::{Line, Lines, Stream};
 pub use mounts::toolchains;
 pub use options::{EnvRule, RunOptions, Weight};
 pub use outcome::{Exit, Outcome, RunError};

@@ -1,5 +1,6 @@
 //! Bytes of a pipe cut into lines, with a bound on what one line may hold.
 
+use brisk_domain::patch::visible::{Tabs, visible};
 use std::mem;
 
 /// Longest line handed out whole, bytes. A longer one is handed out in pieces, so that a child that never writes a
@@ -20,9 +21,41 @@ pub enum Stream {
 pub struct Line<'a> {
     /// Which output.
     pub stream: Stream,
-    /// The line without its end (`\n` or `\r\n`); bytes that are no UTF-8 are replaced by U+FFFD. Not neutralised:
-    /// it may hold control characters.
+    /// The line without its end (`\n` or `\r\n`); bytes that are no UTF-8 are replaced by U+FFFD. From a
+    /// [`Runner`](crate::Runner) it may hold control characters, from [`Lines`] it holds none.
     pub text: &'a str,
+}
+
+/// Cuts the output of a confined command into lines that are safe to show.
+#[derive(Debug, Default)]
+pub struct Lines {
+    out: LineCutter,
+    err: LineCutter,
+}
+
+impl Lines {
+    /// Takes what came and hands out every line that it completes. What a terminal would obey, or a reader not see, is
+    /// shown as what it is.
+    pub fn push(&mut self, stream: Stream, bytes: &[u8], on_line: &mut dyn FnMut(Line<'_>)) {
+        let cutter = match stream {
+            Stream::Out => &mut self.out,
+            Stream::Err => &mut self.err,
+        };
+        cutter.push(bytes, &mut |line| show(stream, line, on_line));
+    }
+
+    /// Hands out what stands after the last line ends, if anything does.
+    pub fn finish(&mut self, on_line: &mut dyn FnMut(Line<'_>)) {
+        self.out.finish(&mut |line| show(Stream::Out, line, on_line));
+        self.err.finish(&mut |line| show(Stream::Err, line, on_line));
+    }
+}
+
+fn show(stream: Stream, line: &str, on_line: &mut dyn FnMut(Line<'_>)) {
+    on_line(Line {
+        stream,
+        text: &visible(line, Tabs::Stay),
+    });
 }
 
 /// Cuts chunks into lines. How the bytes are cut into chunks makes no difference.
@@ -89,6 +122,23 @@ mod tests {
         for (input, expected) in cases {
             assert_eq!(&cut(&[input]), expected, "{:?}", &input[..input.len().min(20)]);
         }
+    }
+
+    #[test]
+    fn shown_lines_hold_nothing_that_a_terminal_obeys() {
+        let mut shown = Vec::new();
+        let mut lines = Lines::default();
+        let mut keep = |line: Line<'_>| shown.push((line.stream, line.text.to_owned()));
+        lines.push(Stream::Out, b"a\x1b]52;c;", &mut keep);
+        lines.push(Stream::Err, b"\x9b2J\tb\n", &mut keep);
+        lines.push(Stream::Out, b"x\x07\nrest", &mut keep);
+        lines.finish(&mut keep);
+        let want = [
+            (Stream::Err, "\u{fffd}2J\tb"),
+            (Stream::Out, "a\u{241b}]52;c;x\u{2407}"),
+            (Stream::Out, "rest"),
+        ];
+        assert_eq!(shown, want.map(|(stream, text)| (stream, text.to_owned())));
     }
 
     proptest! {

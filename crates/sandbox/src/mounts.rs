@@ -150,7 +150,7 @@ pub(crate) struct Place {
     pub(crate) home: Option<PathBuf>,
     /// Uid and gid inside. Never 0.
     pub(crate) ids: (u32, u32),
-    /// Leave the mechanism out: show everything, all of it writable.
+    /// Leave the mechanism out: show this machine's own file system, all of it writable.
     pub(crate) open: bool,
 }
 
@@ -215,15 +215,13 @@ pub(crate) fn view(place: &Place, confined: &Confined) -> Result<View, RunError>
     }
     words.add([&"--chdir", &"/", &"--", &INSIDE]);
 
-    let scratch = SCRATCHES.iter().chain(DEVICES).map(OsString::from);
-    let home = place.home.iter().map(OsString::from);
-    let listed = shown
-        .iter()
-        .filter(|one| one.writable)
-        .map(|one| OsString::from(&one.at));
+    let devices = DEVICES.iter().map(OsString::from);
+    let scratch = scratches(place).map(OsString::from);
+    let listed = shown.iter().filter(|one| one.writable);
+    let listed = listed.map(|one| OsString::from(&one.at));
     Ok(View {
         arguments: words.0,
-        writable: scratch.chain(home).chain(listed).collect(),
+        writable: devices.chain(scratch).chain(listed).collect(),
     })
 }
 
@@ -292,13 +290,17 @@ fn own(words: &mut Words, place: &Place) {
     }
     words.add([&"--dev", &"/dev"]);
     let size = SCRATCH.to_string();
-    for folder in SCRATCHES {
-        words.add([&"--perms", &"1777", &"--size", &size, &"--tmpfs", folder]);
+    for folder in scratches(place) {
+        words.add([&"--perms", &"1777", &"--size", &size, &"--tmpfs", &folder]);
     }
     words.add([&"--tmpfs", &"/run"]);
-    if let Some(home) = place.home.as_ref().filter(|_| !place.open) {
-        words.add([&"--perms", &"0700", &"--size", &size, &"--tmpfs", home]);
-    }
+}
+
+/// Folders that are the command's alone.
+fn scratches(place: &Place) -> impl Iterator<Item = &Path> {
+    let all = SCRATCHES.iter().map(Path::new);
+    let all = all.chain(place.home.as_deref());
+    all.filter(|_| !place.open)
 }
 
 /// Puts nothing over a path.

@@ -133,7 +133,8 @@ impl Sandbox {
         match mechanism {
             Mechanism::Mounts => self.place.open = true,
             Mechanism::ProcessBound => self.groups = None,
-            Mechanism::Landlock | Mechanism::Seccomp => {}
+            Mechanism::Landlock => self.landlock = 0,
+            Mechanism::Seccomp => {}
         }
         self
     }
@@ -141,6 +142,11 @@ impl Sandbox {
     /// Which mechanisms hold.
     pub fn level(&self) -> Level {
         Level::without(&self.missing)
+    }
+
+    /// The version of Landlock in force, 0 without.
+    pub fn landlock(&self) -> i32 {
+        self.landlock
     }
 
     /// What will confine a command.
