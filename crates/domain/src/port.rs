@@ -54,6 +54,9 @@ pub struct GenerateRequest {
     pub prediction: Option<String>,
     /// The answer must not be the prediction again. Upstreams that cannot see to it answer as they would.
     pub differ: Option<Differ>,
+    /// The answer keeps to the prediction: once it has changed something, it changes something else only where the
+    /// model is sure of that. Upstreams that cannot see to it answer as they would.
+    pub keep_close: bool,
     /// Upper bound of the answer, tokens.
     pub max_tokens: usize,
     /// Requests with the same key share a cached prefix (a session's file).

@@ -27,6 +27,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         stop: Vec::new(),
         prediction: None,
         differ: None,
+        keep_close: false,
         max_tokens: 200,
         cache_key: 0,
         priority: Priority::Interactive,

@@ -248,6 +248,7 @@ fn request_of(model: ModelId, key: u64, user: String) -> GenerateRequest {
         stop: Vec::new(),
         prediction: None,
         differ: None,
+        keep_close: false,
         max_tokens: 64,
         cache_key: key,
         priority: Priority::Interactive,
@@ -325,6 +326,7 @@ fn edits(engine: &Engine, on: &mut dyn FnMut(BenchLine)) -> Result<(), String> {
         let drafted_request = GenerateRequest {
             prediction: Some(task.region.to_owned()),
             differ: None,
+            keep_close: false,
             ..plain_request.clone()
         };
         let plain = run(engine, plain_request)?;

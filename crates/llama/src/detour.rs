@@ -101,7 +101,8 @@ impl Detour {
     }
 }
 
-fn squeezed(bytes: &[u8]) -> impl Iterator<Item = u8> {
+/// Text without blanks.
+pub(crate) fn squeezed(bytes: &[u8]) -> impl Iterator<Item = u8> {
     bytes.iter().copied().filter(|byte| !byte.is_ascii_whitespace())
 }
 

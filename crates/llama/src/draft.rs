@@ -8,6 +8,7 @@
 mod align;
 mod render;
 
+use crate::detour::squeezed;
 use align::{line_of, lines_of};
 use render::{Indent, Renderer};
 use std::collections::VecDeque;
@@ -71,6 +72,8 @@ pub(crate) struct Drafter {
     rendered: Option<usize>,
     kind: Kind,
     departed: Option<Departure>,
+    /// A departure is over that changed more than blanks.
+    changed: bool,
     /// Bytes foreseen since the last departure.
     foreseen: usize,
 }
@@ -97,8 +100,14 @@ impl Drafter {
             rendered: Some(0),
             kind: Kind::Following,
             departed: None,
+            changed: false,
             foreseen: SETTLED,
         }
+    }
+
+    /// Whether the answer has changed something and follows the old text again.
+    pub(crate) fn back_in_step(&self) -> bool {
+        self.changed && self.departed.is_none() && self.kind == Kind::Following
     }
 
     #[cfg(test)]
@@ -165,6 +174,11 @@ impl Drafter {
         if let Some(departure) = self.departed.take() {
             // `ahead` began at the meeting point; what lies between it and the departure was replaced.
             let meeting = self.meeting_point(departure, place, bytes);
+            self.changed |= meeting.is_none_or(|(old_end, answer_end)| {
+                let old = &self.renderer.old()[departure.old..old_end];
+                let new = &self.answer[departure.answer..answer_end];
+                !squeezed(old).eq(squeezed(new))
+            });
             if let Some((old_end, answer_end)) = meeting {
                 self.renderer
                     .learn(departure.old..old_end, departure.answer..answer_end, &self.answer);

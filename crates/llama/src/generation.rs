@@ -148,7 +148,11 @@ impl Generation {
                 desk.pace.took(batch.len(), time);
             }
             let doubts = self.detour.as_ref().is_some_and(Detour::watches);
-            let Some(chosen) = choose(desk.machine, &draft, waiting - 1, doubts) else {
+            let bar = match &self.drafter {
+                Some(drafter) if self.request.keep_close && drafter.back_in_step() => SURE,
+                Some(_) | None => 0.0,
+            };
+            let Some(chosen) = choose(desk.machine, &draft, waiting - 1, doubts, bar) else {
                 return self.broken(-1);
             };
             let accepted = chosen.len() - 1;
@@ -438,13 +442,25 @@ struct Second {
     gap: f32,
 }
 
+/// By so much the logit of another token must exceed the drafted one's where the answer keeps close to the old text:
+/// it is then 4.5 times as likely. Measured on repairs (24 small bugs, a 1.5B): at 1.5 needless second changes go and
+/// more repairs are right; at 3 wanted changes go, too.
+const SURE: f32 = 1.5;
+
 /// The model's own choice after each position, as far as the draft agrees: the accepted tokens and one more.
-/// `first` is the row of the last token that was no draft. With `doubts` each comes with its second choice.
-fn choose(machine: &mut Machine, draft: &[Token], first: usize, doubts: bool) -> Option<Vec<Choice>> {
+/// `first` is the row of the last token that was no draft. With `doubts` each comes with its second choice. Another
+/// token than the drafted one counts only where its logit is greater by `bar` at least.
+fn choose(
+    machine: &mut Machine,
+    draft: &[Token],
+    first: usize,
+    doubts: bool,
+    bar: f32,
+) -> Option<Vec<Choice>> {
     let mut chosen = Vec::with_capacity(draft.len() + 1);
     for index in 0..=draft.len() {
         let logits = machine.logits(first + index)?;
-        let best = greatest(logits);
+        let best = unless_close(logits, greatest(logits), draft.get(index).copied(), bar);
         let second = if doubts { runner_up(logits, best) } else { None };
         chosen.push(Choice { token: best, second });
         if draft.get(index) != Some(&best) {
@@ -452,6 +468,15 @@ fn choose(machine: &mut Machine, draft: &[Token], first: usize, doubts: bool) ->
         }
     }
     Some(chosen)
+}
+
+/// `best`, or the drafted token where its logit is less by no more than `bar`.
+fn unless_close(logits: &[f32], best: Token, drafted: Option<Token>, bar: f32) -> Token {
+    let of = |token: Token| usize::try_from(token).ok().and_then(|at| logits.get(at));
+    match drafted.and_then(|token| Some((token, of(best)? - of(token)?))) {
+        Some((token, gap)) if gap < bar => token,
+        Some(_) | None => best,
+    }
 }
 
 /// The greatest value besides the one at `best`.

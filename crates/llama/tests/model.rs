@@ -47,6 +47,7 @@ fn request(key: u64, user: &str, max_tokens: usize) -> GenerateRequest {
         stop: Vec::new(),
         prediction: None,
         differ: None,
+        keep_close: false,
         max_tokens,
         cache_key: key,
         priority: Priority::Interactive,

@@ -28,6 +28,7 @@ fn request() -> GenerateRequest {
         stop: vec!["```".to_owned()],
         prediction: None,
         differ: None,
+        keep_close: false,
         max_tokens: usize::MAX,
         cache_key: 0,
         priority: Priority::Interactive,

@@ -263,6 +263,7 @@ mod tests {
             stop: Vec::new(),
             prediction: None,
             differ: None,
+            keep_close: false,
             max_tokens: 16,
             cache_key: 0,
             priority: Priority::Interactive,

@@ -213,6 +213,10 @@ fn the_ladder_goes_from_region_to_file_to_the_next_model_to_the_end() {
     w.done();
     assert_eq!(w.running.len(), 2);
     assert_eq!(w.running[1].1.prediction.as_deref(), Some(FILE), "the whole file");
+    assert!(
+        w.running[1].1.keep_close,
+        "a needless second change is not wanted"
+    );
     w.say(FILE);
     w.done();
     assert!(

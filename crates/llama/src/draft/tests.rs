@@ -117,6 +117,27 @@ fn nothing_to_go_by() {
 }
 
 #[test]
+fn a_change_is_behind_when_the_old_text_goes_on() {
+    let rest = "for item in second.iter() {\n    third(item)";
+    let old = format!("let a = first(one);\n{rest};\n}}\n");
+    let cases = [
+        ("no change yet", "let a = first(one);\n", true, false),
+        ("another word", "let a = last(one);\n", true, true),
+        ("another line", "let a = first(one);\nreturn none;\n", true, true),
+        ("blanks", "let a =  first(one);\n", true, false),
+        ("in the middle of it", "let a = last", false, false),
+    ];
+    for (name, begin, goes_on, expected) in cases {
+        let answer = format!("{begin}{}", if goes_on { rest } else { "" });
+        let mut drafter = Drafter::new(&old, "```", "");
+        tokens(answer.as_bytes())
+            .iter()
+            .for_each(|token| drafter.push(token));
+        assert_eq!(drafter.back_in_step(), expected, "{name}");
+    }
+}
+
+#[test]
 fn the_prompt_is_a_source_too() {
     let mut drafter = Drafter::new("a()", "", "use `log_everything(self, &event)` here");
     drafter.push(b"log_every");

@@ -17,6 +17,28 @@ fn the_first_of_the_greatest() {
     }
 }
 
+#[test]
+fn another_token_must_be_sure() {
+    let logits = [1.0, 4.0, 3.0];
+    let cases = [
+        (Some(2), 0.0, 1),
+        (Some(2), 1.0, 1),
+        (Some(2), 1.1, 2),
+        (Some(0), 1.5, 1),
+        (Some(1), 1.5, 1),
+        (Some(7), 9.0, 1),
+        (Some(-1), 9.0, 1),
+        (None, 9.0, 1),
+    ];
+    for (drafted, bar, expected) in cases {
+        assert_eq!(
+            unless_close(&logits, 1, drafted, bar),
+            expected,
+            "{drafted:?} {bar}"
+        );
+    }
+}
+
 /// Replays drafted answers through the model, one token at a time: each token must be the first choice there too,
 /// as far as rounding lets one tell.
 #[cfg(feature = "model-tests")]

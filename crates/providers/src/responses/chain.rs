@@ -125,6 +125,7 @@ mod tests {
             stop: Vec::new(),
             prediction: None,
             differ: None,
+            keep_close: false,
             max_tokens: 1,
             cache_key: 0,
             priority: Priority::Interactive,

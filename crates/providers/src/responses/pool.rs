@@ -228,6 +228,7 @@ mod tests {
             stop: Vec::new(),
             prediction: None,
             differ: None,
+            keep_close: false,
             max_tokens: 1,
             cache_key: key,
             priority: Priority::Interactive,

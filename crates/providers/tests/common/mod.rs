@@ -29,6 +29,7 @@ pub(crate) fn request() -> GenerateRequest {
         stop: Vec::new(),
         prediction: None,
         differ: None,
+        keep_close: false,
         max_tokens: 10_000,
         cache_key: 7,
         priority: Priority::Interactive,
