@@ -12,7 +12,7 @@ use crate::fleet::Member;
 use crate::policy::{FactName, Layer, Policy};
 use crate::quota::{Amount, Ledger};
 use crate::scale::{Set, Task, Tool, Trust};
-use crate::shape::{Fact, Shape};
+use crate::shape::{Evidence, Fact, Shape};
 use brisk_domain::{Candidate, Lane, Now, Reason, Route};
 use std::sync::Arc;
 
@@ -209,11 +209,13 @@ fn names(facts: &[FactName]) -> Vec<String> {
 /// bug is hunted in a named place, is the daily work of the fast lane, and the person sees the hunk before it counts.
 fn worth_a_line(fact: FactName, shape: &Shape) -> bool {
     match fact {
-        FactName::Safety
-        | FactName::Reversible
-        | FactName::Scope
-        | FactName::WantsTests
-        | FactName::Tools => true,
+        // A word like "token" is read wrong too often; a path like `auth/` is not.
+        FactName::Safety => shape
+            .safety
+            .because
+            .iter()
+            .any(|e| matches!(e, Evidence::Place { .. })),
+        FactName::Reversible | FactName::Scope | FactName::WantsTests | FactName::Tools => true,
         FactName::Intent => matches!(shape.task.value, Some(Task::Migrate | Task::Operate)),
         FactName::Files
         | FactName::Lines

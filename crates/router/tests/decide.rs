@@ -121,7 +121,7 @@ fn lanes_and_order() {
         &w,
         EDIT,
         named,
-        "fast: near; far: you named another; wise: you named another",
+        "fast: near; far: you did not name it; wise: you named another",
     );
     let gone = ModelId("gone".into());
     let shape = read(EDIT.0, EDIT.1);
@@ -156,7 +156,7 @@ fn bounds_come_before_everything() {
         &w,
         EDIT,
         named,
-        "no fast: ; near: you named another; far: you named another; wise: not for this lane",
+        "no fast: ; near: you did not name it; far: you named another; wise: not for this lane",
     );
 
     let w = world("[models.near]\nsafety.max = \"normal\"\n[models.far]\ntrust.min = \"trusted\"");

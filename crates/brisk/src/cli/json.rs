@@ -131,6 +131,8 @@ pub(crate) fn event(envelope: &Envelope, t_us: u64) -> String {
                 "format": route.choice.format,
                 "fallbacks": route.fallbacks.iter().map(|c| &c.model).collect::<Vec<_>>(),
                 "reasons": route.reasons,
+                "why": route.why(),
+                "shape": route.shape,
             }),
         ),
         Event::FirstToken { turn } => ("first_token", json!({"turn": turn})),

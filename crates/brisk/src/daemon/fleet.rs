@@ -172,7 +172,14 @@ impl Fleet {
         state.busy += 1;
         drop(states);
         let price = brisk_router::score::price(member, policy.model(&model.0));
-        Ok(Ticket::new(Arc::clone(self), member.clone(), price, lease, pass, now))
+        Ok(Ticket::new(
+            Arc::clone(self),
+            member.clone(),
+            price,
+            lease,
+            pass,
+            now,
+        ))
     }
 }
 

@@ -10,9 +10,11 @@
 mod disk;
 mod edits;
 mod house;
+mod models;
 mod plain;
 mod refusals;
 mod route;
+mod routed;
 mod sessions;
 mod stats;
 mod websocket;

@@ -131,7 +131,7 @@ fn a_guess_costs_a_line_and_a_bound_the_edit() {
             Some("done when something passes"),
             None,
         ),
-        ("store the password hashed", "", "", Some("sensitive"), None),
+        ("store the password hashed", "", "", None, None),
         (
             "run the linter and fix what it says",
             "",

@@ -79,6 +79,16 @@ impl<'a> Reader<'a> {
                 sites.push(site.clone());
             }
         }
+        // The words within a name of code say what is there, not what is to be done; what is delicate stays delicate.
+        let within = |hit: &Hit| {
+            symbols.iter().any(|symbol| {
+                matches!(symbol, Evidence::Words { start, end } if *start <= hit.start && hit.end <= *end)
+            })
+        };
+        let hits = hits
+            .into_iter()
+            .filter(|hit| hit.signal == Signal::Sensitive || !within(hit))
+            .collect();
         Reader {
             given,
             hits,

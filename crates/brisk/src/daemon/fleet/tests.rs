@@ -53,7 +53,11 @@ fn done(input: usize, output: usize) -> ModelEvent {
 fn failed(source: FaultSource, retry: Retry) -> ModelEvent {
     let message = "no".into();
     ModelEvent::Failed {
-        fault: Fault { source, retry, message },
+        fault: Fault {
+            source,
+            retry,
+            message,
+        },
     }
 }
 
@@ -75,7 +79,10 @@ fn racing_callers_are_never_admitted_beyond_the_bound() {
     });
     assert_eq!(held.len(), 5);
     assert_eq!(admit(&fleet, "a", &policy, 2).err().unwrap().reach, Reach::Model);
-    assert!(admit(&fleet, "b", &policy, 2).is_ok(), "another model has its own");
+    assert!(
+        admit(&fleet, "b", &policy, 2).is_ok(),
+        "another model has its own"
+    );
     drop(held);
     assert!(admit(&fleet, "a", &policy, 3).is_ok(), "whoever goes gives back");
 }
@@ -103,7 +110,9 @@ fn a_request_is_settled_by_what_it_used_however_it_ends() {
             t.saw(&text(&"x".repeat(40)), Now(3));
             t.stopped(CancelReason::Interrupted, Now(4));
         }),
-        ("dropped on the way", 10, |t| t.saw(&text(&"x".repeat(40)), Now(3))),
+        ("dropped on the way", 10, |t| {
+            t.saw(&text(&"x".repeat(40)), Now(3))
+        }),
         ("never sent", 0, |t| t.stopped(CancelReason::Steered, Now(2))),
     ];
     for (how, used, ends) in cases {
@@ -124,7 +133,10 @@ fn a_request_is_settled_by_what_it_used_however_it_ends() {
 
 #[test]
 fn a_vendor_that_names_a_time_is_left_alone_until_then() {
-    for (retry, until) in [(Retry::After { ms: 30_000 }, 30_000_003), (Retry::Elsewhere, 10_000_003)] {
+    for (retry, until) in [
+        (Retry::After { ms: 30_000 }, 30_000_003),
+        (Retry::Elsewhere, 10_000_003),
+    ] {
         let (fleet, _dir) = fleet();
         let policy = Policy::built_in();
         let mut ticket = admit(&fleet, "a", &policy, 1).unwrap();
@@ -202,11 +214,18 @@ fn a_policy_is_read_again_when_its_text_changed() {
     let (fleet, dir) = fleet();
     let file = routing::person_file(&Home::under(dir.path()));
     std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-    let enabled = || fleet.board(dir.path(), Now(1)).map(|b| b.policy.model("a").bounds.enabled);
+    let enabled = || {
+        fleet
+            .board(dir.path(), Now(1))
+            .map(|b| b.policy.model("a").bounds.enabled)
+    };
     assert_eq!(enabled(), Ok(true));
     std::fs::write(&file, "[models.a]\nenabled = false\n").unwrap();
     assert_eq!(enabled(), Ok(false));
     std::fs::write(&file, "[models.a]\nenabled = 3\n").unwrap();
     let said = enabled().unwrap_err();
-    assert!(said.contains("policy.toml:2:11") && said.contains("brisk route check"), "{said}");
+    assert!(
+        said.contains("policy.toml:2:11") && said.contains("brisk route check"),
+        "{said}"
+    );
 }

@@ -121,7 +121,9 @@ impl Ticket {
             Retry::Elsewhere | Retry::Never => BLOCK_US,
         };
         let until = Now(now.0.saturating_add(wait_us));
-        self.fleet.quotas.with(|ledger| ledger.block(&self.member.pool, until));
+        self.fleet
+            .quotas
+            .with(|ledger| ledger.block(&self.member.pool, until));
     }
 
     /// What it took. A request that was refused before a word took nothing.
