@@ -6,7 +6,16 @@ use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use serde_json::Value;
 
-/// Milliseconds until the same request may work, if the server said.
+/// No quota is longer than a month; what says more comes from a wrong clock, milliseconds.
+const FAR_AHEAD: u64 = 40 * DAY;
+
+/// A moment that is longer ago was written by a wrong clock, or ours is wrong, milliseconds.
+const LONG_AGO: i64 = DAY as i64;
+
+const DAY: u64 = 86_400_000;
+
+/// Milliseconds until the same request may work, if the server said. A time that no sane clock can have meant counts as
+/// not said.
 ///
 /// First what was written for this purpose (`retry-after-ms`, `retry-after`), then the words of the body, then the
 /// `...reset...` headers: those whose `...remaining...` twin is 0, or all where no twin says so, and of these the
@@ -117,20 +126,28 @@ fn in_words(body: &str) -> Option<u64> {
 /// the past is 0.
 fn read(value: &str, now: Timestamp) -> Option<u64> {
     let value = value.trim();
-    let until = |then: Timestamp| u64::try_from(then.as_millisecond() - now.as_millisecond()).unwrap_or(0);
+    let until = |then: Timestamp| {
+        let ms = then.as_millisecond() - now.as_millisecond();
+        (ms > -LONG_AGO).then(|| u64::try_from(ms).unwrap_or(0))
+    };
+    let sane = |ms: &u64| *ms <= FAR_AHEAD;
     if let Ok(number) = value.parse::<f64>() {
         // Nobody resets a quota after 30 years; a number that large is a moment.
         let epoch_s = if number >= 1e12 { number / 1000.0 } else { number };
         return match epoch_s >= 1e9 {
-            true => Some(until(
-                Timestamp::from_millisecond((epoch_s * 1000.0) as i64).ok()?,
-            )),
+            true => until(Timestamp::from_millisecond((epoch_s * 1000.0) as i64).ok()?),
             false => millis(number),
-        };
+        }
+        .filter(sane);
     }
     duration(value)
-        .or_else(|| rfc2822::parse(value).ok().map(|date| until(date.timestamp())))
-        .or_else(|| value.parse::<Timestamp>().ok().map(until))
+        .or_else(|| {
+            rfc2822::parse(value)
+                .ok()
+                .and_then(|date| until(date.timestamp()))
+        })
+        .or_else(|| value.parse::<Timestamp>().ok().and_then(until))
+        .filter(sane)
 }
 
 /// `1h2m3.5s`, `120ms`, `6m0s`.
@@ -198,6 +215,27 @@ mod tests {
             &[("retry-after", "Sun, 22 Nov 2026 12:01:30 GMT"), date],
             "",
             Some(30_000),
+        );
+        // A clock that is off by years says nothing; the next word of the server counts.
+        for wrong in [
+            "Thu, 01 Jan 1970 00:00:00 GMT",
+            "Sun, 22 Nov 2036 12:00:00 GMT",
+            "1000000000",
+            "4000000000",
+            "99999999",
+            "1e300",
+        ] {
+            check(&[("retry-after", wrong)], "", None);
+            check(
+                &[("retry-after", wrong), ("x-ratelimit-reset", "1795348860")],
+                "",
+                Some(60_000),
+            );
+        }
+        check(
+            &[("anthropic-ratelimit-tokens-reset", "2036-11-22T12:00:05Z")],
+            "",
+            None,
         );
         check(&[("retry-after", "soon")], "", None);
         check(&[("retry-after", "-3")], "", None);
