@@ -7,6 +7,7 @@ mod figure;
 mod live;
 mod machine;
 mod page;
+mod sandbox;
 mod start;
 mod stats;
 mod stop;
@@ -69,6 +70,10 @@ enum Name {
     Stop,
     /// Live client: key to its echo while a patch streams.
     Echo,
+    /// Live client: the same at ten times the speed.
+    Flood,
+    /// Live client: keys after a paste of 10 MB.
+    Paste,
     /// Live client: a hunk's first line until it is painted.
     Paint,
     /// Live client: Esc to the last paint.
@@ -81,6 +86,8 @@ enum Name {
     Idle,
     /// Torn, temporary or locked files.
     Files,
+    /// A confined command: what its start costs, how fast everything in it is gone.
+    Sandbox,
     /// Parser, locator, minimiser.
     Patch,
     /// Tokens of the prompt beside the file.
@@ -102,12 +109,15 @@ impl Name {
             Name::Line => "last byte of a hunk's first changed line to visible",
             Name::Stop => "key to silence, and key to model stopped",
             Name::Echo => "live client: key press to its painted echo while a patch streams",
+            Name::Flood => "live client: key press to its painted echo at 10,000 tok/s",
+            Name::Paste => "live client: keys after a paste of 10 MB",
             Name::Paint => "live client: a hunk's first line at the provider to painted",
             Name::Escape => "live client: Esc to the last paint of the turn",
             Name::Open => "live client: start of bare `brisk` to its first paint",
             Name::Again => "live client: a session of 500 turns opened again",
             Name::Idle => "live client: work while nobody does anything",
             Name::Files => "torn, temporary or locked files after stops and kills",
+            Name::Sandbox => "confined command: start, and stop to all of its processes gone",
             Name::Patch => "streaming parser, locator, minimiser on a 1 MB file",
             Name::Overhead => "prompt overhead of the fast lane",
             Name::Embedded => "embedded model: drafts, first token, stops",
@@ -196,12 +206,15 @@ fn measure(
         Name::Line => stream::first_line(programs, quick),
         Name::Stop => stop::random(programs, quick, random),
         Name::Echo => live::echo(programs, quick, random),
+        Name::Flood => live::flood(programs, quick, random),
+        Name::Paste => live::paste(programs, quick, random),
         Name::Paint => live::first_line(programs, quick),
         Name::Escape => live::escape(programs, quick, random),
         Name::Open => live::start(programs, quick),
         Name::Again => live::again(programs, quick),
         Name::Idle => live::idle(programs, quick),
         Name::Files => torn::files(programs, quick, random),
+        Name::Sandbox => sandbox::all(programs, quick),
         Name::Patch if quick => return skipped("it is built first; leave --quick out"),
         Name::Patch => engine::patch(&crate::root()?),
         Name::Overhead => start::overhead(programs),

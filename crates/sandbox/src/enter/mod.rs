@@ -110,10 +110,12 @@ fn reap(command: Pid) -> io::Result<Said> {
     loop {
         match wait(WaitOptions::empty()) {
             Ok(Some((pid, status))) if pid == command => {
-                return Ok(match (status.exit_status(), status.terminating_signal()) {
-                    (Some(code), _) => Said::Exited(code),
-                    (None, signal) => Said::Signalled(signal.unwrap_or_default()),
-                });
+                match (status.exit_status(), status.terminating_signal()) {
+                    (Some(code), _) => return Ok(Said::Exited(code)),
+                    (None, Some(signal)) => return Ok(Said::Signalled(signal)),
+                    // It only paused.
+                    (None, None) => {}
+                }
             }
             Ok(_) => {}
             Err(rustix::io::Errno::INTR) => {}

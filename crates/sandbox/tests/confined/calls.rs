@@ -35,7 +35,7 @@ const fn call(
 
 /// Numbers of flags: 0x10000000 is a namespace of users, 17 a child that tells of its end.
 const CALLS: &[Call] = &[
-    call("ptrace", libc::SYS_ptrace, "0, 0, 0, 0", EPERM, true),
+    call("ptrace", libc::SYS_ptrace, "16, 99999, 0, 0", EPERM, true),
     call(
         "process_vm_readv",
         libc::SYS_process_vm_readv,
@@ -161,7 +161,7 @@ async fn dangerous_calls_are_refused() {
         return;
     }
     let house = House::new();
-    let mut script = r#"my $root = "/"; my $buffer = "\0" x 256; my $r;"#.to_owned();
+    let mut script = r#"$| = 1; my $root = "/"; my $buffer = "\0" x 256; my $r;"#.to_owned();
     for call in CALLS {
         // A child that a call made by mistake must not go on.
         write!(

@@ -63,7 +63,7 @@ pub(in crate::metrics) fn echo(programs: &Programs, quick: bool, random: &mut fa
 }
 
 /// Types until the row is full or the stream is over.
-fn type_along(
+pub(super) fn type_along(
     terminal: &mut Terminal,
     random: &mut fastrand::Rng,
     times: &mut Vec<u64>,

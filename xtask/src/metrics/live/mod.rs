@@ -1,10 +1,12 @@
 //! The live client as a person has it: bare `brisk` on a pseudo terminal, keys in, painted screens out.
 
 mod keys;
+mod load;
 mod open;
 mod paint;
 
 pub(super) use keys::{echo, escape};
+pub(super) use load::{flood, paste};
 pub(super) use open::{again, idle, start};
 pub(super) use paint::first_line;
 
