@@ -58,6 +58,7 @@ pub enum Typed {
     Paste(String),
 }
 
+const PASTE_BEGIN: &[u8] = b"\x1b[200~";
 const PASTE_END: &[u8] = b"\x1b[201~";
 
 /// Reads keys. An escape at the end of a read is the key itself: terminals send a sequence in one write.
@@ -67,6 +68,8 @@ pub struct Decoder {
     rest: Vec<u8>,
     /// A paste whose end has not come.
     paste: Option<Vec<u8>>,
+    /// The last read ended with an escape, which was taken for the key.
+    escaped: bool,
 }
 
 impl Decoder {
@@ -74,6 +77,10 @@ impl Decoder {
     pub fn feed(&mut self, bytes: &[u8]) -> Vec<Typed> {
         let mut out = Vec::new();
         let mut input = std::mem::take(&mut self.rest);
+        // A slow line may have cut a sequence behind its escape. The escape was heeded, and the rest is no text.
+        if std::mem::take(&mut self.escaped) && matches!(bytes, [b'[', _, ..] | [b'O', _]) {
+            input.push(0x1b);
+        }
         input.extend_from_slice(bytes);
         let mut at = 0;
         while at < input.len() {
@@ -82,6 +89,11 @@ impl Decoder {
                 at += pasted(paste, rest);
                 if paste.ends_with(PASTE_END) {
                     paste.truncate(paste.len() - PASTE_END.len());
+                    // A terminal puts one end. With another one behind it, this one was in the text, to make keys of
+                    // what follows.
+                    if is_inside(input.get(at..).unwrap_or_default()) {
+                        continue;
+                    }
                     out.push(Typed::Paste(text(paste)));
                     self.paste = None;
                 }
@@ -101,6 +113,8 @@ impl Decoder {
             }
         }
         self.rest = input.split_off(at.min(input.len()));
+        self.escaped =
+            self.paste.is_none() && bytes.ends_with(b"\x1b") && out.ends_with(&[Typed::Key(Key::Esc)]);
         out
     }
 }
@@ -118,6 +132,15 @@ fn pasted(paste: &mut Vec<u8>, bytes: &[u8]) -> usize {
         }
     }
     bytes.len()
+}
+
+/// What follows the end of a paste ends a paste that it does not begin.
+fn is_inside(bytes: &[u8]) -> bool {
+    let find = |mark: &[u8]| bytes.windows(mark.len()).position(|w| w == mark);
+    match (find(PASTE_END), find(PASTE_BEGIN)) {
+        (Some(end), Some(begin)) => end < begin,
+        (end, _) => end.is_some(),
+    }
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -286,6 +309,47 @@ mod tests {
                 Typed::Key(Char('b'))
             ]
         );
+    }
+
+    #[test]
+    fn an_end_inside_of_a_paste_makes_no_keys_of_it() {
+        assert_eq!(
+            keys(b"\x1b[200~a\x1b[201~\rrm\r\x1b[201~b"),
+            [Typed::Paste("a\nrm\n".into()), Typed::Key(Char('b'))]
+        );
+        // Two pastes in a row are two.
+        assert_eq!(
+            keys(b"\x1b[200~a\x1b[201~\r\x1b[200~b\x1b[201~"),
+            [
+                Typed::Paste("a".into()),
+                Typed::Key(Enter),
+                Typed::Paste("b".into())
+            ]
+        );
+    }
+
+    #[test]
+    fn what_follows_a_cut_escape_is_no_text() {
+        let cases: &[(&[u8], &[Key])] = &[
+            (b"[A", &[Esc, Up]),
+            (b"OH", &[Esc, Home]),
+            (b"[1;5C", &[Esc, WordRight]),
+            // A person who goes on.
+            (b"[", &[Esc, Char('[')]),
+            (b"O", &[Esc, Char('O')]),
+            (
+                b"Oh no",
+                &[Esc, Char('O'), Char('h'), Char(' '), Char('n'), Char('o')],
+            ),
+            (b"b", &[Esc, Char('b')]),
+        ];
+        for (rest, want) in cases {
+            let mut decoder = Decoder::default();
+            let mut got = decoder.feed(b"\x1b");
+            got.extend(decoder.feed(rest));
+            let want: Vec<_> = want.iter().map(|k| Typed::Key(*k)).collect();
+            assert_eq!(got, want, "{rest:?}");
+        }
     }
 
     proptest! {

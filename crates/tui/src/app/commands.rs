@@ -64,6 +64,9 @@ pub(crate) const KEYS: &[(&str, &str)] = &[
     ("C-j M-Enter", "a new line"),
     ("C-x", "write in $EDITOR"),
     ("C-c C-d", "leave (C-c twice)"),
+    ("token hunk", "last row: how long after your Enter they came"),
+    ("usually", "last row: half of the first hunks came sooner"),
+    ("draft", "last row: no tests have run since the last change"),
 ];
 
 impl App {

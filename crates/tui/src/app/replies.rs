@@ -100,7 +100,12 @@ impl App {
                     self.say(&text, look::DIM);
                     self.refresh();
                 } else if rejected > 0 {
-                    self.say(&format!("rejected {}", look::count(rejected, "hunk")), look::DIM);
+                    let what = look::count(rejected, "hunk");
+                    let end = match self.book.is_offering() {
+                        true => "",
+                        false => "; that is final, the up arrow brings the request back",
+                    };
+                    self.say(&format!("rejected {what}{end}"), look::DIM);
                 }
             }
             Err(why) => {

@@ -56,10 +56,18 @@ impl Composer {
     }
 
     pub(super) fn kill(&mut self, to: usize) {
+        let backwards = to < self.now.cursor;
         let cut = self.remove(to);
-        if !cut.is_empty() {
-            self.killed = self.spelled(&cut);
+        if cut.is_empty() {
+            return;
         }
+        let cut = self.spelled(&cut);
+        self.killed = match (self.killing.0, backwards) {
+            (true, true) => cut + &self.killed,
+            (true, false) => std::mem::take(&mut self.killed) + &cut,
+            (false, _) => cut,
+        };
+        self.killing.1 = true;
     }
 
     pub(super) fn undo(&mut self) {
@@ -78,7 +86,12 @@ impl Composer {
     }
 
     pub(super) fn right(&self) -> usize {
-        let mut at = GraphemeCursor::new(self.now.cursor, self.now.text.len(), true);
+        self.past(self.now.cursor)
+    }
+
+    /// Where the character at this place ends.
+    pub(super) fn past(&self, at: usize) -> usize {
+        let mut at = GraphemeCursor::new(at, self.now.text.len(), true);
         let next = at.next_boundary(&self.now.text, 0).ok().flatten();
         next.unwrap_or(self.now.text.len())
     }
@@ -93,6 +106,66 @@ impl Composer {
         let after = self.after();
         let end = after.unicode_word_indices().next().map(|(i, w)| i + w.len());
         end.map_or(self.now.text.len(), |n| self.now.cursor + n)
+    }
+
+    /// Start of what blanks enclose, before the cursor: `@src/a.rs:name` in one go.
+    pub(super) fn blank_left(&self) -> usize {
+        let before = self.before().trim_end();
+        before.rfind(char::is_whitespace).map_or(0, |i| {
+            i + before
+                .get(i..)
+                .and_then(|s| s.chars().next())
+                .map_or(1, char::len_utf8)
+        })
+    }
+
+    /// Start of the next such thing.
+    pub(super) fn blank_right(&self) -> usize {
+        let after = self.after();
+        let rest = after.trim_start_matches(|c: char| !c.is_whitespace());
+        self.now.text.len() - rest.trim_start().len()
+    }
+
+    /// Last character of the word that ends next, as vi's `e` goes; `big`: of what blanks enclose.
+    pub(super) fn word_end(&self, big: bool) -> usize {
+        let from = self.right();
+        let rest = self.now.text.get(from..).unwrap_or_default();
+        let end = match big {
+            false => rest.unicode_word_indices().next().map(|(i, w)| i + w.len()),
+            true => {
+                let word = rest.trim_start();
+                let len = word.find(char::is_whitespace).unwrap_or(word.len());
+                (len > 0).then_some(rest.len() - word.len() + len)
+            }
+        };
+        let end = from + end.unwrap_or(rest.len());
+        let mut at = GraphemeCursor::new(end, self.now.text.len(), true);
+        at.prev_boundary(&self.now.text, 0).ok().flatten().unwrap_or(0)
+    }
+
+    /// First character of the line that is no blank.
+    pub(super) fn line_indent(&self) -> usize {
+        let line = self
+            .now
+            .text
+            .get(self.line_start()..self.line_end())
+            .unwrap_or_default();
+        self.line_start() + line.len() - line.trim_start().len()
+    }
+
+    /// The next such character in the line, or the one before the cursor: where it begins and ends.
+    pub(super) fn find(&self, c: char, forwards: bool) -> Option<(usize, usize)> {
+        let (from, to) = match forwards {
+            true => (self.right(), self.line_end()),
+            false => (self.line_start(), self.now.cursor),
+        };
+        let mut all = self.now.text.get(from..to)?.grapheme_indices(true);
+        let wanted = |(_, g): &(usize, &str)| g.starts_with(c);
+        let found = match forwards {
+            true => all.find(wanted),
+            false => all.rfind(wanted),
+        };
+        found.map(|(i, g)| (from + i, from + i + g.len()))
     }
 
     /// Start of the next word, as vi's `w` goes.

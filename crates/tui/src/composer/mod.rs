@@ -55,6 +55,8 @@ pub(crate) struct Composer {
     run: Run,
     /// What was taken out last, with its pastes whole.
     killed: String,
+    /// The key before took something out, and this one did: what goes in a row comes back as one.
+    killing: (bool, bool),
     pastes: Vec<Paste>,
     vi: Option<Vi>,
     history: History,
@@ -79,6 +81,7 @@ impl Composer {
             undone: Vec::new(),
             run: Run::Other,
             killed: String::new(),
+            killing: (false, false),
             pastes: Vec::new(),
             vi: None,
             history: History::new(history),
@@ -214,6 +217,7 @@ impl Composer {
         if self.history.searching().is_some() {
             return self.search_key(key);
         }
+        self.killing = (self.killing.1, false);
         if let Some(mut vi) = self.vi.take() {
             let took = vi.key(self, key);
             self.vi = Some(vi);
@@ -249,7 +253,8 @@ impl Composer {
                 s.kill(if end == s.now.cursor { s.right() } else { end });
             }),
             Key::Ctrl('u') => self.change(|s| s.kill(s.line_start())),
-            Key::Ctrl('w') | Key::AltBackspace => self.change(|s| s.kill(s.word_left())),
+            Key::Ctrl('w') => self.change(|s| s.kill(s.blank_left())),
+            Key::AltBackspace => self.change(|s| s.kill(s.word_left())),
             Key::Alt('d') => self.change(|s| s.kill(s.word_right())),
             Key::Ctrl('y') => self.change(Composer::yank),
             Key::Ctrl('_') => self.undo(),

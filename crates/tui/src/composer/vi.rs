@@ -10,6 +10,10 @@ enum Mode {
     Normal,
     /// An operator waits for its motion.
     Pending(Operator),
+    /// `f` and its like wait for a character, for an operator or for themselves.
+    Find(Find, Option<Operator>),
+    /// `r` waits for a character.
+    Replace,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +21,26 @@ enum Operator {
     Delete,
     Change,
     Yank,
+}
+
+/// `f t F T`: on the character or just before it, forwards or backwards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Find {
+    forwards: bool,
+    onto: bool,
+}
+
+impl Find {
+    fn of(c: char) -> Option<Find> {
+        let (forwards, onto) = match c {
+            'f' => (true, true),
+            't' => (true, false),
+            'F' => (false, true),
+            'T' => (false, false),
+            _ => return None,
+        };
+        Some(Find { forwards, onto })
+    }
 }
 
 /// The state that vi has beyond the text.
@@ -29,7 +53,7 @@ impl Vi {
     pub(super) fn mode(&self) -> &'static str {
         match self.mode {
             Mode::Insert => "INSERT",
-            Mode::Normal | Mode::Pending(_) => "NORMAL",
+            Mode::Normal | Mode::Pending(_) | Mode::Find(..) | Mode::Replace => "NORMAL",
         }
     }
 
@@ -54,11 +78,17 @@ impl Vi {
             }
             (Mode::Normal, Key::Char(c)) => Some(self.command(text, c)),
             (Mode::Pending(operator), Key::Char(c)) => Some(self.operate(text, operator, c)),
-            (Mode::Normal | Mode::Pending(_), _) => None,
+            (Mode::Find(find, operator), Key::Char(c)) => Some(self.found(text, find, operator, c)),
+            (Mode::Replace, Key::Char(c)) => Some(self.replace(text, c)),
+            (Mode::Normal | Mode::Pending(_) | Mode::Find(..) | Mode::Replace, _) => None,
         }
     }
 
     fn command(&mut self, text: &mut Composer, c: char) -> Took {
+        if let Some(find) = Find::of(c) {
+            self.mode = Mode::Find(find, None);
+            return Took::Yes;
+        }
         match c {
             'i' => self.mode = Mode::Insert,
             'a' => {
@@ -66,7 +96,7 @@ impl Vi {
                 self.mode = Mode::Insert;
             }
             'I' => {
-                text.go(Composer::line_start);
+                text.go(Composer::line_indent);
                 self.mode = Mode::Insert;
             }
             'A' => {
@@ -87,22 +117,36 @@ impl Vi {
                 });
                 self.mode = Mode::Insert;
             }
-            'x' => text.change(|s| s.kill(s.right().min(s.line_end().max(s.cursor())))),
+            'x' | 's' => {
+                text.change(|s| s.kill(s.right().min(s.line_end().max(s.cursor()))));
+                if c == 's' {
+                    self.mode = Mode::Insert;
+                }
+            }
+            'X' => text.change(|s| s.kill(s.left().max(s.line_start()))),
             'D' => text.change(|s| s.kill(s.line_end())),
             'C' => {
                 text.change(|s| s.kill(s.line_end()));
                 self.mode = Mode::Insert;
             }
+            'S' => return self.operate(text, Operator::Change, 'c'),
+            'r' => self.mode = Mode::Replace,
             'p' => text.change(|s| {
                 s.go(|s| s.right().min(s.line_end()));
                 s.yank();
             }),
+            'P' => text.change(Composer::yank),
             'u' => text.undo(),
             'd' => self.mode = Mode::Pending(Operator::Delete),
             'c' => self.mode = Mode::Pending(Operator::Change),
             'y' => self.mode = Mode::Pending(Operator::Yank),
             'k' if text.line_start() == 0 => text.recall(true),
             'j' if text.line_end() == text.now.text.len() => text.recall(false),
+            // Onto the last character: that is the one that `x` takes.
+            '$' => {
+                text.go(Composer::line_end);
+                text.go(|s| s.left().max(s.line_start()));
+            }
             _ => match motion(text, c) {
                 Some(to) => text.go(|_| to),
                 None => return Took::No,
@@ -113,20 +157,35 @@ impl Vi {
 
     fn operate(&mut self, text: &mut Composer, operator: Operator, c: char) -> Took {
         self.mode = Mode::Normal;
+        if let Some(find) = Find::of(c) {
+            self.mode = Mode::Find(find, Some(operator));
+            return Took::Yes;
+        }
         let own = match operator {
             Operator::Delete => 'd',
             Operator::Change => 'c',
             Operator::Yank => 'y',
         };
         let cursor = text.cursor();
-        let (from, to) = if c == own {
-            (text.line_start(), text.line_end())
-        } else {
-            match motion(text, c) {
+        let (from, to) = match (operator, c) {
+            _ if c == own => (text.line_start(), text.line_end()),
+            // The word and not the blank behind it, as vi has it.
+            (Operator::Change, 'w') | (_, 'e') => (cursor, text.past(text.word_end(false))),
+            (Operator::Change, 'W') | (_, 'E') => (cursor, text.past(text.word_end(true))),
+            _ => match motion(text, c) {
                 Some(to) => (cursor.min(to), cursor.max(to)),
                 None => return Took::No,
-            }
+            },
         };
+        self.carry_out(text, operator, from, to);
+        if c == own && operator == Operator::Delete {
+            // The line goes with its break.
+            text.remove(text.right());
+        }
+        Took::Yes
+    }
+
+    fn carry_out(&mut self, text: &mut Composer, operator: Operator, from: usize, to: usize) {
         match operator {
             Operator::Yank => {
                 text.killed = text.spelled(text.now.text.get(from..to).unwrap_or_default());
@@ -134,14 +193,45 @@ impl Vi {
             Operator::Delete | Operator::Change => text.change(|s| {
                 s.go(|_| from);
                 s.kill(to);
-                if c == own && operator == Operator::Delete {
-                    // The line goes with its break.
-                    s.remove(s.right());
-                }
             }),
         }
         if operator == Operator::Change {
             self.mode = Mode::Insert;
+        }
+    }
+
+    /// The character that `f` and its like waited for.
+    fn found(&mut self, text: &mut Composer, find: Find, operator: Option<Operator>, c: char) -> Took {
+        self.mode = Mode::Normal;
+        let Some((begin, end)) = text.find(c, find.forwards) else {
+            return Took::Yes;
+        };
+        let cursor = text.cursor();
+        match (operator, find.forwards) {
+            (Some(operator), true) => {
+                self.carry_out(text, operator, cursor, if find.onto { end } else { begin });
+            }
+            (Some(operator), false) => {
+                self.carry_out(text, operator, if find.onto { begin } else { end }, cursor);
+            }
+            (None, forwards) => {
+                text.go(|_| if find.onto || forwards { begin } else { end });
+                if forwards && !find.onto {
+                    text.go(Composer::left);
+                }
+            }
+        }
+        Took::Yes
+    }
+
+    fn replace(&mut self, text: &mut Composer, c: char) -> Took {
+        self.mode = Mode::Normal;
+        if text.cursor() < text.line_end() {
+            text.change(|s| {
+                s.remove(s.right());
+                s.insert(c.encode_utf8(&mut [0; 4]));
+                s.go(Composer::left);
+            });
         }
         Took::Yes
     }
@@ -154,9 +244,13 @@ fn motion(text: &Composer, c: char) -> Option<usize> {
         'j' => text.vertical(true),
         'k' => text.vertical(false),
         'w' => text.next_word(),
-        'e' => text.word_right(),
+        'W' => text.blank_right(),
+        'e' => text.word_end(false),
+        'E' => text.word_end(true),
         'b' => text.word_left(),
+        'B' => text.blank_left(),
         '0' => text.line_start(),
+        '^' | '_' => text.line_indent(),
         '$' => text.line_end(),
         'G' => text.now.text.len(),
         'g' => 0,

@@ -8,6 +8,7 @@ use brisk_protocol::domain::{
 };
 use brisk_protocol::{Completion, Decided, HunkSet, UndoReply};
 
+mod clock;
 mod hunks;
 mod life;
 mod prompts;
