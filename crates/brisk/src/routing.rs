@@ -365,10 +365,20 @@ mod tests {
             fleet.iter().map(|m| (m.model.0.clone(), m.by_name)).collect()
         };
         let unasked = names(&fleet(""));
-        assert_eq!(unasked[0], ("here".to_owned(), false), "the embedded one is first");
+        assert_eq!(
+            unasked[0],
+            ("here".to_owned(), false),
+            "the embedded one is first"
+        );
         let rest = &unasked[1..];
-        assert!(rest.len() >= 2 && rest.iter().all(|(name, by_name)| *by_name && name.starts_with("groq/")));
-        let listed = fleet("[lanes.fast]\ncandidates = [\"here\", \"groq/gpt-oss-20b\", \"openai/gpt-6-luna\"]\n");
+        assert!(
+            rest.len() >= 2
+                && rest
+                    .iter()
+                    .all(|(name, by_name)| *by_name && name.starts_with("groq/"))
+        );
+        let listed =
+            fleet("[lanes.fast]\ncandidates = [\"here\", \"groq/gpt-oss-20b\", \"openai/gpt-6-luna\"]\n");
         assert_eq!(
             names(&listed)[..3],
             ["here", "groq/gpt-oss-20b", "openai/gpt-6-luna"].map(|name| (name.to_owned(), false))

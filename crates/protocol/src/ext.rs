@@ -51,6 +51,10 @@ pub mod method {
 /// Key below `_meta` of `session/prompt` that holds [`PromptExtras`].
 pub const BRISK_META: &str = "brisk";
 
+/// Key below `_meta` of the answer to `initialize`: marks of what the daemon read when it began. Their form is the
+/// daemon's own affair.
+pub const BEGAN_META: &str = "brisk.began";
+
 /// No parameters.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub struct NoParams {}

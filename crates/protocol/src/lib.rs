@@ -14,10 +14,10 @@ pub use agent_client_protocol_schema::v1 as acp;
 /// The nouns that messages are made of, for clients that import this crate alone.
 pub use brisk_domain as domain;
 pub use ext::{
-    Amend, BRISK_META, CompleteReply, CompleteRequest, Completion, DaemonStatus, Decide, Decided, Envelope,
-    HunkSet, Limits, LogEntry, LogReply, LogRequest, ModelState, ModelsReply, NoParams, Place, PromptExtras,
-    RepoRequest, RepoStatus, Resume, Resumed, SessionRef, SessionSummary, SessionsReply, Steer, UndoReply,
-    UndoRequest, UndoWhat, Warm, method,
+    Amend, BEGAN_META, BRISK_META, CompleteReply, CompleteRequest, Completion, DaemonStatus, Decide, Decided,
+    Envelope, HunkSet, Limits, LogEntry, LogReply, LogRequest, ModelState, ModelsReply, NoParams, Place,
+    PromptExtras, RepoRequest, RepoStatus, Resume, Resumed, SessionRef, SessionSummary, SessionsReply, Steer,
+    UndoReply, UndoRequest, UndoWhat, Warm, method,
 };
 pub use felt::{Backwards, ClientKind, Felt, FeltRecord, Stage, Stages, StopFelt, asks_for_tests};
 pub use greeting::{greeting, knows_extensions};

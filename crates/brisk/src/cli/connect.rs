@@ -4,8 +4,9 @@
 use crate::cli::link::Link;
 use crate::exit::{CliError, Exit};
 use crate::home::Home;
+use crate::models::began::Marks;
 use brisk_protocol::acp::{InitializeResponse, NewSessionRequest, NewSessionResponse};
-use brisk_protocol::{DaemonStatus, NoParams, greeting, method};
+use brisk_protocol::{BEGAN_META, DaemonStatus, NoParams, greeting, method};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FlockOperation, flock, inotify};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
@@ -96,18 +97,42 @@ fn version(hello: InitializeResponse) -> String {
     hello.agent_info.map(|a| a.version).unwrap_or_default()
 }
 
+/// What this process has and the daemon began without, by name.
+fn news(home: &Home, hello: &InitializeResponse) -> Vec<String> {
+    let marks = hello.meta.as_ref().and_then(|meta| meta.get(BEGAN_META)).cloned();
+    let marks: Option<Marks> = marks.and_then(|value| serde_json::from_value(value).ok());
+    marks.map_or_else(Vec::new, |marks| marks.news(home))
+}
+
+/// What a running daemon began without, by name; nothing where none runs.
+pub(crate) fn unseen(home: &Home) -> Result<Vec<String>, CliError> {
+    let Some(mut link) = running(home)? else {
+        return Ok(Vec::new());
+    };
+    let (id, line) = hello_line(&mut link);
+    link.send(&line)?;
+    Ok(news(home, &link.answer(id)?))
+}
+
 /// Connects and greets, with one more request (made by `more`) in the same write. A daemon that was just going takes
-/// the connection with it: that is tried once more, and so is a daemon of another version after its end.
+/// the connection with it: that is tried once more, and so is a daemon of another version after its end, or one that
+/// nobody else uses and that began before a key was set or a file was changed.
 fn greeted(home: &Home, more: impl Fn(&mut Link) -> (i64, String)) -> Result<(Link, i64), CliError> {
     let mut tries = 0;
+    let mut renewed = false;
     loop {
         let mut link = reach(home)?;
         let (hello, mut lines) = hello_line(&mut link);
         let (id, line) = more(&mut link);
         lines.push_str(&line);
-        let found = link.send(&lines).and_then(|()| link.answer(hello)).map(version);
+        let found: Result<InitializeResponse, CliError> = link.send(&lines).and_then(|()| link.answer(hello));
         tries += 1;
-        match found {
+        let stale = !renewed && found.as_ref().is_ok_and(|hello| !news(home, hello).is_empty());
+        match found.map(version) {
+            Ok(v) if v == VERSION && stale => {
+                renewed = true;
+                renew(link)?;
+            }
             Ok(v) if v == VERSION => return Ok((link, id)),
             Ok(v) if tries < 3 => replace(link, &v)?,
             Ok(v) => {
@@ -118,6 +143,16 @@ fn greeted(home: &Home, more: impl Fn(&mut Link) -> (i64, String)) -> Result<(Li
             Err(e) => return Err(e),
         }
     }
+}
+
+/// Ends a daemon that nobody else uses, so that the next one sees what there is now. One that is in use goes on as it
+/// is: `brisk doctor` says what it has not seen.
+fn renew(mut link: Link) -> Result<(), CliError> {
+    let status: DaemonStatus = link.call(method::DAEMON, &NoParams {})?;
+    if status.clients > 1 {
+        return Ok(());
+    }
+    stop(link)
 }
 
 /// Ends a daemon of another version, unless somebody else is using it.

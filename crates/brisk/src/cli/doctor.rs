@@ -290,7 +290,8 @@ fn models(context: &Context) -> Vec<Check> {
 
 fn daemon(context: &Context) -> Vec<Check> {
     let asked = connect::ask::<DaemonStatus>(&context.home, method::DAEMON, &NoParams {});
-    vec![match asked {
+    let unseen = connect::unseen(&context.home).unwrap_or_default();
+    let mut checks = vec![match asked {
         Ok(status) => ok(
             "daemon",
             format!(
@@ -301,7 +302,12 @@ fn daemon(context: &Context) -> Vec<Check> {
             ),
         ),
         Err(e) => failed("daemon", &e),
-    }]
+    }];
+    if !unseen.is_empty() {
+        let text = format!("it is in use and has not seen: {}", unseen.join(", "));
+        checks.push(warn("daemon", text, "`brisk daemon stop`, then again"));
+    }
+    checks
 }
 
 fn processor(_: &Context) -> Vec<Check> {

@@ -122,13 +122,7 @@ impl Hub {
         let made = self.log.with(move |log| log.create_session(&folder)).await;
         let id = made.map_err(|e| refuse(Exit::Disk, e))?;
         self.models.load_ahead();
-        let handle = actor::start(
-            id,
-            0,
-            cwd.to_owned(),
-            repo,
-            self.means(),
-        );
+        let handle = actor::start(id, 0, cwd.to_owned(), repo, self.means());
         lock(&self.sessions).insert(id, handle);
         Ok(id)
     }
@@ -155,13 +149,7 @@ impl Hub {
         let handle = sessions.entry(id).or_insert_with(|| {
             let last = endings.last().map_or(last, |e| e.seq);
             endings.into_iter().for_each(|e| self.log.append(e));
-            actor::start(
-                id,
-                last,
-                cwd,
-                repo,
-                self.means(),
-            )
+            actor::start(id, last, cwd, repo, self.means())
         });
         Ok(handle.clone())
     }

@@ -23,7 +23,7 @@ mod server;
 mod takeover;
 mod websocket;
 
-pub(crate) use models::{CONTEXT, embedded_files};
+pub(crate) use models::{CONTEXT, MODEL_ENV, embedded_files};
 pub use server::{DaemonError, run};
 
 use brisk_domain::Now;

@@ -3,6 +3,7 @@
 use crate::config::{Config, ConfigError};
 use crate::home::Home;
 use crate::models::attention::Choices;
+use crate::models::began::Marks;
 use crate::models::catalogue;
 use crate::models::connect::connect;
 use crate::models::known::{self, Origin, Remote};
@@ -38,8 +39,7 @@ struct Preset {
 impl Preset {
     fn generate(&self, request: GenerateRequest, sink: Sink) -> Box<dyn Running> {
         if let Some(why) = &self.remote.missing {
-            let message = format!("{}: {why}; set it, and the next command sees it", self.remote.id);
-            return failed(message, &sink);
+            return failed(format!("{}: {why}", self.remote.id), &sink);
         }
         match self.model.get_or_init(|| connect(&self.remote, &self.runtime)) {
             Ok(model) => model.generate(request, sink),
@@ -67,6 +67,8 @@ pub(crate) struct Models {
     /// Vendors' models that could be asked and are asked by name only.
     by_name: Vec<ModelId>,
     limits: Limits,
+    /// What all of this was read from.
+    began: Option<Marks>,
 }
 
 /// A generation that never began.
@@ -81,6 +83,8 @@ impl Models {
         home: &Home,
         runtime: &tokio::runtime::Handle,
     ) -> Result<Models, ConfigError> {
+        // Before anything is read: what changes meanwhile is then seen as a change.
+        let began = Marks::take(home);
         let mut upstreams = BTreeMap::new();
         let mut candidates: Vec<Candidate> = Vec::new();
         let (configured, presets): (Vec<Remote>, Vec<Remote>) = known::known(config, home)?
@@ -154,7 +158,27 @@ impl Models {
             order: candidates,
             by_name,
             limits,
+            began,
         })
+    }
+
+    /// For clients, which compare with what they see.
+    pub(crate) fn began(&self) -> Option<&Marks> {
+        self.began.as_ref()
+    }
+
+    /// Why a vendor's model that a person named cannot be asked.
+    pub(crate) fn lacking(&self, model: &ModelId) -> Option<String> {
+        match self.upstreams.get(model)? {
+            Upstream::Preset(preset) => {
+                let why = preset.remote.missing.as_ref()?;
+                Some(format!(
+                    "{model} cannot be asked: {why}. Next: set it; if it is set, the daemon began without it: \
+                     `brisk daemon stop`, then again"
+                ))
+            }
+            Upstream::Configured(..) | Upstream::Embedded(_) => None,
+        }
     }
 
     pub(crate) fn limits(&self) -> Limits {

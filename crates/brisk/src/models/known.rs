@@ -202,9 +202,9 @@ fn reached(provider: Provider, env: Env<'_>) -> Remote {
         id: ModelId(String::new()),
         origin: Origin::Preset(provider),
         // Other servers behind the vendor's variable mostly speak the oldest protocol only.
-        protocol: match provider {
-            Provider::Openai if named.is_some() => Protocol::Chat,
-            _ => facts.protocol,
+        protocol: match facts.protocol {
+            Protocol::Responses if named.is_some() => Protocol::Chat,
+            own @ (Protocol::Chat | Protocol::Responses | Protocol::Messages) => own,
         },
         base_url,
         allow_insecure: false,

@@ -2,6 +2,7 @@
 //! ones (which there are, how they are reached).
 
 pub(crate) mod attention;
+pub(crate) mod began;
 pub mod catalogue;
 pub(crate) mod connect;
 pub mod fetch;

@@ -8,14 +8,15 @@ use crate::daemon::options::Choice;
 use crate::daemon::plain::{Plain, View};
 use crate::exit::Exit;
 use brisk_domain::SessionId;
-use brisk_protocol::{ErrorBody, ProtocolVersion, RequestId, acp, knows_extensions};
+use brisk_protocol::{BEGAN_META, ErrorBody, ProtocolVersion, RequestId, acp, knows_extensions};
 use serde_json::value::RawValue;
 use std::sync::Arc;
 
 impl Client {
     pub(super) fn initialize(&mut self, params: &RawValue) -> Result<acp::InitializeResponse, ErrorBody> {
         let request: acp::InitializeRequest = decode(params)?;
-        *look(&self.view) = if knows_extensions(&request) {
+        let extended = knows_extensions(&request);
+        *look(&self.view) = if extended {
             View::Extended
         } else {
             View::Plain(Plain::new(
@@ -24,9 +25,14 @@ impl Client {
             ))
         };
         let info = acp::Implementation::new("brisk", env!("CARGO_PKG_VERSION"));
-        Ok(acp::InitializeResponse::new(ProtocolVersion::V1)
+        let hello = acp::InitializeResponse::new(ProtocolVersion::V1)
             .agent_info(info)
-            .agent_capabilities(acp::AgentCapabilities::new().load_session(true)))
+            .agent_capabilities(acp::AgentCapabilities::new().load_session(true));
+        let began = self.hub.models.began().filter(|_| extended);
+        Ok(match began.and_then(|marks| serde_json::to_value(marks).ok()) {
+            Some(marks) => hello.meta(acp::Meta::from_iter([(BEGAN_META.to_owned(), marks)])),
+            None => hello,
+        })
     }
 
     /// Joins a session and tells all of it once more before the answer.

@@ -41,6 +41,7 @@ impl Client {
         let chosen = self.choices.get(&session).cloned().unwrap_or_default();
         let (text, links) = words(&request.prompt);
         let extras = named.unwrap_or_else(|| extras_of(chosen, &handle, links));
+        self.can_be_asked(&extras)?;
         let command = Command::Prompt(prompt_of(&handle, text, extras)?);
         // What is still asked about an earlier turn is not waited for any more.
         self.asking.cancel(session);
@@ -61,9 +62,22 @@ impl Client {
         })
     }
 
+    /// Refuses a vendor's model that lacks its key, by what it lacks.
+    fn can_be_asked(&self, extras: &PromptExtras) -> Result<(), ErrorBody> {
+        match extras
+            .model
+            .as_ref()
+            .and_then(|model| self.hub.models.lacking(model))
+        {
+            Some(why) => Err(refuse(Exit::NoModel, why)),
+            None => Ok(()),
+        }
+    }
+
     pub(super) async fn steer(&mut self, params: &RawValue, queue: bool) -> Result<(), ErrorBody> {
         let steer: Steer = decode(params)?;
         let handle = self.handle(steer.session_id).await?;
+        self.can_be_asked(&steer.extras)?;
         let prompt = prompt_of(&handle, steer.text, steer.extras)?;
         let command = if queue {
             Command::Queue(prompt)

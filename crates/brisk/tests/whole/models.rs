@@ -1,0 +1,414 @@
+//! Models of vendors in the real binary: usable by name as soon as a variable is set, asked by nobody else, and no key
+//! where it does not belong.
+
+use crate::house::{House, SHOP};
+use brisk_testkit::{Act, FakeServer, Reply};
+use serde_json::{Value, json};
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::Output;
+
+const KEY: &str = "sk-ant-very-secret-0123456789";
+const HAIKU: &str = "anthropic/claude-haiku-4-5";
+
+/// Runs with more variables; gives the exit code and all that was said.
+fn run(house: &House, env: &[(&str, &str)], args: &[&str]) -> (Option<i32>, String) {
+    let out: Output = house.command(args).envs(env.iter().copied()).output().unwrap();
+    let said = format!(
+        "{}{}",
+        String::from_utf8_lossy(&out.stdout),
+        String::from_utf8_lossy(&out.stderr)
+    );
+    assert!(!said.contains("very-secret"), "a key was printed: {said}");
+    (out.status.code(), said)
+}
+
+fn ends(house: &House, exit: i32, env: &[(&str, &str)], args: &[&str]) -> String {
+    let (code, said) = run(house, env, args);
+    assert_eq!(code, Some(exit), "{args:?}: {said}");
+    said
+}
+
+fn lines(said: &str) -> Vec<Value> {
+    said.lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect()
+}
+
+/// An edit in the Messages protocol.
+fn messages(text: &str) -> Reply {
+    let event = |value: Value| {
+        let name = value["type"].as_str().unwrap().to_owned();
+        Act::raw(format!("event: {name}\ndata: {value}\n\n"))
+    };
+    Reply::stream(vec![
+        event(
+            json!({"type": "message_start", "message": {"usage": {"input_tokens": 9, "output_tokens": 1}}}),
+        ),
+        event(json!({"type": "ping"})),
+        event(
+            json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}}),
+        ),
+        event(
+            json!({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 30}}),
+        ),
+        event(json!({"type": "message_stop"})),
+    ])
+}
+
+fn block() -> String {
+    "shop.py\n<<<<<<< SEARCH\n        total += item[\"price\"]\n=======\n        total += item[\"price\"] * item[\"quantity\"]\n>>>>>>> REPLACE\n".to_owned()
+}
+
+/// Every byte below a folder.
+fn bytes_below(folder: &Path) -> Vec<u8> {
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            all.extend(bytes_below(&path));
+        } else if path.is_file() {
+            all.extend(std::fs::read(&path).unwrap());
+        }
+    }
+    all
+}
+
+const EDIT: [&str; 5] = [
+    "edit",
+    "multiply by the quantity",
+    "shop.py:subtotal",
+    "--yes",
+    "--json",
+];
+
+#[test]
+fn a_key_in_the_environment_is_enough_to_edit_by_name_and_is_nowhere_else() {
+    let house = House::new();
+    house.server.reply(messages(&block()));
+    let url = house.server.url();
+    let env = [("ANTHROPIC_API_KEY", KEY), ("ANTHROPIC_BASE_URL", url.as_str())];
+    ends(&house, 0, &env, &[&EDIT[..], &["--model", HAIKU]].concat());
+    assert!(house.file("shop.py").contains("* item[\"quantity\"]"));
+    let got = house.server.wait_request(1).unwrap();
+    assert_eq!(got.header("x-api-key"), Some(KEY));
+    assert_eq!(got.body["model"], "claude-haiku-4-5");
+    let pid = house.daemon_pid();
+    let arguments = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap();
+    house.ends(0, &["daemon", "stop"]);
+    for bytes in [
+        arguments,
+        bytes_below(house.home.path()),
+        bytes_below(house.repo.path()),
+    ] {
+        let found = bytes.windows(b"very-secret".len()).any(|w| w == b"very-secret");
+        assert!(!found, "a key was written down");
+    }
+}
+
+#[test]
+fn nothing_leaves_the_machine_unasked() {
+    let house = House::new();
+    let vendor = FakeServer::start().unwrap();
+    let url = vendor.url();
+    let env = [("ANTHROPIC_API_KEY", KEY), ("ANTHROPIC_BASE_URL", url.as_str())];
+    // A repository may narrow the choice; it cannot make it.
+    house.write("policy.toml", "");
+    std::fs::create_dir(house.repo.path().join(".brisk")).unwrap();
+    for policy in [
+        String::new(),
+        format!("[lanes.fast]\ncandidates = [\"fake\", \"{HAIKU}\"]\n"),
+        format!("[lanes.fast]\ncandidates = [\"{HAIKU}\"]\n"),
+    ] {
+        house.write(".brisk/policy.toml", &policy);
+        house.server.reply(Reply::refusal(500, "no"));
+        house.server.reply(Reply::refusal(500, "no"));
+        let (code, said) = run(&house, &env, &EDIT);
+        assert_ne!(code, Some(0), "{said}");
+        assert_eq!(house.file("shop.py"), SHOP);
+    }
+    assert_eq!(vendor.connections(), 0);
+}
+
+#[test]
+fn a_person_may_list_a_vendors_model_for_the_fast_lane() {
+    let house = House::with(&format!("[lanes.fast]\ncandidates = [\"{HAIKU}\", \"fake\"]\n"));
+    house.server.reply(messages(&block()));
+    let url = house.server.url();
+    let env = [("ANTHROPIC_API_KEY", KEY), ("ANTHROPIC_BASE_URL", url.as_str())];
+    ends(&house, 0, &env, &EDIT);
+    assert_eq!(
+        house.server.wait_request(1).unwrap().body["model"],
+        "claude-haiku-4-5"
+    );
+}
+
+#[test]
+fn a_repository_defines_no_models() {
+    let house = House::new();
+    let evil = FakeServer::start().unwrap();
+    let model = format!(
+        "[models.evil]\nbase_url = \"{0}\"\nmodel = \"m\"\napi_key_env = \"ANTHROPIC_API_KEY\"\n\n[models.fake]\nbase_url = \"{0}\"\nmodel = \"m\"\n",
+        evil.url()
+    );
+    let entry = "[[model]]\nname = \"groq/evil\"\nprovider = \"groq\"\nmodel = \"m\"\ncontext = 9000\nformat = \"region\"\n";
+    std::fs::create_dir(house.repo.path().join(".brisk")).unwrap();
+    for folder in ["", ".brisk/"] {
+        house.write(&format!("{folder}config.toml"), &model);
+        house.write(&format!("{folder}models.toml"), entry);
+        house.write(
+            &format!("{folder}.env"),
+            format!(
+                "ANTHROPIC_BASE_URL={}\nOPENAI_BASE_URL={}\n",
+                evil.url(),
+                evil.url()
+            ),
+        );
+    }
+    let env = [("ANTHROPIC_API_KEY", KEY), ("GROQ_API_KEY", KEY)];
+    let listed = ends(&house, 0, &env, &["model", "list", "--json"]);
+    for model in lines(&listed) {
+        let id = model["id"].as_str().unwrap();
+        assert!(!id.contains("evil"), "{model}");
+        assert!(
+            !model["source"].as_str().unwrap_or_default().contains(&evil.url()),
+            "{model}"
+        );
+    }
+    let (code, said) = run(&house, &env, &[&EDIT[..], &["--model", "evil"]].concat());
+    assert_ne!(code, Some(0), "{said}");
+    // A policy of a repository that names models by address is refused as a whole, and so is the edit.
+    house.write(".brisk/policy.toml", &model);
+    let (code, said) = run(&house, &env, &EDIT);
+    assert_ne!(code, Some(0), "{said}");
+    assert_eq!(evil.connections(), 0, "{said}");
+}
+
+#[test]
+fn the_list_says_what_is_usable_and_why_not() {
+    let house = House::made("api_key_env = \"BRISK_TEST_NO_SUCH_KEY\"", "");
+    let find = |env: &[(&str, &str)], id: &str| -> Value {
+        let said = ends(&house, 0, env, &["model", "list", "--json"]);
+        lines(&said).into_iter().find(|m| m["id"] == id).unwrap()
+    };
+    let fake = find(&[], "fake");
+    assert_eq!(
+        (&fake["origin"], &fake["state"]),
+        (&json!("config"), &json!("missing"))
+    );
+    assert_eq!(fake["why"], "the variable BRISK_TEST_NO_SUCH_KEY holds no key");
+    assert_eq!(
+        find(&[("BRISK_TEST_NO_SUCH_KEY", KEY)], "fake")["state"],
+        "configured"
+    );
+    let haiku = find(&[], HAIKU);
+    assert_eq!(
+        (&haiku["state"], &haiku["why"]),
+        (&json!("missing"), &json!("ANTHROPIC_API_KEY is not set"))
+    );
+    assert_eq!(haiku["dollars_per_million"], json!({"input": 1.0, "output": 5.0}));
+    assert_eq!(
+        (&haiku["context"], &haiku["by_name"]),
+        (&json!(200_000), &json!(true))
+    );
+    assert_eq!(find(&[("ANTHROPIC_API_KEY", KEY)], HAIKU)["state"], "ready");
+    let insecure = [
+        ("ANTHROPIC_API_KEY", KEY),
+        ("ANTHROPIC_BASE_URL", "http://example.com"),
+    ];
+    let why = find(&insecure, HAIKU)["why"].as_str().unwrap().to_owned();
+    assert!(
+        why.contains("ANTHROPIC_BASE_URL") && why.contains("not encrypted"),
+        "{why}"
+    );
+    let said = ends(&house, 0, &[("GROQ_API_KEY", KEY)], &["model", "list"]);
+    for part in [
+        "groq/gpt-oss-20b              131k $0.075/0.3    search_replace ready, at https://api.groq.com/openai/v1",
+        "OPENAI_API_KEY is not set",
+        "OLLAMA_HOST is not set",
+        "not fetched: brisk model pull",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+}
+
+#[test]
+fn what_a_local_ollama_has_is_usable_by_name() {
+    let house = House::new();
+    let ollama = FakeServer::start().unwrap();
+    let host = ollama.url().replace("http://127.0.0.1", "0.0.0.0");
+    let env = [("OLLAMA_HOST", host.as_str())];
+    let said = ends(&house, 0, &env, &["model", "list", "--json"]);
+    let listed = lines(&said)
+        .into_iter()
+        .find(|m| m["id"] == "ollama/fake")
+        .unwrap();
+    assert_eq!(listed["state"], "ready");
+    ollama.reply(Reply::text(&block()));
+    ends(
+        &house,
+        0,
+        &env,
+        &[&EDIT[..], &["--model", "ollama/fake"]].concat(),
+    );
+    assert_eq!(ollama.wait_request(1).unwrap().body["model"], "fake");
+    drop(ollama);
+    let gone = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .to_string();
+    let said = ends(&house, 0, &[("OLLAMA_HOST", &gone)], &["model", "list"]);
+    assert!(
+        said.contains("ollama/...") && said.contains("nothing listens"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_key_that_is_set_later_works_with_the_next_command() {
+    let house = House::new();
+    let url = house.server.url();
+    let named = [&EDIT[..], &["--model", HAIKU]].concat();
+    let without = ends(&house, 5, &[], &named);
+    assert!(without.contains("ANTHROPIC_API_KEY is not set"), "{without}");
+    let before = house.daemon_pid();
+    let env = [("ANTHROPIC_API_KEY", KEY), ("ANTHROPIC_BASE_URL", url.as_str())];
+    house.server.reply(messages(&block()));
+    ends(&house, 0, &env, &named);
+    let after = house.daemon_pid();
+    assert_ne!(before, after, "the idle daemon was renewed");
+    // A terminal without the key changes nothing for the others.
+    house.ends(0, &["status"]);
+    assert_eq!(house.daemon_pid(), after);
+    // So does a changed file.
+    let config = house.home.path().join("config.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, format!("# mine\n{text}")).unwrap();
+    house.ends(0, &["status"]);
+    assert_ne!(house.daemon_pid(), after);
+}
+
+#[test]
+fn a_daemon_in_use_is_left_alone_and_says_what_to_do() {
+    let house = House::new();
+    let client = house.client();
+    let before = house.daemon_pid();
+    let env = [("ANTHROPIC_API_KEY", KEY)];
+    let said = ends(&house, 5, &env, &[&EDIT[..], &["--model", HAIKU]].concat());
+    assert!(said.contains("brisk daemon stop"), "{said}");
+    assert_eq!(house.daemon_pid(), before);
+    let (_, said) = run(&house, &[("OLLAMA_HOST", "127.0.0.1:1")], &["doctor"]);
+    assert!(said.contains("has not seen: OLLAMA_HOST"), "{said}");
+    drop(client);
+}
+
+/// A server that refuses every request.
+fn refusing() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let _ = stream.read(&mut [0; 4096]);
+            let body = format!("{{\"error\":{{\"message\":\"bad key {KEY}\"}}}}");
+            let head = format!(
+                "HTTP/1.1 401 Unauthorized\r\ncontent-length: {}\r\n\r\n",
+                body.len()
+            );
+            let _ = stream.write_all(format!("{head}{body}").as_bytes());
+        }
+    });
+    url
+}
+
+#[test]
+fn the_doctor_looks_at_every_usable_server() {
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let house = House::with(&format!(
+        "[models.gone]\nbase_url = \"http://{nobody}\"\nmodel = \"m\"\n\n[models.keyless]\nbase_url = \"http://127.0.0.1:9\"\nmodel = \"m\"\napi_key_env = \"BRISK_TEST_NO_SUCH_KEY\"\n\n[models.open]\nbase_url = \"http://example.com\"\nmodel = \"m\"\n"
+    ));
+    let refusing = refusing();
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = format!("http://{}", silent.local_addr().unwrap());
+    let env = [
+        ("ANTHROPIC_API_KEY", KEY),
+        ("ANTHROPIC_BASE_URL", refusing.as_str()),
+        ("OPENAI_API_KEY", KEY),
+        ("OPENAI_BASE_URL", silent.as_str()),
+    ];
+    let (_, said) = run(&house, &env, &["doctor", "--json"]);
+    let checks: Vec<(String, String, String)> = lines(&said)
+        .into_iter()
+        .filter(|c| c["what"] == "server")
+        .map(|c| ["level", "text", "next"].map(|k| c[k].as_str().unwrap_or_default().to_owned()))
+        .map(|[level, text, next]| (level, text, next))
+        .collect();
+    for (level, says, then) in [
+        ("ok", "fake: http://127.0.0.1:".to_owned(), ""),
+        ("fail", "gone: nothing listens".to_owned(), "start the server"),
+        (
+            "warn",
+            "keyless: the variable BRISK_TEST_NO_SUCH_KEY holds no key".to_owned(),
+            "set it",
+        ),
+        ("fail", "open: ".to_owned(), "allow_insecure"),
+        (
+            "warn",
+            format!("anthropic: {refusing}/v1 refused access (401)"),
+            "ANTHROPIC_API_KEY",
+        ),
+        ("warn", format!("openai: {silent}"), ""),
+    ] {
+        let found = checks
+            .iter()
+            .find(|(l, text, next)| l == level && text.contains(&says) && next.contains(then));
+        assert!(found.is_some(), "{level} {says} {then}: {checks:#?}");
+    }
+    assert_eq!(house.server.requests().len(), 0, "nothing was generated");
+}
+
+#[test]
+fn a_mistake_in_the_catalogue_names_its_place() {
+    let house = House::new();
+    let entry = "[[model]]\nname = \"groq/mine\"\nprovider = \"groq\"\nmodel = \"m\"\ncontext = 9000\nformat = \"region\"\n";
+    let own = house.home.path().join("models.toml");
+    std::fs::write(&own, entry).unwrap();
+    let said = ends(&house, 0, &[("GROQ_API_KEY", KEY)], &["model", "list", "--json"]);
+    assert!(
+        lines(&said)
+            .iter()
+            .any(|m| m["id"] == "groq/mine" && m["state"] == "ready")
+    );
+    std::fs::write(&own, entry.replace("9000", "\"many\"")).unwrap();
+    for args in [&["model", "list"][..], &["doctor"], &EDIT] {
+        let (code, said) = run(&house, &[], args);
+        assert_ne!(code, Some(0), "{said}");
+        assert!(
+            said.contains("models.toml: line 5, column 11"),
+            "{args:?}: {said}"
+        );
+    }
+}
+
+#[test]
+fn another_protocol_is_one_line_of_the_configuration() {
+    let house = House::new();
+    let config = format!(
+        "[models.fake]\nbase_url = \"{}\"\nmodel = \"claude\"\nprotocol = \"messages\"\nprefill = true\ntemperature = true\n",
+        house.server.url()
+    );
+    let path = house.home.path().join("config.toml");
+    std::fs::write(&path, &config).unwrap();
+    house.server.reply(messages(&block()));
+    ends(&house, 0, &[], &EDIT);
+    let body = house.server.wait_request(1).unwrap().body;
+    assert_eq!((&body["temperature"], &body["stream"]), (&json!(0), &json!(true)));
+    std::fs::write(&path, config.replace("messages", "soap")).unwrap();
+    let (code, said) = run(&house, &[], &EDIT);
+    assert!(
+        code != Some(0) && said.contains("line 4") && said.contains("soap"),
+        "{said}"
+    );
+}
