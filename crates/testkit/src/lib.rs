@@ -1,9 +1,10 @@
-//! What tests and metrics drive the product with: a gated fake model, a fake Chat Completions server, fixture
-//! repositories. Nothing here sleeps; a test says what may happen next by opening gates.
+//! What tests and metrics drive the product with: a gated fake model, fake Chat Completions and Responses servers,
+//! fixture repositories. Nothing here sleeps; a test says what may happen next by opening gates.
 
 mod clock;
 pub mod fixture;
 mod gated;
+pub mod responses;
 pub mod server;
 mod signal;
 

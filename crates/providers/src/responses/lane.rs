@@ -5,7 +5,7 @@ use super::Shared;
 use super::body::{self, Purpose};
 use super::chain::Plan;
 use super::health::Trouble;
-use super::pool::{Followed, Interrupts, LaneId};
+use super::pool::{Followed, Hold, Interrupts, LaneId};
 use super::socket::Socket;
 use super::turn::{Next, Rest, Rundown, Turn};
 use crate::answer::{Answer, StopTexts};
@@ -38,6 +38,7 @@ const INTERRUPT: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub(crate) struct Job {
     pub(crate) request: Arc<GenerateRequest>,
+    pub(crate) hold: Hold,
     pub(crate) plan: Plan,
     pub(crate) purpose: Purpose,
     pub(crate) sink: Told,
@@ -102,8 +103,9 @@ pub(crate) async fn run(
             biased;
             job = jobs.recv() => {
                 let Some(job) = job else { break };
-                match serve(&shared, id, &mut socket, job).await {
-                    Kept::Yes(followed) => shared.pool().free(id, followed),
+                let hold = job.hold;
+                match serve(&shared, &mut socket, job).await {
+                    Kept::Yes(followed) => shared.pool().free(hold, followed),
                     Kept::No => break,
                 }
                 shared.freed.notify_waiters();
@@ -166,9 +168,10 @@ enum Round<'a> {
     },
 }
 
-async fn serve(shared: &Shared, id: LaneId, socket: &mut Socket, job: Job) -> Kept {
+async fn serve(shared: &Shared, socket: &mut Socket, job: Job) -> Kept {
     let Job {
         request,
+        hold,
         mut plan,
         purpose,
         sink: Told(sink),
@@ -191,16 +194,17 @@ async fn serve(shared: &Shared, id: LaneId, socket: &mut Socket, job: Job) -> Ke
             }
         };
         let turn = Turn::new(&shared.server.upstream, answer(&request, purpose));
-        match ask(shared, socket, frame, turn, &sink, &cancel).await {
+        let free = |rest: &Rest| before_the_end(shared, hold, &request, purpose, rest);
+        match ask(shared, socket, frame, turn, &sink, &cancel, free).await {
             Round::Over(turn, rest) => {
                 shared.note_limits(turn.reader.limits);
                 // The caller goes on while the socket settles.
                 drop(outcome.send(Outcome::Over));
-                return settle(shared, id, socket, request, purpose, turn, rest).await;
+                return settle(shared, hold, socket, request, purpose, turn, rest).await;
             }
             Round::Stopped(turn) => {
                 drop(outcome.send(Outcome::Over));
-                return stop(shared, id, socket, request, turn).await;
+                return stop(shared, hold, socket, request, turn).await;
             }
             // Whole, at once, and only once.
             Round::Resend(given) if plan != Plan::Full => {
@@ -240,6 +244,7 @@ async fn ask<'a>(
     mut turn: Turn<'a>,
     sink: &Sink,
     cancel: &CancellationToken,
+    free: impl Fn(&Rest),
 ) -> Round<'a> {
     let upstream = &shared.server.upstream;
     let timeouts = shared.config.timeouts;
@@ -319,6 +324,7 @@ async fn ask<'a>(
         match next {
             Next::More => {}
             Next::Over { end, rest } => {
+                free(&rest);
                 sink(match end {
                     Ok((finish, usage)) => ModelEvent::Done { finish, usage },
                     Err(fault) => ModelEvent::Failed { fault },
@@ -357,10 +363,31 @@ fn fail<'a>(mut turn: Turn<'a>, fault: Fault, rest: Rest, sink: &Sink) -> Round<
     Round::Over(turn, rest)
 }
 
+/// Who hears the end may ask again at once, and is to find the lane free.
+fn before_the_end(
+    shared: &Shared,
+    hold: Hold,
+    request: &Arc<GenerateRequest>,
+    purpose: Purpose,
+    rest: &Rest,
+) {
+    match rest {
+        Rest::Settled { id, spoken } => {
+            let answer = (purpose == Purpose::Answer).then(|| spoken.clone());
+            let mut pool = shared.pool();
+            pool.health.works();
+            pool.free(hold, Some((id.clone(), Arc::clone(request), answer)));
+        }
+        Rest::Forgotten => shared.pool().free(hold, None),
+        Rest::Writing => shared.pool().settling(hold),
+        Rest::Lost => {}
+    }
+}
+
 /// The caller has its answer; what of the socket?
 async fn settle(
     shared: &Shared,
-    id: LaneId,
+    hold: Hold,
     socket: &mut Socket,
     request: Arc<GenerateRequest>,
     purpose: Purpose,
@@ -368,17 +395,12 @@ async fn settle(
     rest: Rest,
 ) -> Kept {
     match rest {
-        Rest::Settled { id, spoken } => {
-            shared.pool().health.works();
-            let answer = (purpose == Purpose::Answer).then_some(spoken);
-            Kept::Yes(Some((id, request, answer)))
-        }
-        Rest::Forgotten => Kept::Yes(None),
+        Rest::Settled { .. } | Rest::Forgotten => Kept::Yes(None),
         Rest::Writing => {
             if purpose == Purpose::WarmUp {
                 shared.pool().no_warm_ups = true;
             }
-            stop(shared, id, socket, request, turn).await
+            stop(shared, hold, socket, request, turn).await
         }
         Rest::Lost => Kept::No,
     }
@@ -387,7 +409,7 @@ async fn settle(
 /// Tells the server that nobody wants the rest: by an interrupt where it takes one, else by the end of the socket.
 async fn stop(
     shared: &Shared,
-    lane: LaneId,
+    hold: Hold,
     socket: &mut Socket,
     request: Arc<GenerateRequest>,
     mut turn: Turn<'_>,
@@ -396,7 +418,7 @@ async fn stop(
     if known == Interrupts::Refused {
         return Kept::No;
     }
-    shared.pool().settling(lane);
+    shared.pool().settling(hold);
     // Whoever asks again now waits a moment for this lane.
     let mut until = Instant::now() + INTERRUPT;
     let mut asked = false;
@@ -434,6 +456,8 @@ async fn stop(
         }
         match next {
             Rundown::More => {}
+            // What the server says to an interrupt that came too late would be taken for a word on the next request.
+            Rundown::Free { .. } if asked && !taken => return Kept::No,
             Rundown::Free { id, spoken } => return Kept::Yes(Some((id, request, spoken))),
             Rundown::Lost => return refused(asked && !taken),
         }

@@ -25,7 +25,7 @@ use brisk_domain::port::{Fault, GenerateRequest, Model, ModelEvent, Running, Sin
 pub use brisk_protocol::responses::{Limit, RateLimits};
 use health::Trouble;
 use lane::{Job, Outcome, Told, Way};
-use pool::{Pick, Pool};
+use pool::{Hold, Pick, Pool};
 use socket::{NotOpen, Opener};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -34,9 +34,6 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
-
-/// How long a request waits for the lane that knows its conversation and is about to be free.
-const SETTLE: Duration = Duration::from_millis(15);
 
 /// How requests reach the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -81,6 +78,9 @@ pub struct ResponsesConfig {
     pub timeouts: Timeouts,
     /// How long a socket may take to open before HTTP is used.
     pub upgrade: Duration,
+    /// How long a request waits for the socket that knows its conversation and is about to be free, before it takes
+    /// another way and sends everything.
+    pub settle: Duration,
     /// How old a socket may grow; the public service ends them at an hour.
     pub rollover: Duration,
 }
@@ -104,6 +104,7 @@ impl ResponsesConfig {
             store: false,
             timeouts: Timeouts::default(),
             upgrade: Duration::from_millis(1500),
+            settle: Duration::from_millis(15),
             rollover: Duration::from_secs(55 * 60),
         }
     }
@@ -185,13 +186,22 @@ impl Drop for ResponsesModel {
 }
 
 /// Cancels its generation.
-struct Generation(CancellationToken);
+struct Generation {
+    cancel: CancellationToken,
+    shared: Arc<Shared>,
+    /// The lane that it uses.
+    hold: Arc<Mutex<Option<Hold>>>,
+}
 
 impl Running for Generation {}
 
 impl Drop for Generation {
     fn drop(&mut self) {
-        self.0.cancel();
+        // The next request may come at once, and is to know that this lane is about to be free.
+        if let Some(hold) = *lock(&self.hold) {
+            self.shared.pool().settling(hold);
+        }
+        self.cancel.cancel();
     }
 }
 
@@ -199,11 +209,13 @@ impl Model for ResponsesModel {
     fn generate(&self, request: GenerateRequest, sink: Sink) -> Box<dyn Running> {
         let cancel = CancellationToken::new();
         let shared = Arc::clone(&self.0);
-        let (asked, sink) = (cancel.clone(), sent_once(sink));
+        let hold = Arc::default();
+        let (asked, held, sink) = (cancel.clone(), Arc::clone(&hold), sent_once(sink));
         self.0.handle.spawn(async move {
-            shared.answer(Arc::new(request), sink, asked).await;
+            shared.answer(Arc::new(request), sink, asked, &held).await;
         });
-        Box::new(Generation(cancel))
+        let shared = Arc::clone(&self.0);
+        Box::new(Generation { cancel, shared, hold })
     }
 
     /// Opens a socket and lets the server read the prompt ahead; without sockets, opens the connection.
@@ -244,10 +256,16 @@ impl Shared {
         self.pool().health.trouble(what, Instant::now());
     }
 
-    async fn answer(self: &Arc<Self>, request: Arc<GenerateRequest>, sink: Sink, cancel: CancellationToken) {
+    async fn answer(
+        self: &Arc<Self>,
+        request: Arc<GenerateRequest>,
+        sink: Sink,
+        cancel: CancellationToken,
+        held: &Mutex<Option<Hold>>,
+    ) {
         let forced = self.config.transport == Transport::WebSocket;
         let mut patient = true;
-        // A lane that dies at once is replaced once.
+        // A socket that is too old is replaced once.
         let mut sockets_left = 2;
         let mut token = None;
         loop {
@@ -262,12 +280,14 @@ impl Shared {
                 Pick::Wait => {
                     patient = false;
                     // In time or not: the next pick tells.
-                    drop(tokio::time::timeout(SETTLE, freed).await);
+                    drop(tokio::time::timeout(self.config.settle, freed).await);
                 }
-                Pick::Lane { jobs, plan } => {
+                Pick::Lane { jobs, hold, plan } => {
+                    *lock(held) = Some(hold);
                     let (outcome, told) = oneshot::channel();
                     let job = Job {
                         request: Arc::clone(&request),
+                        hold,
                         plan,
                         purpose: Purpose::Answer,
                         sink: Told(Arc::clone(&sink)),
@@ -286,11 +306,13 @@ impl Shared {
                         }) => {
                             sockets_left -= 1;
                             token = given;
-                            if forced && sockets_left == 0 {
-                                return sink(ModelEvent::Failed { fault });
-                            }
-                            if !forced && (why == Way::Http || sockets_left == 0) {
-                                return self.over_http(&request, &sink, &cancel, token).await;
+                            let again = why == Way::Socket && sockets_left > 0;
+                            match (again, forced) {
+                                (true, _) => {}
+                                (false, true) => return sink(ModelEvent::Failed { fault }),
+                                (false, false) => {
+                                    return self.over_http(&request, &sink, &cancel, token).await;
+                                }
                             }
                         }
                         Err(_) => {}
@@ -341,10 +363,13 @@ impl Shared {
             pick = self.pool().pick(&request, false, forced, Instant::now());
         }
         match pick {
-            Pick::Lane { jobs, plan } => {
+            Pick::Lane { jobs, hold, plan } => {
+                // A prompt that comes now waits a moment for it.
+                self.pool().settling(hold);
                 let (outcome, told) = oneshot::channel();
                 drop(jobs.send(Job {
                     request,
+                    hold,
                     plan,
                     purpose: Purpose::WarmUp,
                     sink: Told(Arc::new(|_| ())),

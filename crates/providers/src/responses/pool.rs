@@ -18,6 +18,13 @@ pub(crate) const LANES_MAX: usize = 4;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct LaneId(u64);
 
+/// One use of a lane. What a later use does is not its business.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Hold {
+    lane: LaneId,
+    take: u64,
+}
+
 /// What a lane does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -36,6 +43,8 @@ struct Lane {
     /// The key of the requests that it served last.
     key: Option<u64>,
     used: Instant,
+    /// How often it was taken.
+    takes: u64,
 }
 
 /// Whether the server takes interrupts.
@@ -57,7 +66,11 @@ pub(crate) type Followed = (String, Arc<GenerateRequest>, Option<Spoken>);
 #[derive(Debug)]
 pub(crate) enum Pick {
     /// Over this lane, which is taken now.
-    Lane { jobs: UnboundedSender<Job>, plan: Plan },
+    Lane {
+        jobs: UnboundedSender<Job>,
+        hold: Hold,
+        plan: Plan,
+    },
     /// The lane that knows the conversation is free in a moment.
     Wait,
     /// A new lane first.
@@ -154,19 +167,25 @@ impl Pool {
             chain: Chain::default(),
             key: None,
             used: now,
+            takes: 0,
         }));
         id
     }
 
-    pub(crate) fn settling(&mut self, id: LaneId) {
-        if let Some(lane) = self.lane(id) {
+    /// The lane is about to be free.
+    pub(crate) fn settling(&mut self, hold: Hold) {
+        if let Some(lane) = self.held(hold)
+            && lane.state == State::Busy
+        {
             lane.state = State::Settling;
         }
     }
 
-    /// The lane can be taken again.
-    pub(crate) fn free(&mut self, id: LaneId, followed: Option<Followed>) {
-        if let Some(lane) = self.lane(id) {
+    /// The lane can be taken again; if it can already, nothing changes.
+    pub(crate) fn free(&mut self, hold: Hold, followed: Option<Followed>) {
+        if let Some(lane) = self.held(hold)
+            && lane.state != State::Idle
+        {
             lane.state = State::Idle;
             match followed {
                 Some((id, request, answer)) => lane.chain.settle(id, request, answer),
@@ -187,8 +206,10 @@ impl Pool {
         self.lanes.len() < before
     }
 
-    fn lane(&mut self, id: LaneId) -> Option<&mut Lane> {
-        self.lanes.iter_mut().find(|lane| lane.id == id)
+    fn held(&mut self, hold: Hold) -> Option<&mut Lane> {
+        self.lanes
+            .iter_mut()
+            .find(|lane| lane.id == hold.lane && lane.takes == hold.take)
     }
 }
 
@@ -200,8 +221,13 @@ impl Lane {
         let plan = self.chain.plan(&request.messages);
         // Whatever comes of it, the last answer is not the last one any more.
         self.chain.forget();
+        self.takes += 1;
         Pick::Lane {
             jobs: self.jobs.clone(),
+            hold: Hold {
+                lane: self.id,
+                take: self.takes,
+            },
             plan,
         }
     }
@@ -235,16 +261,20 @@ mod tests {
         })
     }
 
-    fn with(pool: &mut Pool, known: &[&str], key: u64, now: Instant) -> LaneId {
+    fn with(pool: &mut Pool, known: &[&str], key: u64, now: Instant) {
         let (jobs, _) = unbounded_channel();
         pool.opening(now);
         let id = pool.opened(Some(jobs), now);
-        if !known.is_empty() {
-            let lane = pool.lane(id).unwrap();
-            lane.key = Some(key);
-            pool.free(id, Some((format!("r{}", id.0), request(known, key), None)));
+        let lane = pool.lanes.last_mut().unwrap();
+        lane.key = Some(key);
+        lane.chain.settle(format!("r{}", id.0), request(known, key), None);
+    }
+
+    fn hold(lane: u64, take: u64) -> Hold {
+        Hold {
+            lane: LaneId(lane),
+            take,
         }
-        id
     }
 
     /// In short: the plan, or where else it goes.
@@ -300,24 +330,30 @@ mod tests {
     fn a_lane_that_is_free_in_a_moment_is_waited_for_once() {
         let now = Instant::now();
         let mut pool = Pool::default();
-        let id = with(&mut pool, &["a"], 1, now);
+        with(&mut pool, &["a"], 1, now);
+        let id = LaneId(1);
         assert_eq!(picked(&mut pool, &["a", "b"], 1, true, false, now), "r1 from 1");
         assert_eq!(picked(&mut pool, &["a", "c"], 1, true, false, now), "open");
-        pool.settling(id);
+        // Another use has no say.
+        pool.settling(hold(1, 0));
+        assert_eq!(picked(&mut pool, &["a", "c"], 1, true, false, now), "open");
+        pool.settling(hold(1, 1));
         assert!(!pool.retire(id));
         assert_eq!(picked(&mut pool, &["a", "c"], 1, true, false, now), "wait");
         assert_eq!(picked(&mut pool, &["a", "c"], 2, true, false, now), "open");
         assert_eq!(picked(&mut pool, &["a", "c"], 1, false, false, now), "open");
-        pool.free(id, Some(("r9".to_owned(), request(&["a", "b"], 1), None)));
+        pool.free(hold(1, 1), Some(("r9".to_owned(), request(&["a", "b"], 1), None)));
         assert!(pool.knows(&request(&["a", "b"], 1)));
         assert!(!pool.knows(&request(&["a", "b", "c"], 1)));
         assert_eq!(
             picked(&mut pool, &["a", "b", "c"], 1, true, false, now),
             "r9 from 2"
         );
-        pool.free(id, None);
+        pool.free(hold(1, 1), None);
+        assert_eq!(picked(&mut pool, &["a", "b", "c"], 1, true, false, now), "open");
+        pool.free(hold(1, 2), None);
         assert_eq!(picked(&mut pool, &["a", "b", "c"], 1, true, false, now), "full");
-        pool.free(id, None);
+        pool.free(hold(1, 3), None);
         assert!(pool.retire(id));
         assert_eq!(picked(&mut pool, &["a"], 1, true, false, now), "open");
     }

@@ -11,6 +11,14 @@ pub(crate) struct Incoming {
     pub(crate) body: Vec<u8>,
 }
 
+impl Incoming {
+    /// A header's first value.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(n, _)| n == name);
+        found.map(|(_, value)| value.as_str())
+    }
+}
+
 /// Requests of one connection; keeps what was read beyond the last one.
 pub(crate) struct Requests<R> {
     from: R,
@@ -39,6 +47,11 @@ impl<R: Read> Requests<R> {
         incoming.body = self.buffer[head..head + length].to_vec();
         self.buffer.drain(..head + length);
         Some(incoming)
+    }
+
+    /// What was read beyond the last request: the beginning of another protocol.
+    pub(crate) fn into_rest(self) -> Vec<u8> {
+        self.buffer
     }
 
     fn fill(&mut self) -> io::Result<()> {

@@ -2,7 +2,7 @@
 //! request came and when its client went away. One thread reads a connection, one more writes each answer.
 
 mod answer;
-mod http;
+pub(crate) mod http;
 mod script;
 
 use crate::clock::monotonic_us;

@@ -1,0 +1,644 @@
+//! A Responses server on loopback, over WebSocket and server-sent events, that says what a script says and keeps its
+//! own record of every conversation: it knows which request follows what, and refuses the others.
+//!
+//! Written without the client's code on purpose. One thread reads a connection, one more says each answer.
+
+mod delay;
+mod frames;
+mod memory;
+mod play;
+mod speech;
+
+use crate::clock::monotonic_us;
+use crate::server::http::{Incoming, Requests};
+use crate::signal::{Signal, TimedOut};
+pub use delay::DelayedPort;
+use frames::{Came, Frames, frame};
+pub use memory::Line;
+use memory::Memory;
+use play::{Ended, Play, Wire};
+use serde::Serialize;
+use serde_json::{Value, json};
+pub use speech::{Refusal, Say, Speech, SpeechScript};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::io::{self, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+/// What kind of server it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Manners {
+    /// The status that refuses an upgrade; without it, sockets are offered.
+    pub no_sockets: Option<u16>,
+    /// What an interrupt gets.
+    pub interrupts: Interrupts,
+    /// `generate: false` is honoured.
+    pub warm_ups: bool,
+    /// A socket ends when the next request on it has come, before anything is said.
+    pub dies_on_request: bool,
+}
+
+/// What an interrupt gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interrupts {
+    /// The answer stops; the state is what was sent.
+    Taken,
+    /// An error event, and the answer goes on.
+    Refused,
+    /// Nothing at all.
+    Ignored,
+}
+
+impl Default for Manners {
+    /// Sockets, interrupts and warm-ups.
+    fn default() -> Manners {
+        Manners {
+            no_sockets: None,
+            interrupts: Interrupts::Taken,
+            warm_ups: true,
+            dies_on_request: false,
+        }
+    }
+}
+
+/// One request for an answer or a warm-up.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Asked {
+    /// When its last byte had come, microseconds of [`monotonic_us`].
+    pub t_us: u64,
+    /// On which connection, counted from 1.
+    pub connection: usize,
+    /// On a socket.
+    pub socket: bool,
+    /// Size of the body or of the message.
+    pub bytes: usize,
+    /// Of the request or of the upgrade; names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The object.
+    pub body: Value,
+    /// The conversation that it stands for; `None` if it follows what the server does not know.
+    pub whole: Option<Vec<Line>>,
+    /// Nothing is to be said.
+    pub warm_up: bool,
+}
+
+impl Asked {
+    /// A header's first value.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(n, _)| n == name);
+        found.map(|(_, value)| value.as_str())
+    }
+}
+
+/// What the server noticed. `t_us` is in microseconds of [`monotonic_us`], `request` counts from 1.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Noticed {
+    /// A request had come whole.
+    Request {
+        /// When.
+        t_us: u64,
+        /// Which.
+        request: usize,
+        /// Size of its body or message.
+        bytes: usize,
+        /// Bytes of text of the conversation that it stands for.
+        whole: usize,
+        /// On a socket.
+        socket: bool,
+        /// Nothing is to be said.
+        warm_up: bool,
+    },
+    /// An event was written.
+    Event {
+        /// When its write began.
+        t_us: u64,
+        /// Of which request.
+        request: usize,
+        /// Its number within the answer, from 0.
+        event: u64,
+        /// Its size.
+        bytes: usize,
+    },
+    /// The answer is about to end.
+    Ended {
+        /// When.
+        t_us: u64,
+        /// Of which request.
+        request: usize,
+        /// Bytes of it so far.
+        bytes: usize,
+    },
+    /// Nobody wants the answer any more: an interrupt came, or the client went.
+    Unwanted {
+        /// When.
+        t_us: u64,
+        /// Of which request.
+        request: usize,
+        /// By an interrupt.
+        interrupt: bool,
+    },
+}
+
+/// Called for everything that the server notices, from its own threads.
+pub type Onlooker = Arc<dyn Fn(&Noticed) + Send + Sync>;
+
+/// Why an answer is not wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unwanted {
+    Gone,
+    Interrupted,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    speeches: VecDeque<Speech>,
+    otherwise: Option<Speech>,
+    manners: Manners,
+    open: BTreeSet<String>,
+    asked: Vec<Asked>,
+    unwanted: BTreeMap<usize, Unwanted>,
+    told_at: BTreeMap<usize, u64>,
+    /// With the bytes of the answer.
+    finished: BTreeMap<usize, usize>,
+    /// By connection on sockets, for all under 0.
+    memories: BTreeMap<usize, Memory>,
+    connections: usize,
+    sockets: usize,
+    upgrades: usize,
+    closed: usize,
+    closing: bool,
+    /// The streams, so that a test can cut them.
+    streams: BTreeMap<usize, TcpStream>,
+}
+
+struct Shared {
+    signal: Signal<State>,
+    onlooker: Onlooker,
+}
+
+impl Shared {
+    fn notice(&self, noticed: &Noticed) {
+        (self.onlooker)(noticed);
+    }
+
+    fn unwanted(&self, request: usize) -> Option<Unwanted> {
+        self.signal.lock().unwanted.get(&request).copied()
+    }
+
+    fn finished(&self, request: usize, bytes: usize) {
+        let first = self
+            .signal
+            .change(|s| s.finished.insert(request, bytes).is_none());
+        if first {
+            let t_us = monotonic_us();
+            self.notice(&Noticed::Ended { t_us, request, bytes });
+        }
+    }
+
+    /// Nobody wants this answer, unless it had ended before.
+    fn not_wanted(&self, request: usize, why: Unwanted) {
+        let t_us = monotonic_us();
+        let first = self.signal.change(|s| {
+            let first = !s.finished.contains_key(&request) && !s.unwanted.contains_key(&request);
+            if first {
+                s.unwanted.insert(request, why);
+                s.told_at.insert(request, t_us);
+            }
+            first
+        });
+        if first {
+            let interrupt = why == Unwanted::Interrupted;
+            self.notice(&Noticed::Unwanted {
+                t_us,
+                request,
+                interrupt,
+            });
+        }
+    }
+
+    fn remember(&self, request: usize, id: &str, state: Vec<Line>) {
+        let mut s = self.signal.lock();
+        let Some(asked) = s.asked.get(request - 1) else {
+            return;
+        };
+        let (socket, connection, stored) = (asked.socket, asked.connection, asked.body["store"] == true);
+        if socket {
+            s.memories.entry(connection).or_default().only(id, state);
+        } else if stored {
+            s.memories.entry(0).or_default().keep(id, state);
+        }
+    }
+}
+
+/// The fake server. It stops listening when it is dropped.
+pub struct ResponsesServer {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+}
+
+impl ResponsesServer {
+    /// Listens on a free port of 127.0.0.1.
+    pub fn start() -> io::Result<ResponsesServer> {
+        ResponsesServer::observed(Arc::new(|_| ()))
+    }
+
+    /// As `start`; the onlooker is told everything as it happens.
+    pub fn observed(onlooker: Onlooker) -> io::Result<ResponsesServer> {
+        let listener = TcpListener::bind(("127.0.0.1", 0))?;
+        let address = listener.local_addr()?;
+        let shared = Arc::new(Shared {
+            signal: Signal::default(),
+            onlooker,
+        });
+        let accepting = Arc::clone(&shared);
+        thread::spawn(move || accept(&accepting, &listener));
+        Ok(ResponsesServer { shared, address })
+    }
+
+    /// `http://127.0.0.1:PORT`, without a path.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// From now on it is such a server.
+    pub fn manners(&self, manners: Manners) {
+        self.shared.signal.change(|s| s.manners = manners);
+    }
+
+    /// Queues the answer to the next request that has none yet.
+    pub fn say(&self, speech: Speech) {
+        self.shared.signal.change(|s| s.speeches.push_back(speech));
+    }
+
+    /// Takes a whole script.
+    pub fn script(&self, script: SpeechScript) {
+        self.shared.signal.change(|s| {
+            s.speeches.extend(script.speeches);
+            s.otherwise = script.otherwise.or(s.otherwise.take());
+        });
+    }
+
+    /// Opens a gate for good.
+    pub fn open(&self, gate: &str) {
+        self.shared.signal.change(|s| s.open.insert(gate.to_owned()));
+    }
+
+    /// Forgets all conversations.
+    pub fn forget(&self) {
+        self.shared.signal.change(|s| s.memories.clear());
+    }
+
+    /// Cuts all connections.
+    pub fn cut(&self) {
+        self.shared.signal.change(|s| {
+            for stream in s.streams.values() {
+                drop(stream.shutdown(Shutdown::Both));
+            }
+        });
+    }
+
+    /// All requests so far.
+    pub fn asked(&self) -> Vec<Asked> {
+        self.shared.signal.lock().asked.clone()
+    }
+
+    /// Waits for the `n`th request, counted from 1, warm-ups included.
+    pub fn wait_asked(&self, n: usize) -> Result<Asked, TimedOut> {
+        self.shared
+            .signal
+            .within("a request", |s| s.asked.get(n.saturating_sub(1)).cloned())
+    }
+
+    /// Waits until the answer to request `n` is not wanted any more: when, and whether by an interrupt.
+    pub fn wait_unwanted(&self, n: usize) -> Result<(u64, bool), TimedOut> {
+        self.shared.signal.within("an answer to be unwanted", |s| {
+            let why = s.unwanted.get(&n)?;
+            Some((*s.told_at.get(&n)?, *why == Unwanted::Interrupted))
+        })
+    }
+
+    /// Waits until the answer to request `n` has come to its end; gives its bytes.
+    pub fn wait_ended(&self, n: usize) -> Result<usize, TimedOut> {
+        self.shared
+            .signal
+            .within("an answer to end", |s| s.finished.get(&n).copied())
+    }
+
+    /// Waits until `n` sockets were opened.
+    pub fn wait_sockets(&self, n: usize) -> Result<(), TimedOut> {
+        self.shared
+            .signal
+            .within("a socket", |s| (s.sockets >= n).then_some(()))
+    }
+
+    /// Waits until `n` upgrades were asked for, granted or not.
+    pub fn wait_upgrades(&self, n: usize) -> Result<(), TimedOut> {
+        self.shared
+            .signal
+            .within("an upgrade", |s| (s.upgrades >= n).then_some(()))
+    }
+
+    /// Waits until `n` connections have ended.
+    pub fn wait_closed(&self, n: usize) -> Result<(), TimedOut> {
+        self.shared
+            .signal
+            .within("a connection to end", |s| (s.closed >= n).then_some(()))
+    }
+
+    /// How many sockets were opened so far.
+    pub fn sockets(&self) -> usize {
+        self.shared.signal.lock().sockets
+    }
+
+    /// How many connections were made so far.
+    pub fn connections(&self) -> usize {
+        self.shared.signal.lock().connections
+    }
+}
+
+impl Drop for ResponsesServer {
+    fn drop(&mut self) {
+        self.shared.signal.change(|s| s.closing = true);
+        // Wakes the accepting thread; if nobody can connect any more it has ended already.
+        drop(TcpStream::connect(self.address));
+    }
+}
+
+fn accept(shared: &Arc<Shared>, listener: &TcpListener) {
+    for stream in listener.incoming() {
+        let connection = shared.signal.change(|s| {
+            s.connections += 1;
+            (!s.closing).then_some(s.connections)
+        });
+        let Some(connection) = connection else { return };
+        let Ok(stream) = stream else { continue };
+        let shared = Arc::clone(shared);
+        thread::spawn(move || {
+            if let Ok(clone) = stream.try_clone() {
+                shared.signal.change(|s| s.streams.insert(connection, clone));
+            }
+            drop(serve(&shared, stream, connection));
+            shared.signal.change(|s| {
+                s.closed += 1;
+                s.streams.remove(&connection);
+            });
+        });
+    }
+}
+
+/// The answer that a connection is saying.
+struct Saying {
+    request: usize,
+    thread: thread::JoinHandle<()>,
+}
+
+fn serve(shared: &Arc<Shared>, mut stream: TcpStream, connection: usize) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut requests = Requests::new(stream.try_clone()?);
+    let out = Arc::new(Mutex::new(stream.try_clone()?));
+    let mut saying: Option<Saying> = None;
+    loop {
+        let Some(incoming) = requests.next() else {
+            if let Some(saying) = saying {
+                shared.not_wanted(saying.request, Unwanted::Gone);
+            }
+            return Ok(());
+        };
+        if let Some(saying) = saying.take() {
+            drop(saying.thread.join());
+        }
+        let key = incoming.header("sec-websocket-key").map(str::to_owned);
+        match (incoming.method.as_str(), incoming.path.trim_end_matches('/'), key) {
+            ("GET", "/v1/responses", Some(key)) => {
+                let refused = shared.signal.change(|s| {
+                    s.upgrades += 1;
+                    s.sockets += usize::from(s.manners.no_sockets.is_none());
+                    s.manners.no_sockets
+                });
+                if let Some(status) = refused {
+                    let head = format!("HTTP/1.1 {status} Scripted\r\ncontent-length: 0\r\n\r\n");
+                    stream.write_all(head.as_bytes())?;
+                    continue;
+                }
+                let accept = tungstenite::handshake::derive_accept_key(key.as_bytes());
+                let head = format!(
+                    "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-accept: {accept}\r\n\r\n"
+                );
+                stream.write_all(head.as_bytes())?;
+                let frames = Frames::new(stream, requests.into_rest());
+                return socket(shared, frames, &out, connection, &incoming);
+            }
+            ("POST", "/v1/responses", _) => {
+                let body = serde_json::from_slice(&incoming.body).unwrap_or_default();
+                let bytes = incoming.body.len();
+                saying = Some(ask(shared, &out, Wire::Http, connection, &incoming, body, bytes));
+            }
+            ("GET", "/v1/models", _) => {
+                let body = r#"{"object":"list","data":[{"id":"fake","object":"model"}]}"#;
+                let head = format!(
+                    "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+                    body.len()
+                );
+                stream.write_all(head.as_bytes())?;
+            }
+            _ => stream.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n")?,
+        }
+    }
+}
+
+fn socket(
+    shared: &Arc<Shared>,
+    mut frames: Frames<TcpStream>,
+    out: &Arc<Mutex<TcpStream>>,
+    connection: usize,
+    upgrade: &Incoming,
+) -> io::Result<()> {
+    let write = |opcode, payload: &[u8]| {
+        let mut out = out.lock().unwrap_or_else(PoisonError::into_inner);
+        out.write_all(&frame(opcode, true, payload))
+    };
+    let mut saying: Option<Saying> = None;
+    let gone = |saying: &Option<Saying>| {
+        if let Some(saying) = saying {
+            shared.not_wanted(saying.request, Unwanted::Gone);
+        }
+    };
+    loop {
+        let came = match frames.next() {
+            Ok(Came::Text(text)) => text,
+            Ok(Came::Ping(payload)) => {
+                // Whoever does not read the answer sees the end of the connection next.
+                drop(write(0xa, &payload));
+                continue;
+            }
+            Ok(Came::Other) => continue,
+            Ok(Came::Close) | Err(_) => {
+                gone(&saying);
+                return Ok(());
+            }
+        };
+        let body: Value = serde_json::from_slice(&came).unwrap_or_default();
+        match body["type"].as_str() {
+            Some("response.create") => {
+                if let Some(saying) = saying.take() {
+                    // One answer at a time: an older one that still hangs is over.
+                    shared.not_wanted(saying.request, Unwanted::Gone);
+                    drop(saying.thread.join());
+                }
+                if shared.signal.lock().manners.dies_on_request {
+                    note(shared, connection, true, upgrade, body, came.len());
+                    return out
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .shutdown(Shutdown::Both);
+                }
+                saying = Some(ask(
+                    shared,
+                    out,
+                    Wire::Socket,
+                    connection,
+                    upgrade,
+                    body,
+                    came.len(),
+                ));
+            }
+            Some("response.interrupt") => {
+                let current = saying.as_ref().filter(|saying| {
+                    body["response_id"] == response_id(saying.request)
+                        && !shared.signal.lock().finished.contains_key(&saying.request)
+                });
+                let interrupts = shared.signal.lock().manners.interrupts;
+                match (interrupts, current) {
+                    (Interrupts::Taken, Some(saying)) => {
+                        shared.not_wanted(saying.request, Unwanted::Interrupted)
+                    }
+                    (Interrupts::Ignored, _) => {}
+                    (Interrupts::Refused | Interrupts::Taken, _) => {
+                        let error = json!({"type": "error", "status": 400, "error": {"code": "invalid_request_error",
+                            "message": "there is nothing to interrupt"}});
+                        drop(write(1, error.to_string().as_bytes()));
+                    }
+                }
+            }
+            _ => {
+                let error = json!({"type": "error", "status": 400, "error": {"code": "invalid_request_error",
+                    "message": "this is no request"}});
+                drop(write(1, error.to_string().as_bytes()));
+            }
+        }
+    }
+}
+
+fn response_id(request: usize) -> String {
+    format!("resp_{request}")
+}
+
+/// Writes down a request; gives its number and the conversation that it stands for.
+fn note(
+    shared: &Shared,
+    connection: usize,
+    socket: bool,
+    head: &Incoming,
+    body: Value,
+    bytes: usize,
+) -> (usize, Option<Vec<Line>>, usize) {
+    let t_us = monotonic_us();
+    let warm_up = socket && body["generate"] == false;
+    let (request, whole, sent) = shared.signal.change(|s| {
+        let memory = s.memories.entry(if socket { connection } else { 0 }).or_default();
+        let whole = memory.whole(&body);
+        let sent: usize = Memory::default()
+            .whole(&json!({"input": body["input"]}))
+            .iter()
+            .flatten()
+            .map(|(_, text)| text.len())
+            .sum();
+        s.asked.push(Asked {
+            t_us,
+            connection,
+            socket,
+            bytes,
+            headers: head.headers.clone(),
+            body,
+            whole: whole.clone(),
+            warm_up,
+        });
+        (s.asked.len(), whole, sent)
+    });
+    let size = whole.iter().flatten().map(|(_, text)| text.len()).sum();
+    shared.notice(&Noticed::Request {
+        t_us,
+        request,
+        bytes,
+        whole: size,
+        socket,
+        warm_up,
+    });
+    (request, whole, sent)
+}
+
+/// Writes down a request and begins its answer.
+fn ask(
+    shared: &Arc<Shared>,
+    out: &Arc<Mutex<TcpStream>>,
+    wire: Wire,
+    connection: usize,
+    head: &Incoming,
+    body: Value,
+    bytes: usize,
+) -> Saying {
+    let socket = wire == Wire::Socket;
+    let warm_up = socket && body["generate"] == false;
+    let (request, whole, sent) = note(shared, connection, socket, head, body, bytes);
+    let speech = match &whole {
+        None => Speech::refusal(
+            400,
+            &[],
+            json!({"type": "invalid_request_error", "code": "previous_response_not_found",
+                "message": "Previous response not found."}),
+        ),
+        Some(_) if warm_up && shared.signal.lock().manners.warm_ups => Speech::of(vec![Say::Complete]),
+        Some(_) => shared
+            .signal
+            .change(|s| s.speeches.pop_front().or_else(|| s.otherwise.clone()))
+            .unwrap_or_else(|| {
+                Speech::refusal(500, &[], json!({"message": "the fake server has nothing to say"}))
+            }),
+    };
+    let (shared, out) = (Arc::clone(shared), Arc::clone(out));
+    let thread = thread::spawn(move || {
+        let input = whole.unwrap_or_default();
+        let all: usize = input.iter().map(|(_, text)| text.len()).sum();
+        let mut play = Play {
+            shared: &shared,
+            out: &out,
+            wire,
+            request,
+            id: response_id(request),
+            input: &input,
+            known: all.saturating_sub(sent),
+            said: String::new(),
+            pieces: 0,
+            events: 0,
+            payload: 0,
+            written: 0,
+            cut_after: speech.cut_after,
+            splits: speech.split_at.clone(),
+        };
+        let ended = play.run(speech);
+        let (id, written) = (play.id.clone(), play.written);
+        match ended {
+            Ended::Whole | Ended::Cut => shared.finished(request, written),
+            Ended::Interrupted => shared.remember(request, &id, input.clone()),
+            Ended::Gone => shared.not_wanted(request, Unwanted::Gone),
+        }
+    });
+    Saying { request, thread }
+}
