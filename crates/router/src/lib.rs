@@ -9,6 +9,7 @@ pub mod breaker;
 pub mod decide;
 pub mod fleet;
 pub mod hedge;
+pub mod hindsight;
 pub mod live;
 pub mod policy;
 pub mod quota;

@@ -18,10 +18,10 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-/// `daemon` and `felt` are the moments as each side saw them, CLOCK_MONOTONIC; every other `_us` but `stop_us` and
-/// `stopped_us` is wall clock. `day` is the person's own day.
+/// Every moment is one of CLOCK_MONOTONIC, so that a clock that is set changes no figure: `daemon` and `felt` as each
+/// side saw them, and all that end in `_us`. Only `began_us` is wall clock, for `day`, the person's own day.
 const SCHEMA: open::Schema = open::Schema {
-    format: 1,
+    format: 2,
     tables: "
     CREATE TABLE turns (
         session    INTEGER NOT NULL,
@@ -42,6 +42,7 @@ const SCHEMA: open::Schema = open::Schema {
         input      INTEGER NOT NULL,
         cached     INTEGER NOT NULL,
         output     INTEGER NOT NULL,
+        shape      TEXT,
         PRIMARY KEY (session, turn)
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX turns_by_time ON turns (began_us);
@@ -67,6 +68,7 @@ const SCHEMA: open::Schema = open::Schema {
         FOREIGN KEY (session, turn) REFERENCES turns (session, turn) ON DELETE CASCADE
     ) STRICT, WITHOUT ROWID;
 ",
+    upgrades: &["ALTER TABLE turns ADD COLUMN shape TEXT;"],
     after_loss: |_| Ok(()),
 };
 
@@ -161,7 +163,8 @@ impl FeltStore {
         })
     }
 
-    /// A kept hunk was taken out again. Only the first time counts: redo and undo once more are second thoughts.
+    /// A kept hunk was taken out again, CLOCK_MONOTONIC. Only the first time counts: redo and undo once more are second
+    /// thoughts.
     ///
     /// # Errors
     /// [`StoreError`]; nothing changed then.
@@ -251,9 +254,9 @@ fn insert(db: &mut Connection, turn: &TurnFelt) -> rusqlite::Result<()> {
     let made = transaction
         .prepare_cached(
             "INSERT OR IGNORE INTO turns (session, turn, began_us, day, client, lane, model, intent, tests, ended,
-                 daemon, input, cached, output)
+                 daemon, input, cached, output, shape)
              VALUES (?1, ?2, ?3, date(?3 / 1000000, 'unixepoch', 'localtime'), ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,
-                 ?12, ?13)",
+                 ?12, ?13, ?14)",
         )?
         .execute(params![
             key.0,
@@ -269,6 +272,7 @@ fn insert(db: &mut Connection, turn: &TurnFelt) -> rusqlite::Result<()> {
             int(turn.tokens.input),
             int(turn.tokens.cached),
             int(turn.tokens.output),
+            (!turn.shape.is_empty()).then(|| json(&turn.shape)),
         ])?;
     if made == 0 {
         return Ok(());
@@ -338,7 +342,7 @@ fn select(db: &Connection, since_us: u64) -> rusqlite::Result<Vec<FeltTurn>> {
     }
     let mut statement = db.prepare_cached(
         "SELECT session, turn, day, client, lane, model, intent, tests, ended, daemon, felt, stop_us, silent_us,
-             stopped_us, input, cached, output
+             stopped_us, input, cached, output, shape
          FROM turns WHERE began_us >= ?1 ORDER BY began_us, session, turn",
     )?;
     let rows = statement.query_map([since], |row| {
@@ -386,6 +390,9 @@ fn turn_of(row: &Row<'_>, hunks: Vec<HunkRow>, retries: Vec<RetryCause>) -> rusq
             cached: count(row, 15)?,
             output: count(row, 16)?,
         },
+        shape: text(17)?
+            .and_then(|t| serde_json::from_str(&t).ok())
+            .unwrap_or_default(),
         hunks,
         retries,
     })
@@ -403,8 +410,8 @@ fn parsed<T: DeserializeOwned>(word: &str) -> Option<T> {
     serde_json::from_value(serde_json::Value::String(word.to_owned())).ok()
 }
 
-fn json(stages: &Stages) -> String {
-    serde_json::to_string(stages).unwrap_or_default()
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
 }
 
 fn int(n: u64) -> i64 {

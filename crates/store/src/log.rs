@@ -30,6 +30,7 @@ const SCHEMA: open::Schema = open::Schema {
         PRIMARY KEY (session, seq)
     ) STRICT, WITHOUT ROWID;
 ",
+    upgrades: &[],
     after_loss: seed_ids,
 };
 

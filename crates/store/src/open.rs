@@ -14,6 +14,8 @@ pub(crate) struct Schema {
     pub(crate) format: i64,
     /// Makes them.
     pub(crate) tables: &'static str,
+    /// From each earlier form to the next one, from form 1 on.
+    pub(crate) upgrades: &'static [&'static str],
     /// Called on the empty database that takes the place of a damaged one.
     pub(crate) after_loss: fn(&Connection) -> rusqlite::Result<()>,
 }
@@ -116,8 +118,16 @@ fn open_checked(path: &Path, schema: &Schema) -> Result<Connection, StoreError> 
             known: schema.format,
         });
     }
-    if format == 0 {
-        transaction.execute_batch(schema.tables).map_err(sort)?;
+    if format < schema.format {
+        match usize::try_from(format) {
+            Ok(1..) => {
+                let done = usize::try_from(format - 1).unwrap_or(0);
+                for upgrade in schema.upgrades.iter().skip(done) {
+                    transaction.execute_batch(upgrade).map_err(sort)?;
+                }
+            }
+            Ok(0) | Err(_) => transaction.execute_batch(schema.tables).map_err(sort)?,
+        }
         transaction
             .pragma_update(None, "user_version", schema.format)
             .map_err(sort)?;

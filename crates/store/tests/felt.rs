@@ -50,6 +50,7 @@ fn turn(turn: u64, began_us: u64) -> TurnFelt {
             cached: 60,
             output: 20,
         },
+        shape: [("intent".to_owned(), "edit".to_owned())].into(),
         hunks: vec![],
         retries: vec![],
     }
@@ -263,4 +264,21 @@ fn percentiles_are_values_that_occurred() {
     check(&[3, 1, 2], Some([2, 3, 3]));
     let hundred = Spread::of((1..=100).rev().collect()).unwrap();
     assert_eq!((hundred.p50, hundred.p90, hundred.p99), (50, 90, 99));
+}
+
+#[test]
+fn a_store_of_the_first_form_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = FeltStore::open(dir.path()).unwrap();
+    store.turn(&turn(1, NOON)).unwrap();
+    drop(store);
+    let db = rusqlite::Connection::open(FeltStore::path_in(dir.path())).unwrap();
+    db.execute_batch("ALTER TABLE turns DROP COLUMN shape; PRAGMA user_version = 1;")
+        .unwrap();
+    drop(db);
+    let mut store = FeltStore::open(dir.path()).unwrap();
+    assert!(store.set_aside().is_none());
+    store.turn(&turn(2, NOON + HOUR)).unwrap();
+    let shapes: Vec<usize> = store.turns(0).unwrap().iter().map(|t| t.shape.len()).collect();
+    assert_eq!(shapes, [0, 1], "what was not written down is not there");
 }

@@ -1,24 +1,33 @@
-//! `route explain|check`: where a task would go and why, and what is wrong with a policy. Neither needs the daemon or a
-//! model.
+//! `route explain|report|check`: where a task would go and why, what decisions were worth, and what is wrong with a
+//! policy. None needs the daemon or a model.
 
 mod check;
 mod explain;
 mod json;
+mod report;
 mod text;
 
 use crate::cli::context::Context;
 use crate::config::Config;
 use crate::exit::{CliError, Exit};
-use brisk_domain::{Lane, Latency};
+use crate::routing::{self, PolicyError};
+use brisk_domain::{Lane, Latency, Now};
+use brisk_router::decide::{Question, Wish};
+use brisk_router::fleet::Member;
+use brisk_router::policy::Policy;
+use brisk_router::quota::Ledger;
 use brisk_router::scale::{Trust, lane_named};
+use brisk_router::shape::Shape;
 use clap::{Args, Subcommand};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// `route`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum RouteCmd {
     /// The shape of a task, every model with its refusal or score, the choice, and what would have changed it
     Explain(ExplainArgs),
+    /// What was chosen for each kind of task, how it ended, and what the best choice would have been
+    Report,
     /// Look for mistakes in policy files; each with line and column
     Check {
         /// Which file (default: yours, then this repository's)
@@ -72,6 +81,7 @@ fn trust(text: &str) -> Result<Trust, String> {
 pub(crate) fn run(context: &Context, command: &RouteCmd) -> Result<Exit, CliError> {
     match command {
         RouteCmd::Explain(args) => explain::run(context, args),
+        RouteCmd::Report => report::run(context),
         RouteCmd::Check { file, repository } => check::run(context, file.as_deref(), *repository),
     }
 }
@@ -79,6 +89,49 @@ pub(crate) fn run(context: &Context, command: &RouteCmd) -> Result<Exit, CliErro
 fn config(context: &Context) -> Result<Config, CliError> {
     Config::load(&context.home.config_file())
         .map_err(|e| CliError::new(Exit::Usage, e.to_string()).hint("correct the file, or move it away"))
+}
+
+/// What every decision is made of beside the task.
+struct World {
+    fleet: Vec<Member>,
+    policy: Policy,
+    ledger: Ledger,
+}
+
+impl World {
+    /// As it is in a folder, with empty accounts.
+    fn load(context: &Context, folder: &Path) -> Result<World, CliError> {
+        let config = config(context)?;
+        let mut fleet = routing::fleet(&config, &context.home);
+        routing::measure(&mut fleet, &context.home);
+        let known: Vec<&str> = fleet.iter().map(|m| m.model.0.as_str()).collect();
+        let policy = routing::policy(&context.home, folder, &known).map_err(|e| {
+            let exit = match &e {
+                PolicyError::Unreadable { .. } => Exit::Disk,
+                PolicyError::Wrong { .. } => Exit::Usage,
+            };
+            CliError::new(exit, e.to_string())
+                .hint("`brisk route check` shows everything that is wrong with it")
+        })?;
+        let ledger = routing::ledger(&policy, &fleet);
+        Ok(World {
+            fleet,
+            policy,
+            ledger,
+        })
+    }
+
+    /// Asks it, without a wish.
+    fn question<'a>(&'a self, shape: &'a Shape, now: Now) -> Question<'a> {
+        Question {
+            shape,
+            wish: Wish::default(),
+            fleet: &self.fleet,
+            policy: &self.policy,
+            ledger: &self.ledger,
+            now,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ impl Moment {
 
     /// Wall clock of an earlier or later moment of the monotonic clock.
     pub(crate) fn wall_of(self, at_us: u64) -> u64 {
-        (self.wall_us + at_us).saturating_sub(self.now.0)
+        self.wall_us.saturating_add(at_us).saturating_sub(self.now.0)
     }
 }
 

@@ -283,3 +283,37 @@ fn what_belongs_in_the_slow_lane_costs_a_line() {
     );
     assert!(!said.contains("slow lane"), "{said}");
 }
+
+#[test]
+fn what_decisions_were_worth_is_told() {
+    let two = Two::new();
+    let nothing = two.house.ends(0, &["route", "report"]);
+    assert!(nothing.contains("no turn with an outcome"), "{nothing}");
+    for _ in 0..3 {
+        two.both_answer();
+        two.edit();
+    }
+    two.house.ends(0, &["undo"]);
+    // Its end waits until everything is written down.
+    two.house.ends(0, &["daemon", "stop"]);
+    let said = two.house.ends(0, &["route", "report", "--json"]);
+    let report: Value = serde_json::from_str(said.lines().next().unwrap()).unwrap();
+    assert_eq!(
+        (&report["type"], &report["turns"]),
+        (&json!("route_report"), &json!(3))
+    );
+    let class = &report["classes"][0];
+    assert!(
+        class["class"].as_str().unwrap().ends_with("/ selection / normal"),
+        "{class}"
+    );
+    let tried = &class["tried"][0];
+    assert_eq!((&tried["model"], &tried["turns"]), (&json!("fake"), &json!(3)));
+    assert_eq!(tried["endings"], json!({"kept": 2, "undone": 1}));
+    assert_eq!((&class["best"], &class["regret"]), (&json!("fake"), &json!(0)));
+    let page = two.house.ends(0, &["route", "report"]);
+    assert!(
+        page.contains("2 kept, 1 undone") && !page.contains("quantity"),
+        "{page}"
+    );
+}

@@ -5,6 +5,7 @@ use brisk_domain::port::FaultSource;
 use brisk_domain::{CancelReason, Failure, HunkId, Intent, Lane, ModelId, SessionId, StopReason, TurnId};
 use brisk_protocol::{ClientKind, Stages, StopFelt};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Token counts of a turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
@@ -22,7 +23,7 @@ pub struct Tokens {
 pub enum Outcome {
     /// Nobody decided.
     Undecided,
-    /// Written to disk, microseconds since 1970.
+    /// Written to disk, CLOCK_MONOTONIC microseconds.
     Kept {
         /// When.
         at_us: u64,
@@ -172,6 +173,8 @@ pub struct TurnFelt {
     pub stages: Stages,
     /// What it cost.
     pub tokens: Tokens,
+    /// The shape that it was routed by: facts by their names, and their values. No words, no paths.
+    pub shape: BTreeMap<String, String>,
     /// Every hunk that was ready once.
     pub hunks: Vec<HunkFelt>,
     /// Why a model was asked again, in order.
@@ -220,6 +223,8 @@ pub struct FeltTurn {
     pub model_stopped_after: Option<u64>,
     /// What it cost.
     pub tokens: Tokens,
+    /// The shape that it was routed by; empty where none was written down.
+    pub shape: BTreeMap<String, String>,
     /// Its hunks.
     pub hunks: Vec<HunkRow>,
     /// Why a model was asked again.

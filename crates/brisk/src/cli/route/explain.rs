@@ -1,14 +1,11 @@
 //! `route explain`: gathers what a decision is made of, decides, and tells it.
 
-use super::{ExplainArgs, json, text};
+use super::{ExplainArgs, World, json, text};
 use crate::cli::context::Context;
 use crate::cli::{cwd, say};
 use crate::exit::{CliError, Exit};
-use crate::routing::{self, PolicyError};
 use brisk_domain::{Intent, ModelId, Now};
-use brisk_router::decide::{
-    Decision, Nearest, Question, Refused, Wish, decide, nearest, refusal, way_out,
-};
+use brisk_router::decide::{Decision, Nearest, Question, Refused, Wish, decide, nearest, refusal, way_out};
 use brisk_router::live::{Plan, plan};
 use brisk_router::shape::{Given, Shape, Site, shape};
 use std::path::Path;
@@ -32,31 +29,14 @@ pub(super) struct Told<'a> {
 
 /// Explains one task.
 pub(super) fn run(context: &Context, args: &ExplainArgs) -> Result<Exit, CliError> {
-    let config = super::config(context)?;
     let folder = cwd()?;
-    let mut fleet = routing::fleet(&config, &context.home);
-    routing::measure(&mut fleet, &context.home);
-    let known: Vec<&str> = fleet.iter().map(|m| m.model.0.as_str()).collect();
-    let policy = routing::policy(&context.home, &folder, &known).map_err(|e| {
-        let exit = match &e {
-            PolicyError::Unreadable { .. } => Exit::Disk,
-            PolicyError::Wrong { .. } => Exit::Usage,
-        };
-        CliError::new(exit, e.to_string()).hint("`brisk route check` shows everything that is wrong with it")
-    })?;
-    let ledger = routing::ledger(&policy, &fleet);
+    let world = World::load(context, &folder)?;
     let shape = read(args, &folder);
     let model = args.model.clone().map(ModelId);
-    let question = Question {
-        shape: &shape,
-        wish: Wish {
-            lane: args.lane,
-            model: model.as_ref(),
-        },
-        fleet: &fleet,
-        policy: &policy,
-        ledger: &ledger,
-        now: Now(context.now_us()),
+    let mut question = world.question(&shape, Now(context.now_us()));
+    question.wish = Wish {
+        lane: args.lane,
+        model: model.as_ref(),
     };
     let outcome = decide(&question);
     let told = Told {

@@ -52,7 +52,10 @@ fn ground(ground: &LaneReason, told: &Told<'_>) -> Value {
     if let Value::Object(fields) = &mut value {
         fields.insert("words".to_owned(), json!(reason(ground, told)));
         if matches!(ground, LaneReason::Rule { .. }) {
-            fields.insert("facts".to_owned(), json!(grounds(ground, told.question.policy, told.question.shape)));
+            fields.insert(
+                "facts".to_owned(),
+                json!(grounds(ground, told.question.policy, told.question.shape)),
+            );
         }
     }
     value

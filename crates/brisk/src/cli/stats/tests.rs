@@ -49,6 +49,7 @@ fn turn(n: u64, day: &str, model: &str, line_ms: u64) -> FeltTurn {
             cached: 50,
             output: 10,
         },
+        shape: Default::default(),
         hunks: vec![hunk(kept, (n == 1).then_some(3)), hunk(Outcome::Rejected, None)],
         retries: if n == 3 { vec![RetryCause::Stalled] } else { vec![] },
     }

@@ -85,7 +85,7 @@ impl Desk {
 
     /// Hunks that an undo took out.
     pub(crate) fn undone(&self, hunks: impl IntoIterator<Item = (SessionId, HunkId)>) {
-        let at_us = Moment::take().wall_us;
+        let at_us = crate::daemon::now().0;
         self.send(
             hunks
                 .into_iter()

@@ -17,6 +17,7 @@ struct Seen {
     intent: Intent,
     lane: Option<Lane>,
     model: Option<ModelId>,
+    shape: BTreeMap<String, String>,
     stages: Stages,
     hunks: BTreeMap<HunkId, HunkFelt>,
     generations: Vec<Generation>,
@@ -74,9 +75,7 @@ impl Watch {
             }
             Effect::Stop { id, .. } => {
                 if let Some((_, generation)) = self.generation(*id) {
-                    generation
-                        .ended
-                        .get_or_insert((at.now.0, GenerationEnd::Stopped));
+                    generation.ended.get_or_insert((at.now.0, GenerationEnd::Stopped));
                 }
                 None
             }
@@ -139,6 +138,7 @@ impl Watch {
                 intent: Intent::Edit,
                 lane: None,
                 model: None,
+                shape: BTreeMap::new(),
                 stages,
                 hunks: BTreeMap::new(),
                 generations: Vec::new(),
@@ -175,6 +175,7 @@ impl Watch {
             Event::Routed { route, .. } => {
                 seen.lane = Some(route.lane);
                 seen.model = Some(route.choice.model.clone());
+                seen.shape = route.shape.clone();
             }
             Event::FirstToken { .. } => seen.stages.mark(Stage::FirstToken, at.now.0),
             Event::HunkOpened { .. } => seen.stages.mark(Stage::Place, at.now.0),
@@ -226,6 +227,7 @@ impl Seen {
                 end,
                 stages: self.stages,
                 tokens,
+                shape: self.shape,
                 hunks: self.hunks.into_values().collect(),
                 retries: self.retries,
             },

@@ -131,12 +131,17 @@ fn ended(stop: StopReason) -> Step {
 
 /// One step every 10 µs, from 1,000 on.
 fn run(steps: Vec<Step>) -> Vec<Job> {
+    run_by(|us| WALL + us, steps)
+}
+
+/// `wall`: what the clock on the wall shows at a moment.
+fn run_by(wall: impl Fn(u64) -> u64, steps: Vec<Step>) -> Vec<Job> {
     let mut watch = Watch::new(SessionId(5));
     let mut jobs = Vec::new();
     for (n, step) in (100_u64..).zip(steps) {
         let at = Moment {
             now: Now(n * 10),
-            wall_us: WALL + n * 10,
+            wall_us: wall(n * 10),
         };
         match step {
             Step::Does(effect) => jobs.extend(watch.effects(&[effect], at)),
@@ -185,6 +190,32 @@ fn whole() -> Vec<Step> {
 }
 
 #[test]
+fn a_clock_that_is_set_changes_no_figure() {
+    let day = 86_400_000_000;
+    let jumps: [fn(u64, u64) -> u64; 3] = [
+        |us, day| if us < 1_050 { WALL } else { WALL + 400 * day },
+        |us, day| if us < 1_050 { WALL } else { WALL - 400 * day },
+        // Before 1970.
+        |us, _| if us < 1_050 { WALL } else { 0 },
+    ];
+    let (want, steady) = (run(whole()), |us| WALL + us);
+    for jump in jumps {
+        let got = run_by(|us| jump(us, day), whole());
+        let (want, got) = (&turn(&want).felt, &turn(&got).felt);
+        assert_eq!((&got.stages, &got.hunks), (&want.stages, &want.hunks));
+    }
+    let at = |wall_us| Moment {
+        now: Now(1_100),
+        wall_us,
+    };
+    assert_eq!(at(steady(1_100)).wall_of(1_000), steady(1_000));
+    assert_eq!(
+        (at(0).wall_of(1_000), at(u64::MAX).wall_of(1_200)),
+        (0, u64::MAX - 1_100)
+    );
+}
+
+#[test]
 fn a_whole_turn_is_counted() {
     let jobs = run(whole());
     let done = turn(&jobs);
@@ -215,6 +246,7 @@ fn a_whole_turn_is_counted() {
     let kept = Outcome::Kept { at_us: 1_110 };
     assert_eq!(hunks, [(2, 1, kept), (2, 1, Outcome::Undecided)]);
     assert_eq!(felt.tokens.cached, 200);
+    assert_eq!(felt.shape["intent"], "edit");
     assert!(felt.retries.is_empty());
     // Decided after the turn: told on its own.
     assert!(matches!(
@@ -267,7 +299,7 @@ fn retries_have_causes() {
     assert_eq!(done.felt.model, Some(ModelId("three".into())));
     assert_eq!(done.felt.end, TurnEnd::Cancelled(CancelReason::Interrupted));
     let ends: Vec<_> = done.generations.iter().map(|g| g.ended.unwrap().0).collect();
-    assert_eq!(ends, [1_040, 1_060, 1_090, 1_120]);
+    assert_eq!(ends, [1_040, 1_060, 1_100, 1_120]);
 }
 
 fn find<'a>(attributes: &'a Value, key: &str) -> &'a Value {
