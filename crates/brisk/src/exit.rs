@@ -41,6 +41,18 @@ exits! {
     Undecided = 11, "hunks were shown but not kept: nobody could press Enter and --yes was not given";
     OverBudget = 12, "the patch grew beyond its budget and was not kept";
     Check = 13, "`doctor` or `route check` found something that fails";
+    Red = 14, "`verify` ran and a check failed; `ship`: a check failed on this tree";
+    Inconclusive = 15, "`verify` ran and a check proved nothing: no summary, no tests, out of time";
+    Flagged = 16, "tests or what runs them changed: somebody has to look (`verify --acknowledge`)";
+    Policy = 17, "no policy is confirmed here, or HEAD has another one (`verify --accept`)";
+    Unverified = 18, "not shipped: nothing was proved about this tree, or not by every check";
+    Stale = 19, "not shipped: what was verified is another tree; something changed since";
+    BaseMoved = 20, "not shipped: it was verified on another base";
+    Ledger = 21, "the ledger or a signature in it is not believed";
+    Confinement = 22, "there is no sandbox, or not a whole one; nothing was run";
+    Human = 23, "only a person at a terminal may do this";
+    Git = 24, "git or a hook refused, or git would ship something else";
+    Gate = 25, "`gate check`: a commit is not verified";
     Killed = 130, "stopped hard by a second Ctrl-C or a signal";
 }
 

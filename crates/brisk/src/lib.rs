@@ -7,3 +7,4 @@ pub mod exit;
 pub mod home;
 pub mod models;
 mod routing;
+mod verify;

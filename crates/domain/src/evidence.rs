@@ -110,11 +110,11 @@ pub enum Summary {
         counts: Counts,
         /// Digest of the sorted names of the tests that passed, one a line. The list itself is kept by this digest.
         passed: Digest,
-        /// Passed before, on the base, and not now: the first hundred, sorted.
+        /// Passed before, on the base, and not now: the first twenty, sorted.
         missing: Vec<String>,
         /// How many of them in all.
         missing_count: u64,
-        /// Skipped now and not on the base: the first hundred, sorted.
+        /// Skipped now and not on the base: the first twenty, sorted.
         newly_skipped: Vec<String>,
     },
     /// The policy says that this check has no tests: the exit code alone counts.
@@ -229,7 +229,7 @@ pub struct Run {
     pub summary: Summary,
     /// What a person should look at.
     pub flags: Vec<Flag>,
-    /// Files of the tree that the run itself changed, the first hundred; evidence about a tree that did not stay is
+    /// Files of the tree that the run itself changed, the first twenty; evidence about a tree that did not stay is
     /// about no tree.
     pub changed: Vec<String>,
     /// Programs, variables and limits that the run depended on.

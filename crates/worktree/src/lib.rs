@@ -2,8 +2,8 @@
 //!
 //! The only crate that writes below the person's root. It is synchronous and spawns nothing; the daemon calls it from
 //! blocking threads. Brisk's own data (operation log, contents, shadow git folder) lies in a state folder outside of
-//! the repository; nothing here touches the person's index, HEAD, refs, hooks or configuration, and no lock file is
-//! ever left in the repository.
+//! the repository; nothing here touches the person's index, HEAD, refs, hooks or configuration, save [`promote`], which takes leave to
+//! ship; and no lock file is ever left in the repository.
 
 mod blobs;
 mod commit;
@@ -15,9 +15,12 @@ mod op;
 mod path;
 mod plan;
 mod probe;
+mod promote;
 mod recover;
 mod repo;
 mod root;
+mod shadow;
+mod slot;
 mod snapshot;
 mod statcache;
 mod undo;
@@ -29,7 +32,10 @@ pub use ids::{Digest, OpId, TreeId};
 pub use op::{Applied, File, OpKind, OpSummary, Operation, Stamp};
 pub use path::find_root;
 pub use probe::{Probe, Step};
+pub use promote::{Attested, Git, GitSaid, Promoted, PromoteError, Way, attest, install_hook, promote};
 pub use recover::Recovery;
 pub use repo::Repo;
+pub use shadow::Shadow;
+pub use slot::Slot;
 pub use snapshot::{Delta, Difference};
 pub use undo::{Touched, Undone};

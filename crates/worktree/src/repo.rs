@@ -399,7 +399,7 @@ impl Repo {
 const CHANGING: &str = "the file was changed by somebody else in the moment of the write";
 
 /// The folder for one repository, readable by its owner alone: it holds contents of the person's files.
-fn state_folder(home: &Path, root: &Path) -> Result<PathBuf, WorktreeError> {
+pub(crate) fn state_folder(home: &Path, root: &Path) -> Result<PathBuf, WorktreeError> {
     let key: String = Digest::of(root.as_os_str().as_bytes())
         .to_string()
         .chars()

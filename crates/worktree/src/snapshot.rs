@@ -49,6 +49,8 @@ pub(crate) struct Snapshots {
     cache: StatCache,
     /// Objects that this process has written or seen.
     known: HashSet<ObjectId>,
+    /// Files of any size are copied, so that the tree is the one that git would make.
+    whole: bool,
 }
 
 /// A folder on its way to becoming a tree.
@@ -58,10 +60,19 @@ struct Folder {
     folders: BTreeMap<Vec<u8>, Folder>,
 }
 
-type Listing = BTreeMap<Vec<u8>, (EntryKind, ObjectId)>;
+pub(crate) type Listing = BTreeMap<Vec<u8>, (EntryKind, ObjectId)>;
 
 impl Snapshots {
     pub(crate) fn open(state: &Path) -> Result<Snapshots, WorktreeError> {
+        Snapshots::open_with(state, "stat", false)
+    }
+
+    /// With files of any size, and a cache of its own: another process may take snapshots at the same time.
+    pub(crate) fn open_whole(state: &Path) -> Result<Snapshots, WorktreeError> {
+        Snapshots::open_with(state, "stat-whole", true)
+    }
+
+    fn open_with(state: &Path, cache: &str, whole: bool) -> Result<Snapshots, WorktreeError> {
         let dir = state.join("shadow.git");
         let make = || {
             std::fs::create_dir_all(dir.join("objects"))?;
@@ -75,10 +86,11 @@ impl Snapshots {
         make().map_err(io_at("make", &dir))?;
         let objects = loose::Store::at(dir.join("objects"), Hash::Sha1);
         Ok(Snapshots {
-            cache: StatCache::open(&state.join("stat")),
+            cache: StatCache::open(&state.join(cache)),
             dir,
             objects,
             known: HashSet::new(),
+            whole,
         })
     }
 
@@ -165,10 +177,11 @@ impl Snapshots {
         let now = SystemTime::now();
         let id = if kind == EntryKind::Link {
             self.store(Kind::Blob, std::fs::read_link(full)?.as_os_str().as_bytes())?
-        } else if meta.len() > MAX_COPIED {
+        } else if meta.len() > MAX_COPIED && !self.whole {
             self.store(Kind::Blob, format!("not copied: {print:?}\n").as_bytes())?
         } else {
-            self.store(Kind::Blob, &read_plain(full)?)?
+            let limit = if self.whole { u64::MAX } else { MAX_COPIED + 1 };
+            self.store(Kind::Blob, &read_plain(full, limit)?)?
         };
         self.cache.put(path.to_owned(), print, id, now);
         Ok(Some((kind, id)))
@@ -190,6 +203,41 @@ impl Snapshots {
             .write_to(&mut bytes)
             .and_then(|()| self.store(Kind::Tree, &bytes));
         written.map_err(io_at("write in", &self.dir))
+    }
+
+    /// One content of the shadow git folder.
+    pub(crate) fn blob(&self, id: &ObjectId) -> Option<Vec<u8>> {
+        let mut buffer = Vec::new();
+        let found = self.objects.try_find(id, &mut buffer).ok()??;
+        (found.kind == Kind::Blob).then(|| found.data.to_vec())
+    }
+
+    /// Every path of a tree; `None` if the tree, or a part of it, is not there.
+    pub(crate) fn listing(&self, id: &ObjectId) -> Option<Listing> {
+        let mut out = Listing::new();
+        self.read_folder(id, &mut Vec::new(), &mut out)?;
+        Some(out)
+    }
+
+    /// Copies a tree from another repository's objects.
+    pub(crate) fn adopt(&mut self, from: &dyn gix_object::Find, id: &ObjectId) -> io::Result<()> {
+        let mut buffer = Vec::new();
+        let missing = || io::Error::new(io::ErrorKind::NotFound, format!("the object {id} is not there"));
+        let (kind, data) = match from.try_find(id, &mut buffer) {
+            Ok(Some(found)) => (found.kind, found.data.to_vec()),
+            _ => return Err(missing()),
+        };
+        if kind == Kind::Tree {
+            let tree = TreeRef::from_bytes(&data, Hash::Sha1).map_err(git)?;
+            for e in tree.entries.iter().filter(|e| !e.mode.is_commit()) {
+                self.adopt(from, &e.oid.to_owned())?;
+            }
+        }
+        if self.store(kind, &data)? == *id {
+            Ok(())
+        } else {
+            Err(missing())
+        }
     }
 
     fn store(&mut self, kind: Kind, bytes: &[u8]) -> io::Result<ObjectId> {
@@ -228,12 +276,12 @@ impl Snapshots {
 }
 
 /// Reads a file that was plain a moment ago, without following a link or waiting on a pipe that took its place.
-fn read_plain(path: &Path) -> io::Result<Vec<u8>> {
+pub(crate) fn read_plain(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     use rustix::fs::{Mode, OFlags};
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = std::fs::File::from(rustix::fs::open(path, flags, Mode::empty())?);
     let mut bytes = Vec::new();
-    io::Read::read_to_end(&mut io::Read::take(file, MAX_COPIED + 1), &mut bytes)?;
+    io::Read::read_to_end(&mut io::Read::take(file, limit), &mut bytes)?;
     Ok(bytes)
 }
 

@@ -6,6 +6,7 @@ use crate::cli::style::ColourChoice;
 use brisk_domain::{Lane, Latency};
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
+use std::path::PathBuf;
 
 /// Fast live edits: say what to change, see the patch while it is generated, keep it with Enter.
 #[derive(Debug, Parser)]
@@ -66,6 +67,13 @@ pub(crate) enum Cmd {
         #[arg(short = 'n', long, default_value_t = 20)]
         limit: usize,
     },
+    /// Run the checks of this repository on exactly what lies there now, confined; nothing is shipped
+    Verify(VerifyArgs),
+    /// Commit, push or hand out what was verified; refused for anything else
+    Ship(ShipArgs),
+    /// What was verified, for reviewers, for CI and for servers
+    #[command(subcommand)]
+    Gate(GateCmd),
     /// How fast turns felt and what became of their hunks; nothing of it leaves this machine by itself
     Stats(StatsArgs),
     /// Where a task would go, and why; asks no model
@@ -175,6 +183,126 @@ pub(crate) struct UndoArgs {
     pub(crate) hunk: Option<(u64, u64)>,
 }
 
+/// `verify`.
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// Which checks (default: all of the policy)
+    pub checks: Vec<String>,
+    /// Only those whose scope the change touches
+    #[arg(long)]
+    pub affected: bool,
+    /// Confirm the policy that is shown: brisk.toml, or the proposal
+    #[arg(long, conflicts_with_all = ["checks", "affected"])]
+    pub accept: bool,
+    /// Say that you have seen what was flagged on this tree, and why it is right
+    #[arg(long, value_name = "REASON", conflicts_with_all = ["checks", "affected", "accept"])]
+    pub acknowledge: Option<String>,
+    /// Run also what is known already
+    #[arg(long)]
+    pub again: bool,
+    /// Begin with an empty build folder
+    #[arg(long)]
+    pub fresh: bool,
+    /// Settle for a sandbox without all of its parts; the evidence says so
+    #[arg(long)]
+    pub degraded: bool,
+    /// Show what checks write while they write it
+    #[arg(short, long)]
+    pub verbose: bool,
+}
+
+/// `ship`.
+#[derive(Debug, Args)]
+pub(crate) struct ShipArgs {
+    /// How
+    #[command(subcommand)]
+    pub how: ShipCmd,
+    /// Without evidence: for a person at a terminal only, signed into the ledger
+    #[arg(long, global = true, requires = "reason")]
+    pub unverified: bool,
+    /// Why without evidence
+    #[arg(long, global = true, value_name = "WHY")]
+    pub reason: Option<String>,
+}
+
+/// `ship ...`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ShipCmd {
+    /// Commit all of the worktree on the current branch; your hooks run
+    Commit {
+        /// The message
+        #[arg(short, long)]
+        message: String,
+    },
+    /// Commit all of the worktree on a new branch; index and HEAD stay
+    Branch {
+        /// The branch
+        name: String,
+        /// The message (default: the name)
+        #[arg(short, long)]
+        message: Option<String>,
+    },
+    /// The change as a patch
+    Patch {
+        /// To this file (default: standard output)
+        #[arg(short, long)]
+        output: Option<PathBuf>,
+    },
+    /// Push HEAD, with the ledger
+    Push {
+        /// Where to
+        #[arg(default_value = "origin")]
+        remote: String,
+    },
+}
+
+/// What `gate check` and `gate receive` believe.
+#[derive(Debug, Args)]
+pub(crate) struct Outside {
+    /// A file of trusted keys (`brisk gate key` prints a line); never one of the repository
+    #[arg(long, value_name = "FILE")]
+    pub keys: PathBuf,
+    /// This policy instead of the brisk.toml that each commit was made on
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+}
+
+/// `gate`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum GateCmd {
+    /// Whether commits are verified: signatures, tree, policy and chain, without a network
+    Check {
+        /// Commits or ranges (default: HEAD)
+        revs: Vec<String>,
+        /// What is believed
+        #[command(flatten)]
+        outside: Outside,
+    },
+    /// For a pre-receive hook: whether everything that is being pushed is verified
+    Receive {
+        /// What is believed
+        #[command(flatten)]
+        outside: Outside,
+    },
+    /// For a pre-push hook: whether what is about to be pushed is verified here
+    PrePush,
+    /// What the ledger says about this tree, or about a commit's
+    Show {
+        /// A commit
+        rev: Option<String>,
+    },
+    /// The newest entries of the ledger
+    Log {
+        /// At most so many
+        #[arg(short = 'n', long, default_value_t = 20)]
+        limit: usize,
+    },
+    /// The public key that signs here, as a line for a file of keys
+    Key,
+    /// Install a pre-push hook in this repository (it can be bypassed)
+    Install,
+}
+
 /// A session's number; its letter (`s12`) may stay.
 fn session(text: &str) -> Result<u64, String> {
     let number = text.strip_prefix('s').unwrap_or(text);
@@ -232,7 +360,17 @@ mod tests {
             "brisk stats --html page.html",
             "brisk stats --delete --before 2026-01-31",
             "brisk route explain rename src/x.rs:10-20 --lane slow --latency relaxed --json",
+            "brisk route report --json",
             "brisk route check policy.toml --repository",
+            "brisk verify",
+            "brisk verify test lint --affected --json",
+            "brisk verify --acknowledge renamed",
+            "brisk ship commit -m done",
+            "brisk ship branch fix --unverified --reason late",
+            "brisk ship patch -o a.patch",
+            "brisk ship push",
+            "brisk gate check HEAD~3.. --keys k",
+            "brisk gate show HEAD",
             "brisk model pull",
             "brisk daemon run",
             "brisk acp",
@@ -247,6 +385,11 @@ mod tests {
             "brisk edit x --lane quick",
             "brisk ask x --latency soon",
             "brisk undo x",
+            "brisk verify test --accept",
+            "brisk ship",
+            "brisk ship commit",
+            "brisk ship commit -m x --unverified",
+            "brisk gate check",
             "brisk stats --since 7",
             "brisk stats --since d",
             "brisk stats --before 2026-01-31",

@@ -89,6 +89,18 @@ pub(crate) fn outcome(outcome: &Outcome, t_us: u64) -> String {
         | Exit::Undecided
         | Exit::OverBudget
         | Exit::Check
+        | Exit::Red
+        | Exit::Inconclusive
+        | Exit::Flagged
+        | Exit::Policy
+        | Exit::Unverified
+        | Exit::Stale
+        | Exit::BaseMoved
+        | Exit::Ledger
+        | Exit::Confinement
+        | Exit::Human
+        | Exit::Git
+        | Exit::Gate
         | Exit::Killed => "error",
     };
     if kind == "kept" {

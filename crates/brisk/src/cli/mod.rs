@@ -12,6 +12,7 @@ mod daemon;
 mod doctor;
 mod edit;
 mod face;
+mod gate;
 mod help;
 mod json;
 mod keys;
@@ -25,10 +26,12 @@ mod route;
 mod sanitize;
 mod say;
 mod screen;
+mod ship;
 mod stats;
 mod style;
 mod term;
 mod turn;
+mod verify;
 mod words;
 
 use crate::exit::{CliError, Exit};
@@ -123,6 +126,9 @@ fn dispatch(context: &Context, command: Option<Cmd>, live: live::Wish) -> Result
         Some(Cmd::Redo) => repo::redo(context),
         Some(Cmd::Status) => repo::status(context),
         Some(Cmd::Log { limit }) => repo::log(context, limit),
+        Some(Cmd::Verify(args)) => verify::run(context, &args),
+        Some(Cmd::Ship(args)) => ship::run(context, &args),
+        Some(Cmd::Gate(command)) => gate::run(context, &command),
         Some(Cmd::Stats(args)) => stats::run(context, &args),
         Some(Cmd::Route(command)) => route::run(context, &command),
         Some(Cmd::Model(command)) => model::run(context, command),

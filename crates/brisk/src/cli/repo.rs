@@ -2,14 +2,14 @@
 
 use crate::cli::args::UndoArgs;
 use crate::cli::context::Context;
-use crate::cli::say;
 use crate::cli::style::{Tone, count};
-use crate::cli::{connect, cwd};
+use crate::cli::{connect, cwd, json, say, verify};
 use crate::exit::{CliError, Exit};
 use brisk_domain::{HunkId, SessionId, TurnId};
 use brisk_protocol::{
     LogEntry, LogReply, LogRequest, RepoRequest, RepoStatus, UndoReply, UndoRequest, UndoWhat, method,
 };
+use serde_json::Value;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// `undo [OP] [--turn S:T] [--hunk S:H]`; the definition of the command line lets only one of them through.
@@ -66,10 +66,18 @@ fn undo_lines(verb: &str, reply: &UndoReply) -> Vec<(Tone, String)> {
 /// `status`.
 pub(crate) fn status(context: &Context) -> Result<Exit, CliError> {
     let status: RepoStatus = connect::ask(&context.home, method::STATUS, &RepoRequest { cwd: cwd()? })?;
+    // The ledger's word, never a model's; a repository that the gate cannot read has none.
+    let gate = verify::status(context);
     if context.json {
-        say::object(context, "status", &status)?;
+        let mut fields = serde_json::to_value(&status).unwrap_or_default();
+        if let (Value::Object(map), Ok((_, line))) = (&mut fields, &gate) {
+            map.insert("gate".to_owned(), line.as_str().into());
+        }
+        say::raw(&json::line("status", context.t_us(), fields))?;
     } else {
-        say::lines(context, &status_lines(&status))?;
+        let mut lines = status_lines(&status);
+        lines.insert(1, gate.unwrap_or_else(|e| (Tone::Warn, e.message)));
+        say::lines(context, &lines)?;
     }
     Ok(Exit::Done)
 }
@@ -77,10 +85,7 @@ pub(crate) fn status(context: &Context) -> Result<Exit, CliError> {
 fn status_lines(status: &RepoStatus) -> Vec<(Tone, String)> {
     let short = status.tree.get(..12).unwrap_or(&status.tree);
     let mut lines = vec![
-        (
-            Tone::Plain,
-            format!("{}: tree {short}, {}", status.root.display(), status.state),
-        ),
+        (Tone::Plain, format!("{}: tree {short}", status.root.display())),
         (Tone::Plain, format!("{} to undo", count(status.undoable, "edit"))),
     ];
     if let Some(last) = &status.last {

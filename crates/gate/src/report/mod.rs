@@ -18,7 +18,7 @@ use brisk_domain::evidence::{Counts, Summary};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many names are listed in evidence; the whole list is kept by its digest.
-const LISTED: usize = 100;
+const LISTED: usize = 20;
 
 /// How one test ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,0 +1,364 @@
+//! `gate`: the same judgement outside of the machine that ships: in CI, before a push, before a push is received.
+
+use crate::cli::args::{GateCmd, Outside};
+use crate::cli::context::Context;
+use crate::cli::style::Tone;
+use crate::cli::verify::line as state_line;
+use crate::cli::{cwd, json, say};
+use crate::exit::{CliError, Exit};
+use crate::verify::{Checked, Gate, Lent, check_commit, ledger, ledger_at};
+use brisk_domain::evidence::Tree;
+use brisk_gate::{Act, Keyring, Recorded, Verdict};
+use brisk_worktree::install_hook;
+use serde_json::json;
+use std::io::Read;
+use std::path::Path;
+
+const REFS: &str = "refs/brisk/attestations/";
+
+/// `gate ...`.
+pub(crate) fn run(context: &Context, command: &GateCmd) -> Result<Exit, CliError> {
+    match command {
+        GateCmd::Check { revs, outside } => check(context, revs, outside),
+        GateCmd::Receive { outside } => receive(context, outside),
+        GateCmd::PrePush => pre_push(context),
+        GateCmd::Show { rev } => show(context, rev.as_deref()),
+        GateCmd::Log { limit } => log(context, *limit),
+        GateCmd::Key => key(context),
+        GateCmd::Install => install(context),
+    }
+}
+
+/// Keys and policy from outside of the repository.
+struct Trusted {
+    ring: Keyring,
+    policy: Option<String>,
+}
+
+impl Trusted {
+    fn load(outside: &Outside) -> Result<Trusted, CliError> {
+        let read = |path: &Path| {
+            std::fs::read_to_string(path)
+                .map_err(|e| CliError::new(Exit::Ledger, format!("{} cannot be read: {e}", path.display())))
+        };
+        let ring = Keyring::parse(&read(&outside.keys)?).map_err(|e| {
+            CliError::new(Exit::Ledger, format!("{}: {e}", outside.keys.display()))
+                .hint("`brisk gate key` prints such a line")
+        })?;
+        let policy = outside.policy.as_deref().map(read).transpose()?;
+        Ok(Trusted { ring, policy })
+    }
+}
+
+/// `gate check [REV..]`: commits, ranges; HEAD without any.
+fn check(context: &Context, revs: &[String], outside: &Outside) -> Result<Exit, CliError> {
+    let mut git = Lent::new(&cwd()?)?;
+    let trusted = Trusted::load(outside)?;
+    let ledgers = refs(&mut git)?;
+    let mut commits = Vec::new();
+    for rev in revs {
+        commits.extend(match rev.contains("..") {
+            true => rev_list(&mut git, &[rev])?,
+            false => vec![rev.clone()],
+        });
+    }
+    if revs.is_empty() {
+        commits.push("HEAD".to_owned());
+    }
+    judge(context, &mut git, &commits, &trusted, &ledgers)
+}
+
+/// What git tells a hook on standard input: one line for each ref.
+struct Update {
+    old: String,
+    new: String,
+    name: String,
+}
+
+fn updates(order: [usize; 3]) -> Result<Vec<Update>, CliError> {
+    let mut text = String::new();
+    std::io::stdin()
+        .lock()
+        .take(1 << 24)
+        .read_to_string(&mut text)
+        .map_err(|e| CliError::new(Exit::Usage, format!("standard input cannot be read: {e}")))?;
+    let update = |line: &str| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let [old, new, name] = order.map(|at| words.get(at).copied().unwrap_or_default().to_owned());
+        // A name of an object is digits only; anything else would be an option or a search.
+        let id = |t: &str| Tree::parse(t).is_some();
+        match id(&old) && id(&new) && !name.is_empty() {
+            true => Ok(Update { old, new, name }),
+            false => Err(CliError::new(
+                Exit::Usage,
+                format!("this is no line of a git hook: {line:?}"),
+            )),
+        }
+    };
+    text.lines()
+        .filter(|l| !l.trim().is_empty())
+        .map(update)
+        .collect()
+}
+
+fn none(id: &str) -> bool {
+    id.bytes().all(|b| b == b'0')
+}
+
+/// `gate receive`: what a pre-receive hook runs. Every new commit of every branch must be verified, and a ledger may only
+/// grow.
+fn receive(context: &Context, outside: &Outside) -> Result<Exit, CliError> {
+    let mut git = Lent::new(&cwd()?)?;
+    let trusted = Trusted::load(outside)?;
+    let updates = updates([0, 1, 2])?;
+    let mut ledgers = refs(&mut git)?;
+    for update in updates.iter().filter(|u| u.name.starts_with(REFS)) {
+        if none(&update.new) {
+            return Err(CliError::new(
+                Exit::Ledger,
+                format!("{} may not be deleted", update.name),
+            ));
+        }
+        let new = ledger_at(&mut git, &update.new, &trusted.ring)?;
+        if !none(&update.old) {
+            let old = ledger_at(&mut git, &update.old, &trusted.ring)?;
+            new.goes_on_from(&old).map_err(ledger)?;
+        }
+        ledgers.retain(|l| *l != update.name);
+        ledgers.push(update.new.clone());
+    }
+    let mut commits = Vec::new();
+    for update in updates
+        .iter()
+        .filter(|u| !u.name.starts_with(REFS) && !none(&u.new))
+    {
+        // What a branch had already was judged when it came.
+        let not_old = format!("^{}", update.old);
+        let mut args = vec![update.new.as_str()];
+        match none(&update.old) {
+            true => args.extend(["--not", "--all"]),
+            false => args.push(&not_old),
+        }
+        commits.extend(rev_list(&mut git, &args)?);
+    }
+    commits.sort();
+    commits.dedup();
+    judge(context, &mut git, &commits, &trusted, &ledgers)
+}
+
+/// `gate pre-push`: what the installed hook runs, with this machine's own ledger.
+fn pre_push(context: &Context) -> Result<Exit, CliError> {
+    let mut gate = Gate::open(&context.home, &cwd()?)?;
+    // LOCAL-REF LOCAL-ID REMOTE-REF REMOTE-ID
+    let updates = updates([3, 1, 2])?;
+    let base = gate.base()?;
+    let book = gate.ledger()?;
+    let mut worst = Exit::Done;
+    for update in updates
+        .iter()
+        .filter(|u| !u.name.starts_with(REFS) && !none(&u.new))
+    {
+        let policy = gate.policy(&base)?;
+        let said = gate.git.read(&[
+            "rev-parse",
+            "--verify",
+            "--quiet",
+            &format!("{}^{{tree}}", update.new),
+        ])?;
+        let Some(tree) = Tree::parse(said.out.trim()) else {
+            continue;
+        };
+        // The tip alone: what it was compared with is history by now.
+        if let Err(refusal) = book.promote(&tree, &policy, Some(&tree)) {
+            let line = format!("{}: {refusal}", update.name);
+            say::failure(
+                &CliError::new(Exit::Gate, line).hint(format!("`{}`", refusal.next())),
+                None,
+            );
+            worst = Exit::Gate;
+        }
+    }
+    Ok(worst)
+}
+
+fn judge(
+    context: &Context,
+    git: &mut Lent,
+    commits: &[String],
+    trusted: &Trusted,
+    ledgers: &[String],
+) -> Result<Exit, CliError> {
+    let mut worst = Exit::Done;
+    for commit in commits {
+        let found = check_commit(git, commit, &trusted.ring, trusted.policy.as_deref(), ledgers)?;
+        let (tone, state, text) = match &found {
+            Checked::Verified { by } => (Tone::Good, "verified", format!("verified ({by})")),
+            Checked::Waived { reason, who } => (Tone::Warn, "waived", format!("waived by {who}: {reason}")),
+            Checked::Refused { why } => (Tone::Bad, "refused", why.clone()),
+        };
+        if matches!(found, Checked::Refused { .. }) {
+            worst = Exit::Gate;
+        }
+        if context.json {
+            let fields = json!({"commit": commit, "state": state, "why": text});
+            say::raw(&json::line("commit", context.t_us(), fields))?;
+        } else {
+            let short = commit.get(..12).unwrap_or(commit);
+            say::lines(context, &[(tone, format!("{short}: {text}"))])?;
+        }
+    }
+    Ok(worst)
+}
+
+/// The refs of ledgers that are there.
+fn refs(git: &mut Lent) -> Result<Vec<String>, CliError> {
+    let said = git.read(&["for-each-ref", "--format=%(refname)", REFS])?;
+    Ok(said.out.lines().map(str::to_owned).collect())
+}
+
+fn rev_list(git: &mut Lent, args: &[&str]) -> Result<Vec<String>, CliError> {
+    let all: Vec<&str> = ["rev-list", "--end-of-options"]
+        .iter()
+        .chain(args)
+        .copied()
+        .collect();
+    // `--not --all` are options of ours.
+    let plain: Vec<&str> = ["rev-list"].iter().chain(args).copied().collect();
+    let said = git.read(if args.contains(&"--not") { &plain } else { &all })?;
+    if said.code != 0 {
+        return Err(CliError::new(
+            Exit::Git,
+            format!("git cannot list the commits: {}", said.err.trim()),
+        ));
+    }
+    Ok(said.out.lines().map(str::to_owned).collect())
+}
+
+/// `gate show [REV]`: everything that the ledger says about a tree.
+fn show(context: &Context, rev: Option<&str>) -> Result<Exit, CliError> {
+    let mut gate = Gate::open(&context.home, &cwd()?)?;
+    let (now, _) = gate.state()?;
+    let tree = match rev {
+        None => now,
+        Some(rev) => {
+            let said = gate
+                .git
+                .read(&["rev-parse", "--verify", "--quiet", &format!("{rev}^{{tree}}")])?;
+            Tree::parse(said.out.trim())
+                .ok_or_else(|| CliError::new(Exit::Usage, format!("{rev:?} names no commit")))?
+        }
+    };
+    let book = gate.ledger()?;
+    let base = gate.base()?;
+    let state = match gate.policy(&base) {
+        Ok(policy) => Some(book.state(&tree, &policy).map_err(ledger)?),
+        Err(_) => None,
+    };
+    let acts = book.about(&tree).map_err(ledger)?;
+    if !context.json {
+        say::lines(context, &[(Tone::Head, state_line(&tree, state.as_ref()))])?;
+    }
+    acts.iter().try_for_each(|r| entry(context, r))?;
+    Ok(Exit::Done)
+}
+
+/// `gate log`.
+fn log(context: &Context, limit: usize) -> Result<Exit, CliError> {
+    let gate = Gate::open(&context.home, &cwd()?)?;
+    let acts = gate.ledger()?.newest(limit).map_err(ledger)?;
+    acts.iter().try_for_each(|r| entry(context, r))?;
+    Ok(Exit::Done)
+}
+
+fn entry(context: &Context, r: &Recorded) -> Result<(), CliError> {
+    if context.json {
+        let fields = json!({"seq": r.seq, "line": r.hash, "signer": r.signer, "act": r.act});
+        return say::raw(&json::line("act", context.t_us(), fields));
+    }
+    let (tone, text) = match &r.act {
+        Act::Ran(run) => {
+            let verdict = Verdict::of(run);
+            let tone = match verdict {
+                Verdict::Green => Tone::Good,
+                Verdict::Red(_) => Tone::Bad,
+                Verdict::Flagged(_) | Verdict::Inconclusive(_) => Tone::Warn,
+            };
+            (
+                tone,
+                format!(
+                    "{}: {verdict} (sandbox {}, log {})",
+                    run.check,
+                    run.sandbox,
+                    run.log.short()
+                ),
+            )
+        }
+        Act::Acknowledged {
+            concerns,
+            reason,
+            who,
+            ..
+        } => (
+            Tone::Warn,
+            format!("{who} has seen {}: {reason}", concerns.join("; ")),
+        ),
+        Act::Shipped {
+            how, commit, waived, ..
+        } => {
+            let commit = commit
+                .as_ref()
+                .map(|c| format!(" {}", c.short()))
+                .unwrap_or_default();
+            let word = if *waived {
+                "shipped without evidence"
+            } else {
+                "shipped"
+            };
+            (Tone::Plain, format!("{word}: {how}{commit}"))
+        }
+        Act::Waived { how, reason, who, .. } => (Tone::Warn, format!("{who} waived {how}: {reason}")),
+    };
+    say::lines(
+        context,
+        &[(tone, format!("{:>4} {} {text}", r.seq, r.act.tree().short()))],
+    )
+}
+
+/// `gate key`: the line for a file of keys.
+fn key(context: &Context) -> Result<Exit, CliError> {
+    let gate = Gate::open(&context.home, &cwd()?)?;
+    let public = gate.public();
+    if context.json {
+        say::raw(&json::line(
+            "key",
+            context.t_us(),
+            json!({"id": public.id(), "line": public.line()}),
+        ))?;
+    } else {
+        say::raw(&format!("{} {}\n", public.line(), crate::verify::user()))?;
+    }
+    Ok(Exit::Done)
+}
+
+const HOOK: &str = "#!/bin/sh\n# Installed by `brisk gate install`. `git push --no-verify` goes around it; a pre-receive hook does not let that pass.\nexec brisk gate pre-push\n";
+
+/// `gate install`: a pre-push hook.
+fn install(context: &Context) -> Result<Exit, CliError> {
+    let mut gate = Gate::open(&context.home, &cwd()?)?;
+    let path = install_hook(&mut gate.git, "pre-push", HOOK).map_err(|e| {
+        CliError::new(Exit::Git, e.to_string()).hint("call `brisk gate pre-push` from your own hook instead")
+    })?;
+    if context.json {
+        say::raw(&json::line("installed", context.t_us(), json!({"path": path})))?;
+    } else {
+        let lines = [
+            (Tone::Good, format!("installed: {}", path.display())),
+            (
+                Tone::Warn,
+                "it can be bypassed (`git push --no-verify`): only `brisk gate receive` on the server, or `brisk gate check` in CI, cannot".to_owned(),
+            ),
+        ];
+        say::lines(context, &lines)?;
+    }
+    Ok(Exit::Done)
+}

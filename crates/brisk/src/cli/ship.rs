@@ -1,0 +1,197 @@
+//! `ship`: what was verified leaves, and nothing else does.
+
+use crate::cli::args::{ShipArgs, ShipCmd};
+use crate::cli::context::Context;
+use crate::cli::style::Tone;
+use crate::cli::{cwd, json, say};
+use crate::exit::{CliError, Exit};
+use crate::verify::{Gate, ledger, user, worktree};
+use brisk_domain::evidence::Tree;
+use brisk_gate::{Act, Promotable, Refusal, Why};
+use brisk_worktree::{PromoteError, Promoted, Way, attest, promote};
+use serde_json::json;
+use std::path::PathBuf;
+
+/// `ship commit|branch|patch|push`.
+pub(crate) fn run(context: &Context, args: &ShipArgs) -> Result<Exit, CliError> {
+    let mut gate = Gate::open(&context.home, &cwd()?)?;
+    gate.git.terminal = context.streams.input && !context.json;
+    let base = gate.base()?;
+    let pushes = matches!(args.how, ShipCmd::Push { .. });
+    let tree = match (pushes, &base.tree) {
+        (false, _) => gate.shadow.tree().map_err(worktree)?,
+        (true, Some(head)) => head.clone(),
+        (true, None) => return Err(CliError::new(Exit::Git, "there is no commit to push")),
+    };
+    let mut remote = None;
+    let mut way = match &args.how {
+        ShipCmd::Commit { message } => Way::Commit {
+            message: message.clone(),
+        },
+        ShipCmd::Branch { name, message } => Way::Branch {
+            name: name.clone(),
+            message: message.clone().unwrap_or_else(|| name.clone()),
+        },
+        ShipCmd::Patch { .. } => Way::Patch {
+            file: gate.dir().join("ship.patch"),
+        },
+        ShipCmd::Push { remote: to } => {
+            remote = Some(to.clone());
+            Way::Push {
+                remote: to.clone(),
+                refs: Vec::new(),
+            }
+        }
+    };
+    let how = match &args.how {
+        ShipCmd::Commit { .. } => "commit".to_owned(),
+        ShipCmd::Branch { name, .. } => format!("branch {name}"),
+        ShipCmd::Patch { .. } => "patch".to_owned(),
+        ShipCmd::Push { remote } => format!("push {remote}"),
+    };
+    let leave = match args.unverified {
+        true => waive(context, &gate, &tree, &how, args.reason.as_deref())?,
+        false => evidence(&mut gate, &tree, &how)?,
+    };
+    let (policy, waived) = (leave.policy().cloned(), leave.waived());
+    if let (Way::Push { refs, .. }, Some(_)) = (&mut way, &remote) {
+        // The ledger goes with what it is about.
+        let signer = gate.public().id();
+        let path = gate.ledger_path();
+        let attested = attest(&gate.shadow, &mut gate.git, &signer, &path).map_err(refused)?;
+        refs.push(format!("{0}:{0}", attested.name));
+    }
+    let done = promote(leave, &mut gate.shadow, &mut gate.git, &way).map_err(refused)?;
+    if !done.already {
+        gate.record(Act::Shipped {
+            tree: done.tree.clone(),
+            policy,
+            how: how.clone(),
+            commit: done.commit.clone(),
+            waived,
+        })?;
+    }
+    if let ShipCmd::Patch { output } = &args.how {
+        hand_out(&gate, output.as_ref())?;
+        if output.is_none() && !context.json {
+            return Ok(Exit::Done);
+        }
+    }
+    tell(context, &done, &how, waived)
+}
+
+/// Leave from the ledger. HEAD may be pushed when it was verified as what it is, or as what it was committed from.
+fn evidence(gate: &mut Gate, tree: &Tree, how: &str) -> Result<Promotable, CliError> {
+    let base = gate.base()?;
+    let policy = gate.policy(&base)?;
+    let book = gate.ledger()?;
+    book.promote(tree, &policy, base.tree.as_ref())
+        .map_err(|refusal| {
+            let waive = format!(
+                "brisk ship {} --unverified --reason WHY",
+                how.split(' ').next().unwrap_or(how)
+            );
+            not_shipped(&refusal, &waive)
+        })
+}
+
+fn not_shipped(refusal: &Refusal, waive: &str) -> CliError {
+    let exit = match &refusal.why {
+        Why::Unverified | Why::Part { .. } | Why::Verifying { .. } => Exit::Unverified,
+        Why::Stale { .. } => Exit::Stale,
+        Why::Failed { .. } => Exit::Red,
+        Why::Inconclusive { .. } => Exit::Inconclusive,
+        Why::Flagged { .. } => Exit::Flagged,
+        Why::BaseMoved { .. } => Exit::BaseMoved,
+        Why::Ledger(e) => return ledger(e.clone()),
+    };
+    let hint = format!("`{}` (a person at a terminal may also `{waive}`)", refusal.next());
+    CliError::new(exit, format!("not shipped: {refusal}")).hint(hint)
+}
+
+/// A person's word instead of evidence, signed into the ledger.
+fn waive(
+    context: &Context,
+    gate: &Gate,
+    tree: &Tree,
+    how: &str,
+    reason: Option<&str>,
+) -> Result<Promotable, CliError> {
+    if !context.streams.input {
+        return Err(CliError::new(
+            Exit::Human,
+            "only a person may ship without evidence, and standard input is no terminal",
+        )
+        .hint("`brisk verify`, then ship; or run it in a terminal"));
+    }
+    let reason = reason.map(str::trim).filter(|r| !r.is_empty());
+    let reason = reason.ok_or_else(|| CliError::new(Exit::Usage, "say why: --unverified --reason WHY"))?;
+    let book = gate.record(Act::Waived {
+        tree: tree.clone(),
+        how: how.to_owned(),
+        reason: reason.to_owned(),
+        who: user(),
+    })?;
+    book.waiver(tree)
+        .map_err(|refusal| not_shipped(&refusal, "brisk ship"))
+}
+
+fn refused(e: PromoteError) -> CliError {
+    let text = e.to_string();
+    match e {
+        PromoteError::Stale { .. } => CliError::new(Exit::Stale, text).hint("`brisk verify`"),
+        PromoteError::Other { .. } | PromoteError::Git { .. } => CliError::new(Exit::Git, text),
+        PromoteError::Worktree(e) => worktree(e),
+    }
+}
+
+/// The patch goes to its file, or to standard output.
+fn hand_out(gate: &Gate, output: Option<&PathBuf>) -> Result<(), CliError> {
+    let from = gate.dir().join("ship.patch");
+    let bad = |e: std::io::Error| CliError::new(Exit::Disk, format!("the patch cannot be written: {e}"));
+    match output {
+        Some(to) => std::fs::copy(&from, to).map(drop).map_err(bad)?,
+        None => {
+            use std::io::Write as _;
+            let bytes = std::fs::read(&from).map_err(bad)?;
+            std::io::stdout().lock().write_all(&bytes).map_err(bad)?;
+        }
+    }
+    std::fs::remove_file(&from).map_err(bad)
+}
+
+fn tell(context: &Context, done: &Promoted, how: &str, waived: bool) -> Result<Exit, CliError> {
+    if context.json {
+        let fields = json!({
+            "tree": done.tree,
+            "commit": done.commit,
+            "how": how,
+            "already": done.already,
+            "waived": waived,
+        });
+        say::raw(&json::line("shipped", context.t_us(), fields))?;
+        return Ok(Exit::Done);
+    }
+    let commit = done
+        .commit
+        .as_ref()
+        .map(|c| format!(" as {}", c.short()))
+        .unwrap_or_default();
+    let tree = done.tree.short();
+    let line = match (done.already, waived) {
+        (true, _) => (
+            Tone::Good,
+            format!("tree {tree} is there already{commit}; nothing to do"),
+        ),
+        (false, true) => (
+            Tone::Warn,
+            format!("shipped without evidence ({how}): tree {tree}{commit}"),
+        ),
+        (false, false) => (
+            Tone::Good,
+            format!("shipped ({how}): tree {tree}{commit}, verified"),
+        ),
+    };
+    say::lines(context, &[line])?;
+    Ok(Exit::Done)
+}

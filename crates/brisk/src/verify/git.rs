@@ -1,0 +1,100 @@
+//! The git program, lent to `worktree` and asked by the gate.
+
+use crate::exit::{CliError, Exit};
+use brisk_sandbox::{End, EnvRule, Line, RunOptions, Runner, Stream, foreground};
+use brisk_worktree::{Git, GitSaid};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use tokio::runtime::Runtime;
+
+/// Git in one repository. It has the person's whole environment: it is their git, with their keys and hooks.
+pub(crate) struct Lent {
+    root: PathBuf,
+    runtime: Runtime,
+    /// Commits and pushes get the person's terminal: hooks, passphrases and editors may need it.
+    pub terminal: bool,
+}
+
+impl Lent {
+    pub(crate) fn new(root: &Path) -> Result<Lent, CliError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|e| CliError::new(Exit::Disk, format!("no command can be run: {e}")))?;
+        Ok(Lent {
+            root: root.to_owned(),
+            runtime,
+            terminal: false,
+        })
+    }
+
+    /// Where commands of other kinds run too.
+    pub(crate) fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
+    /// Asks git something. No setting of the repository that names a program is heeded.
+    pub(crate) fn read(&mut self, args: &[&str]) -> Result<GitSaid, CliError> {
+        let quiet = [
+            "--no-optional-locks",
+            "-c",
+            "core.fsmonitor=false",
+            "-c",
+            "core.hooksPath=/dev/null",
+        ];
+        let args: Vec<OsString> = quiet.iter().chain(args).map(OsString::from).collect();
+        self.ask(&args, &[])
+            .map_err(|e| CliError::new(Exit::Git, e).hint("the git program is needed here"))
+    }
+
+    fn ask(&mut self, args: &[OsString], env: &[(&str, OsString)]) -> Result<GitSaid, String> {
+        let mut argv = vec![OsString::from("git")];
+        argv.extend_from_slice(args);
+        let set = env.iter().map(|(n, v)| EnvRule::Set((*n).into(), v.clone()));
+        let options = RunOptions {
+            cwd: Some(self.root.clone()),
+            env: [EnvRule::PassPrefix(String::new())]
+                .into_iter()
+                .chain(set)
+                .collect(),
+            ..RunOptions::default()
+        };
+        let mut said = GitSaid::default();
+        let mut on_line = |line: Line<'_>| {
+            let into = match line.stream {
+                Stream::Out => &mut said.out,
+                Stream::Err => &mut said.err,
+            };
+            into.push_str(line.text);
+            into.push('\n');
+        };
+        let runner = Runner::plain();
+        let run = runner.run(&argv, options, &mut on_line);
+        let finished = self.runtime.block_on(run).map_err(|e| e.to_string())?;
+        said.code = match finished.end {
+            End::Exited(code) => code,
+            End::Signalled(_) | End::TimedOut => -1,
+        };
+        Ok(said)
+    }
+}
+
+impl Git for Lent {
+    fn run(&mut self, args: &[OsString], env: &[(&str, OsString)]) -> Result<GitSaid, String> {
+        let theirs = args.iter().any(|a| a == "commit" || a == "push");
+        if self.terminal && theirs && env.is_empty() {
+            let mut argv = vec![
+                OsString::from("git"),
+                "-C".into(),
+                self.root.clone().into_os_string(),
+            ];
+            argv.extend_from_slice(args);
+            let status = foreground(&argv).map_err(|e| e.to_string())?;
+            return Ok(GitSaid {
+                code: status.code().unwrap_or(-1),
+                ..GitSaid::default()
+            });
+        }
+        self.ask(args, env)
+    }
+}

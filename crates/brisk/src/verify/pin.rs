@@ -1,0 +1,90 @@
+//! The policy that the person confirmed, kept outside of the repository.
+//!
+//! It is never read from the tree under test. Where HEAD has a `brisk.toml`, that one is what can be confirmed, and a
+//! later commit that changes it must be confirmed anew; where HEAD has none, the file of the worktree or the proposal.
+
+use crate::exit::{CliError, Exit};
+use crate::verify::{Base, Gate, worktree};
+use brisk_domain::evidence::Tree;
+use brisk_gate::{Policy, PolicyError, propose};
+use brisk_worktree::Shadow;
+use std::path::{Path, PathBuf};
+
+/// Where the text of a policy comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Confirmed {
+    /// `brisk.toml` of HEAD.
+    Head,
+    /// `brisk.toml` of the worktree; HEAD has none.
+    Worktree,
+    /// Proposed from what lies there; nobody has a `brisk.toml`.
+    Proposed,
+}
+
+fn path(dir: &Path) -> PathBuf {
+    dir.join("policy.toml")
+}
+
+/// The confirmed policy, unless HEAD has another one by now.
+pub(super) fn in_force(dir: &Path, base: &Base) -> Result<Policy, CliError> {
+    let text = match std::fs::read_to_string(path(dir)) {
+        Ok(text) => text,
+        Err(_) => {
+            return Err(CliError::new(
+                Exit::Policy,
+                "no policy was confirmed here: what has to pass is not known",
+            )
+            .hint("`brisk verify` shows a proposal; `brisk verify --accept` confirms it"));
+        }
+    };
+    let same = base.policy.is_none() || base.policy == Shadow::id_of(&text);
+    if !same {
+        return Err(CliError::new(
+            Exit::Policy,
+            "HEAD has another brisk.toml than the one that was confirmed",
+        )
+        .hint("look at it, then `brisk verify --accept`"));
+    }
+    Policy::parse(&text).map_err(unreadable)
+}
+
+pub(super) fn confirm(dir: &Path, text: &str) -> Result<Policy, CliError> {
+    let policy = Policy::parse(text).map_err(unreadable)?;
+    let fresh = dir.join("policy.tmp");
+    std::fs::write(&fresh, text)
+        .and_then(|()| std::fs::rename(&fresh, path(dir)))
+        .map_err(|e| CliError::new(Exit::Disk, format!("the policy cannot be kept: {e}")))?;
+    Ok(policy)
+}
+
+/// What could be confirmed.
+pub(crate) fn proposal(gate: &mut Gate, base: &Base, tree: &Tree) -> Result<(Confirmed, String), CliError> {
+    if base.policy.is_some() {
+        let said = gate.git.read(&["cat-file", "blob", "HEAD:brisk.toml"])?;
+        // Lines came without their ends; a file that did not end in one is found by its id.
+        let texts = [said.out.clone(), said.out.trim_end_matches('\n').to_owned()];
+        let text = texts.into_iter().find(|t| Shadow::id_of(t) == base.policy);
+        return text.map(|t| (Confirmed::Head, t)).ok_or_else(|| {
+            CliError::new(Exit::Policy, "brisk.toml of HEAD is no plain text")
+                .hint("write it anew with plain line ends, and commit it")
+        });
+    }
+    if let Some(text) = gate.shadow.text(tree, "brisk.toml").map_err(worktree)? {
+        return Ok((Confirmed::Worktree, text));
+    }
+    let paths = gate.shadow.paths(tree).map_err(worktree)?;
+    let read = |path: &str| gate.shadow.text(tree, path).ok().flatten();
+    propose(&paths, read)
+        .map(|t| (Confirmed::Proposed, t))
+        .ok_or_else(|| {
+            CliError::new(
+                Exit::Policy,
+                "there is no brisk.toml, and nothing was recognised that could be run",
+            )
+            .hint("write brisk.toml: [verify.checks.test] with run = [\"your\", \"command\"]")
+        })
+}
+
+pub(crate) fn unreadable(e: PolicyError) -> CliError {
+    CliError::new(Exit::Policy, e.to_string()).hint("see docs/gate.md for the form of brisk.toml")
+}

@@ -1,0 +1,183 @@
+//! Trees of a repository for the gate: taken, compared, laid out in a slot. Needs no daemon, and none is disturbed.
+
+use crate::error::{WorktreeError, io_at};
+use crate::path::{find_root, resolve};
+use crate::repo::state_folder;
+use crate::slot::Slot;
+use crate::snapshot::{Listing, Snapshots};
+use brisk_domain::evidence::Tree;
+use brisk_gate::Change;
+use gix_hash::ObjectId;
+use gix_object::tree::EntryKind;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// The shadow git folder of one repository, for trees that are exact: files of any size are in them.
+pub struct Shadow {
+    root: PathBuf,
+    state: PathBuf,
+    snapshots: Snapshots,
+}
+
+/// Texts above this many bytes are not compared.
+const MAX_TEXT: usize = 1 << 20;
+
+impl Shadow {
+    /// Opens the repository at or above `start`, with Brisk's own data below `state_home`.
+    ///
+    /// # Errors
+    /// `NoRepository`; `StateInside` if `state_home` lies in the repository; `DiskFull`, `Io`.
+    pub fn open(start: &Path, state_home: &Path) -> Result<Shadow, WorktreeError> {
+        let none = || WorktreeError::NoRepository {
+            start: start.to_owned(),
+        };
+        let canonical = start.canonicalize().ok();
+        let root = canonical.and_then(|s| find_root(&s)).ok_or_else(none)?;
+        let home = resolve(&std::path::absolute(state_home).map_err(io_at("find", state_home))?);
+        if home.as_ref().is_none_or(|h| h.starts_with(&root)) {
+            return Err(WorktreeError::StateInside {
+                state: state_home.to_owned(),
+                root,
+            });
+        }
+        let state = state_folder(state_home, &root)?;
+        let snapshots = Snapshots::open_whole(&state)?;
+        Ok(Shadow {
+            root,
+            state,
+            snapshots,
+        })
+    }
+
+    /// The repository's top folder, canonical.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Brisk's own folder for this repository, outside of it.
+    pub fn state(&self) -> &Path {
+        &self.state
+    }
+
+    /// Content of the worktree now: tracked, and untracked but not ignored.
+    ///
+    /// # Errors
+    /// `DiskFull`, `Io`.
+    pub fn tree(&mut self) -> Result<Tree, WorktreeError> {
+        let id = self.snapshots.take(&self.root)?;
+        Tree::parse(&id.0).ok_or(WorktreeError::UnknownTree { tree: id.0 })
+    }
+
+    /// The id that git gives to a file with this text.
+    pub fn id_of(text: &str) -> Option<Tree> {
+        let id = gix_object::compute_hash(gix_hash::Kind::Sha1, gix_object::Kind::Blob, text.as_bytes()).ok()?;
+        Tree::parse(&id.to_string())
+    }
+
+    /// Takes a tree of the person's own objects over (`objects`: their `.git/objects`), so that it can be laid out and
+    /// compared. They are only read.
+    ///
+    /// # Errors
+    /// `Io` when it is not there.
+    pub fn adopt(&mut self, objects: &Path, tree: &Tree) -> Result<(), WorktreeError> {
+        let id = oid(tree)?;
+        if self.snapshots.listing(&id).is_some() {
+            return Ok(());
+        }
+        let found = gix_odb::at(objects, gix_hash::Kind::Sha1).map_err(io_at("read", objects))?;
+        self.snapshots.adopt(&found, &id).map_err(io_at("read", objects))
+    }
+
+    /// Every path of a tree, UTF-8 ones only.
+    ///
+    /// # Errors
+    /// `UnknownTree`.
+    pub fn paths(&self, tree: &Tree) -> Result<BTreeSet<String>, WorktreeError> {
+        let listing = self.listing(tree)?;
+        Ok(listing
+            .into_keys()
+            .filter_map(|p| String::from_utf8(p).ok())
+            .collect())
+    }
+
+    /// The text of one file of a tree; `None` if it is not there, or no text.
+    ///
+    /// # Errors
+    /// `UnknownTree`.
+    pub fn text(&self, tree: &Tree, path: &str) -> Result<Option<String>, WorktreeError> {
+        let found = self.listing(tree)?.get(path.as_bytes()).copied();
+        Ok(found.and_then(|(_, id)| self.text_of(&id)))
+    }
+
+    /// What differs between two trees; everything, where there is no earlier one.
+    ///
+    /// # Errors
+    /// `UnknownTree`.
+    pub fn changes(&self, before: Option<&Tree>, after: &Tree) -> Result<Vec<Change>, WorktreeError> {
+        let then = before.map_or_else(|| Ok(Listing::new()), |t| self.listing(t))?;
+        let now = self.listing(after)?;
+        let all: BTreeSet<&Vec<u8>> = then.keys().chain(now.keys()).collect();
+        let differs = all.into_iter().filter(|p| then.get(*p) != now.get(*p));
+        let text = |listing: &Listing, path: &Vec<u8>| {
+            listing.get(path).and_then(|(kind, id)| match kind {
+                // A link says where it leads, which is a text too.
+                EntryKind::Blob | EntryKind::BlobExecutable | EntryKind::Link => {
+                    Some(self.text_of(id).unwrap_or_default())
+                }
+                EntryKind::Tree | EntryKind::Commit => None,
+            })
+        };
+        Ok(differs
+            .map(|path| Change {
+                path: String::from_utf8_lossy(path).into_owned(),
+                before: text(&then, path),
+                after: text(&now, path),
+            })
+            .collect())
+    }
+
+    /// A slot with this tree laid out in it. Waits while another process uses the slot.
+    ///
+    /// # Errors
+    /// `UnknownTree`, `DiskFull`, `Io`.
+    pub fn slot(&mut self, tree: &Tree, borrow: &[String]) -> Result<Slot, WorktreeError> {
+        let mut slot = Slot::take(&self.state.join("slot"))?;
+        self.lay_out(&mut slot, tree, borrow)?;
+        Ok(slot)
+    }
+
+    /// Lays another tree out in a slot.
+    ///
+    /// # Errors
+    /// `UnknownTree`, `DiskFull`, `Io`.
+    pub fn lay_out(&mut self, slot: &mut Slot, tree: &Tree, borrow: &[String]) -> Result<(), WorktreeError> {
+        let listing = self.listing(tree)?;
+        slot.lay_out(&listing, &self.snapshots, &self.root, borrow)
+    }
+
+    /// Paths of the tree in a slot that are no longer what was laid out, sorted.
+    ///
+    /// # Errors
+    /// `UnknownTree`, `Io`.
+    pub fn changed(&self, slot: &mut Slot, tree: &Tree) -> Result<Vec<String>, WorktreeError> {
+        slot.changed(&self.listing(tree)?)
+    }
+
+    fn listing(&self, tree: &Tree) -> Result<Listing, WorktreeError> {
+        let unknown = || WorktreeError::UnknownTree {
+            tree: tree.to_string(),
+        };
+        self.snapshots.listing(&oid(tree)?).ok_or_else(unknown)
+    }
+
+    fn text_of(&self, id: &ObjectId) -> Option<String> {
+        let bytes = self.snapshots.blob(id).filter(|b| b.len() <= MAX_TEXT)?;
+        String::from_utf8(bytes).ok()
+    }
+}
+
+fn oid(tree: &Tree) -> Result<ObjectId, WorktreeError> {
+    ObjectId::from_hex(tree.as_str().as_bytes()).map_err(|_| WorktreeError::UnknownTree {
+        tree: tree.to_string(),
+    })
+}

@@ -1,0 +1,254 @@
+//! A folder in which a tree is laid out to be checked: re-used, so that builds stay warm; outside of the person's
+//! root, so that no draft can write to it; with a build folder of its own, because two trees that share one can pass
+//! with each other's results.
+//!
+//! Files that are right already are left alone with their times. Everything else goes: what an earlier check left
+//! behind must not count for the next one.
+
+use crate::error::{WorktreeError, io_at};
+use crate::snapshot::{Listing, Snapshots, read_plain};
+use crate::statcache::{Print, StatCache};
+use gix_hash::{Kind as Hash, ObjectId};
+use gix_object::Kind;
+use gix_object::tree::EntryKind;
+use rustix::fs::FlockOperation;
+use std::collections::BTreeSet;
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// A slot, held: nobody else uses it while this lives.
+pub struct Slot {
+    work: PathBuf,
+    build: PathBuf,
+    cache: StatCache,
+    fresh: bool,
+    _lock: File,
+}
+
+impl Slot {
+    /// Takes the slot in a folder, which is made if it is missing. Waits while another process has it.
+    pub(crate) fn take(dir: &Path) -> Result<Slot, WorktreeError> {
+        let (work, build) = (dir.join("work"), dir.join("build"));
+        let made = build.exists();
+        for folder in [&work, &build] {
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(folder)
+                .map_err(io_at("make", folder))?;
+        }
+        let path = dir.join("lock");
+        let open = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path);
+        let lock = open.map_err(io_at("open", &path))?;
+        rustix::io::retry_on_intr(|| rustix::fs::flock(&lock, FlockOperation::LockExclusive))
+            .map_err(|e| io_at("lock", &path)(e.into()))?;
+        Ok(Slot {
+            cache: StatCache::open(&dir.join("stat")),
+            work,
+            build,
+            fresh: !made,
+            _lock: lock,
+        })
+    }
+
+    /// Where the tree is laid out.
+    pub fn work(&self) -> &Path {
+        &self.work
+    }
+
+    /// Where builds go. Checks may write here and it stays for the next one.
+    pub fn build(&self) -> &Path {
+        &self.build
+    }
+
+    /// The build folder was empty when the slot was taken, or since it was emptied.
+    pub fn fresh(&self) -> bool {
+        self.fresh
+    }
+
+    /// Empties the build folder.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn empty_build(&mut self) -> Result<(), WorktreeError> {
+        remove(&self.build).map_err(io_at("empty", &self.build))?;
+        fs::create_dir(&self.build).map_err(io_at("make", &self.build))?;
+        self.fresh = true;
+        Ok(())
+    }
+
+    pub(crate) fn lay_out(
+        &mut self,
+        listing: &Listing,
+        from: &Snapshots,
+        root: &Path,
+        borrow: &[String],
+    ) -> Result<(), WorktreeError> {
+        let folders: BTreeSet<PathBuf> = listing
+            .keys()
+            .flat_map(|p| {
+                path_of(p)
+                    .ancestors()
+                    .skip(1)
+                    .map(Path::to_owned)
+                    .collect::<Vec<_>>()
+            })
+            .collect();
+        let work = self.work.clone();
+        sweep(&work, Path::new(""), listing, &folders).map_err(io_at("clear", &work))?;
+        for (path, (kind, id)) in listing {
+            let rel = path_of(path);
+            let full = work.join(&rel);
+            if self.is(&full, &rel, *kind, id).unwrap_or(false) {
+                continue;
+            }
+            let missing = || WorktreeError::UnknownTree { tree: id.to_string() };
+            match kind {
+                EntryKind::Tree | EntryKind::Commit => {}
+                EntryKind::Blob | EntryKind::BlobExecutable | EntryKind::Link => {
+                    let bytes = from.blob(id).ok_or_else(missing)?;
+                    put(&work, &rel, *kind, &bytes).map_err(io_at("write", &full))?;
+                }
+            }
+        }
+        for name in borrow {
+            let (source, target) = (root.join(name), work.join(name));
+            if source.is_dir() && !listing.contains_key(name.as_bytes()) {
+                let made = remove(&target).and_then(|()| symlink(&source, &target));
+                made.map_err(io_at("write", &target))?;
+            }
+        }
+        self.save(listing)
+    }
+
+    /// Paths that are no longer what was laid out.
+    pub(crate) fn changed(&mut self, listing: &Listing) -> Result<Vec<String>, WorktreeError> {
+        let work = self.work.clone();
+        let mut out = Vec::new();
+        for (path, (kind, id)) in listing {
+            let rel = path_of(path);
+            if *kind != EntryKind::Commit && !self.is(&work.join(&rel), &rel, *kind, id).unwrap_or(false) {
+                out.push(String::from_utf8_lossy(path).into_owned());
+            }
+        }
+        self.save(listing)?;
+        Ok(out)
+    }
+
+    /// Whether a file has this kind and content.
+    fn is(&mut self, full: &Path, rel: &Path, kind: EntryKind, id: &ObjectId) -> io::Result<bool> {
+        let meta = full.symlink_metadata()?;
+        let found = match meta.file_type() {
+            t if t.is_symlink() => EntryKind::Link,
+            t if t.is_file() && meta.permissions().mode() & 0o100 != 0 => EntryKind::BlobExecutable,
+            t if t.is_file() => EntryKind::Blob,
+            _ => return Ok(false),
+        };
+        if found != kind {
+            return Ok(false);
+        }
+        let print = Print::of(&meta);
+        if let Some(known) = self.cache.get(rel, &print) {
+            return Ok(known == *id);
+        }
+        let now = SystemTime::now();
+        let bytes = match kind {
+            EntryKind::Link => fs::read_link(full)?.as_os_str().as_bytes().to_vec(),
+            EntryKind::Tree | EntryKind::Commit | EntryKind::Blob | EntryKind::BlobExecutable => {
+                read_plain(full, u64::MAX)?
+            }
+        };
+        let content = gix_object::compute_hash(Hash::Sha1, Kind::Blob, &bytes).map_err(io::Error::other)?;
+        self.cache.put(rel.to_owned(), print, content, now);
+        Ok(content == *id)
+    }
+
+    fn save(&mut self, listing: &Listing) -> Result<(), WorktreeError> {
+        // The listing is sorted by bytes, as the cache wants its paths.
+        let paths: Vec<PathBuf> = listing.keys().map(|p| path_of(p)).collect();
+        self.cache.save(&paths).map_err(io_at("write in", &self.work))
+    }
+}
+
+fn path_of(bytes: &[u8]) -> PathBuf {
+    PathBuf::from(std::ffi::OsStr::from_bytes(bytes))
+}
+
+/// Removes everything that the listing does not have, and whatever stands where it has something of another kind.
+fn sweep(work: &Path, below: &Path, listing: &Listing, folders: &BTreeSet<PathBuf>) -> io::Result<()> {
+    let dir = work.join(below);
+    for entry in fs::read_dir(&dir)? {
+        let entry = entry?;
+        let rel = below.join(entry.file_name());
+        let is_dir = entry.file_type()?.is_dir();
+        let listed = listing.contains_key(rel.as_os_str().as_bytes());
+        match (is_dir, folders.contains(&rel)) {
+            (true, true) => sweep(work, &rel, listing, folders)?,
+            (false, false) if listed => {}
+            _ => remove(&entry.path())?,
+        }
+    }
+    Ok(())
+}
+
+/// Removes a file or a folder with all in it; no link is followed. What is not there is no failure.
+fn remove(path: &Path) -> io::Result<()> {
+    let meta = match path.symlink_metadata() {
+        Ok(meta) => meta,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(e) => return Err(e),
+    };
+    if !meta.is_dir() {
+        return fs::remove_file(path);
+    }
+    match fs::remove_dir_all(path) {
+        Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
+            // A check may have left folders that not even their owner may change.
+            open_up(path)?;
+            fs::remove_dir_all(path)
+        }
+        other => other,
+    }
+}
+
+fn open_up(dir: &Path) -> io::Result<()> {
+    fs::set_permissions(dir, fs::Permissions::from_mode(0o700))?;
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            open_up(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes one file anew: never into a file that is there, which may have other names.
+fn put(work: &Path, rel: &Path, kind: EntryKind, bytes: &[u8]) -> io::Result<()> {
+    let full = work.join(rel);
+    if let Some(folder) = full.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    remove(&full)?;
+    if kind == EntryKind::Link {
+        return symlink(std::ffi::OsStr::from_bytes(bytes), &full);
+    }
+    let mode = if kind == EntryKind::BlobExecutable {
+        0o755
+    } else {
+        0o644
+    };
+    let mut file = File::options()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(&full)?;
+    file.write_all(bytes)
+}
