@@ -121,7 +121,7 @@ fn lanes_and_order() {
         &w,
         EDIT,
         named,
-        "fast: near; far: you did not name it; wise: you named another",
+        "fast: near; far: you did not name it; wise: you did not name it",
     );
     let gone = ModelId("gone".into());
     let shape = read(EDIT.0, EDIT.1);
@@ -156,7 +156,7 @@ fn bounds_come_before_everything() {
         &w,
         EDIT,
         named,
-        "no fast: ; near: you did not name it; far: you named another; wise: not for this lane",
+        "no fast: ; near: you did not name it; far: you did not name it; wise: not for this lane",
     );
 
     let w = world("[models.near]\nsafety.max = \"normal\"\n[models.far]\ntrust.min = \"trusted\"");
@@ -202,6 +202,29 @@ fn bounds_come_before_everything() {
         none,
         "no slow: ; near: the lane is switched off",
     );
+}
+
+#[test]
+fn who_is_asked_by_name_is_never_asked_unasked() {
+    let none = Wish::default();
+    // A list of candidates may be a repository's: it names nobody.
+    for policy in ["", "[lanes.fast]\ncandidates = [\"far\"]\n", "default = \"slow\""] {
+        let mut w = world(policy);
+        w.fleet.iter_mut().for_each(|m| m.by_name = m.model.0 == "far");
+        for text in [EDIT, ("migrate all services", &[])] {
+            let shape = read(text.0, text.1);
+            let said = line(&decide(&ask(&w, &shape, none)));
+            assert!(said.contains("far: you did not name it"), "{policy}: {said}");
+        }
+        let far = ModelId("far".into());
+        let named = Wish {
+            model: Some(&far),
+            ..none
+        };
+        let shape = read(EDIT.0, EDIT.1);
+        let said = line(&decide(&ask(&w, &shape, named)));
+        assert!(said.contains(": far"), "{policy}: {said}");
+    }
 }
 
 #[test]

@@ -37,14 +37,6 @@ pub fn way_out(question: &Question<'_>, refused: &Refused<'_>) -> String {
         let names: Vec<&str> = question.fleet.iter().map(|m| m.model.0.as_str()).collect();
         return format!("name one of: {}", names.join(", "));
     }
-    let mut by_name = question.fleet.iter();
-    if question.wish.model.is_none() && by_name.all(|member| member.by_name) {
-        let one = question.fleet.first().map_or("NAME", |m| m.model.0.as_str());
-        return format!(
-            "say which one may see your code, for example --model {one}, or fetch one that runs here with \
-             `brisk model pull`"
-        );
-    }
     if let Some(other) = another(question, refused.lane) {
         return format!("name {other}, which may, or no model at all");
     }
