@@ -30,7 +30,7 @@ const RECEIPT: &str = "def receipt(items):\n    lines = [f\"{item['quantity']} x
 
 /// Wide enough for every word of the last row.
 const WIDE: Window = Window {
-    columns: 110,
+    columns: 140,
     rows: 30,
 };
 /// Half a screen, or a telephone.

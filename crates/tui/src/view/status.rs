@@ -62,11 +62,7 @@ fn parts(app: &App) -> Vec<Part> {
         out.push(part(text, look::DIM, 5));
     }
     if let Some(p50) = app.felts.p50() {
-        out.push(part(
-            format!("usually {}", look::duration(p50)),
-            look::DIM,
-            6,
-        ));
+        out.push(part(format!("usually {}", look::duration(p50)), look::DIM, 6));
     }
     let (added, removed) = app.book.size();
     if added + removed > 0 {
