@@ -1,139 +1,19 @@
 //! What a confined command sees of the file system, as arguments of bubblewrap.
 
 use crate::confined::{Confined, Network};
+use crate::folders::{
+    DEVICES, ETC, OURS, PROC_EMPTY, PROC_READ_ONLY, SCRATCHES, SECRETS, SYSTEM, TOOLCHAINS,
+};
 use crate::outcome::RunError;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Folders of the system, shown whole. Where one is a link, the link is made.
-const SYSTEM: &[&str] = &[
-    "/usr",
-    "/bin",
-    "/sbin",
-    "/lib",
-    "/lib32",
-    "/lib64",
-    "/libx32",
-    "/opt",
-    "/nix/store",
-];
-
-/// Parts of `/etc` that programs need and that hold no secret. (The owner of the rest may be the very user that the
-/// command runs as.)
-const ETC: &[&str] = &[
-    "alternatives",
-    "ca-certificates",
-    "ca-certificates.conf",
-    "crypto-policies",
-    "debian_version",
-    "fonts",
-    "group",
-    "host.conf",
-    "hosts",
-    "java",
-    "ld.so.cache",
-    "ld.so.conf",
-    "ld.so.conf.d",
-    "localtime",
-    "lsb-release",
-    "magic",
-    "mime.types",
-    "nsswitch.conf",
-    "os-release",
-    "passwd",
-    "perl",
-    "pki",
-    "protocols",
-    "python3",
-    "services",
-    "ssl/certs",
-    "ssl/openssl.cnf",
-    "static",
-    "terminfo",
-    "timezone",
-];
-
-/// Parts of `/proc` that change the machine when a privileged owner writes to them; shown read-only.
-const PROC_READ_ONLY: &[&str] = &["sys", "irq", "bus", "acpi", "scsi", "fs", "sysrq-trigger", "mtrr"];
-
-/// Parts of `/proc` that tell of the machine's memory, keys and other users; shown empty.
-const PROC_EMPTY: &[&str] = &[
-    "kcore",
-    "kallsyms",
-    "keys",
-    "key-users",
-    "timer_list",
-    "sched_debug",
-];
-
-/// Keys and tokens below the home folder.
-const SECRETS: &[&str] = &[
-    ".aws",
-    ".azure",
-    ".cargo/credentials",
-    ".cargo/credentials.toml",
-    ".config/brisk",
-    ".config/gcloud",
-    ".config/gh",
-    ".config/git/credentials",
-    ".config/op",
-    ".docker",
-    ".git-credentials",
-    ".gnupg",
-    ".kube",
-    ".local/share/keyrings",
-    ".mozilla",
-    ".netrc",
-    ".npmrc",
-    ".password-store",
-    ".pypirc",
-    ".ssh",
-];
-
-/// Toolchains and caches of packages below the home folder.
-const TOOLCHAINS: &[&str] = &[
-    ".cargo/bin",
-    ".cargo/registry",
-    ".cargo/git",
-    ".rustup",
-    ".pyenv",
-    ".nvm",
-    ".volta",
-    ".deno/bin",
-    ".bun/bin",
-    ".local/bin",
-    ".local/share/uv",
-    ".cache/uv",
-    ".npm/_cacache",
-    "go",
-    ".sdkman",
-    ".asdf",
-];
+/// Where the inside finds its own program.
+const INSIDE: &str = "/run/brisk-enter";
 
 /// Bytes of each folder that is kept in memory.
 const SCRATCH: u64 = 4 << 30;
-
-/// Folders that are made anew, empty and writable, and gone afterwards; the home folder is one too.
-const SCRATCHES: &[&str] = &["/tmp", "/var/tmp", "/dev/shm"];
-
-/// Devices that may be opened for writing.
-const DEVICES: &[&str] = &[
-    "/dev/null",
-    "/dev/zero",
-    "/dev/full",
-    "/dev/random",
-    "/dev/urandom",
-    "/dev/tty",
-    "/dev/ptmx",
-    "/dev/pts",
-];
-
-/// Folders that are never shown as they are.
-const OURS: &[&str] = &["/proc", "/sys", "/dev", "/run"];
-
-/// Where the inside finds its own program.
-const INSIDE: &str = "/run/brisk-enter";
 
 /// The toolchains and caches of packages that are there below `home`: for [`Confined::read_only`].
 pub fn toolchains(home: &Path) -> Vec<PathBuf> {
@@ -148,6 +28,8 @@ pub(crate) struct Place {
     pub(crate) helper: PathBuf,
     /// The person's home, if there is one.
     pub(crate) home: Option<PathBuf>,
+    /// We are root: so is the command, under another name and without its rights.
+    pub(crate) root: bool,
     /// Uid and gid inside. Never 0.
     pub(crate) ids: (u32, u32),
     /// Leave the mechanism out: show this machine's own file system, all of it writable.
@@ -270,7 +152,12 @@ fn system(words: &mut Words, network: Network) {
     };
     for part in ETC.iter().chain(resolver) {
         let path = Path::new("/etc").join(part);
-        words.add([&"--ro-bind-try", &path, &path]);
+        match (fs::read_link(&path), path.canonicalize()) {
+            // Into a folder that is shown: a link costs less than a mount.
+            (Ok(target), Ok(real)) if real.starts_with("/usr") => words.add([&"--symlink", &target, &path]),
+            (_, Ok(real)) => words.add([&"--ro-bind", &real, &path]),
+            (_, Err(_)) => {}
+        }
     }
 }
 
@@ -281,11 +168,17 @@ fn own(words: &mut Words, place: &Place) {
         let all = parts.iter().map(|part| Path::new("/proc").join(part));
         all.filter(|path| path.exists())
     };
-    // Root outside is still the owner of these inside, whatever its uid is called there.
-    for path in present(PROC_READ_ONLY) {
+    // Root outside is still the owner of these inside, whatever its uid is called there. For others the first one
+    // alone is covered, though nothing of it is theirs.
+    let owned = if place.root {
+        PROC_READ_ONLY
+    } else {
+        &PROC_READ_ONLY[..1]
+    };
+    for path in present(owned) {
         words.add([&"--ro-bind", &path, &path]);
     }
-    for path in present(PROC_EMPTY) {
+    for path in present(if place.root { PROC_EMPTY } else { &[] }) {
         words.add([&"--ro-bind", &"/dev/null", &path]);
     }
     words.add([&"--dev", &"/dev"]);
@@ -293,7 +186,10 @@ fn own(words: &mut Words, place: &Place) {
     for folder in scratches(place) {
         words.add([&"--perms", &"1777", &"--size", &size, &"--tmpfs", &folder]);
     }
-    words.add([&"--tmpfs", &"/run"]);
+    if place.open {
+        // Our own program goes there, and must not be put into the machine's own folder.
+        words.add([&"--tmpfs", &"/run"]);
+    }
 }
 
 /// Folders that are the command's alone.
@@ -362,4 +258,98 @@ fn shown(confined: &Confined, hidden: &[PathBuf]) -> Result<Vec<Shown>, RunError
     // Stable: where a path is listed twice, read-only comes last and wins.
     all.sort_by_key(|one| one.at.components().count());
     Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(root: bool) -> Place {
+        Place {
+            helper: "/usr/bin/brisk".into(),
+            home: Some("/home/brisk-test".into()),
+            root,
+            ids: (1_000, 1_000),
+            open: false,
+        }
+    }
+
+    fn plan(place: &Place, confined: &Confined) -> String {
+        let words = view(place, confined).unwrap().arguments;
+        let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
+        words.join(" ")
+    }
+
+    #[test]
+    fn the_outer_folder_is_mounted_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        let inner = root.join("a/b");
+        fs::create_dir_all(&inner).unwrap();
+        let confined = Confined {
+            read_only: vec![inner.clone()],
+            writable: vec![root.join("a")],
+            ..Confined::new(vec!["true".into()], root.clone())
+        };
+        let plan = plan(&place(false), &confined);
+        let at = |words: String| plan.find(&words).unwrap_or_else(|| panic!("{words} in {plan}"));
+        let outer = root.join("a").display().to_string();
+        let inner = inner.display().to_string();
+        let order = [
+            at("--tmpfs /tmp".to_owned()),
+            at(format!("--bind {outer} {outer}")),
+            at(format!("--ro-bind {inner} {inner}")),
+            at("--remount-ro /".to_owned()),
+        ];
+        assert!(order.is_sorted(), "{plan}");
+    }
+
+    #[test]
+    fn a_link_is_shown_where_it_was_named_and_where_it_leads() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        fs::create_dir(root.join("real")).unwrap();
+        std::os::unix::fs::symlink(root.join("real"), root.join("link")).unwrap();
+        let confined = Confined {
+            read_only: vec![],
+            writable: vec![root.join("link")],
+            ..Confined::new(vec!["true".into()], root.clone())
+        };
+        let plan = plan(&place(false), &confined);
+        let (real, link) = (root.join("real"), root.join("link"));
+        for at in [&real, &link] {
+            let words = format!("--bind {} {}", real.display(), at.display());
+            assert!(plan.contains(&words), "{words} in {plan}");
+        }
+    }
+
+    #[test]
+    fn the_network_and_kernel_settings_are_shut_for_root_and_others() {
+        let confined = Confined {
+            read_only: vec![],
+            ..Confined::new(vec!["true".into()], "/usr".into())
+        };
+        for root in [false, true] {
+            let plan = plan(&place(root), &confined);
+            assert!(plan.contains("--ro-bind /proc/sys /proc/sys"), "{plan}");
+            assert!(
+                plan.contains("--unshare-net") && plan.contains("--cap-drop ALL"),
+                "{plan}"
+            );
+            assert!(
+                plan.contains("--uid 1000") && plan.contains("--unshare-user --"),
+                "{plan}"
+            );
+            assert!(
+                !plan.contains("/etc/shadow") && !plan.contains("resolv.conf"),
+                "{plan}"
+            );
+            assert!(plan.contains("--tmpfs /home/brisk-test"), "{plan}");
+        }
+        let open = Confined {
+            network: Network::Host,
+            ..confined
+        };
+        assert!(!plan(&place(false), &open).contains("--unshare-net"));
+    }
 }

@@ -1,9 +1,10 @@
 //! The sandbox: found out once, then used for one command after the other.
 
-use crate::cell::{Cell, Ended, Wake};
+use crate::cell::Cell;
 use crate::cgroup::Groups;
 use crate::confined::Confined;
 use crate::enter::ENTER;
+use crate::keeper::{Guard, Keeper, Ours};
 use crate::lines::Stream;
 use crate::log::{Log, digest_of};
 use crate::mounts::{Place, View, view};
@@ -14,12 +15,9 @@ use crate::stop::Stop;
 use crate::trust;
 use crate::wire::Order;
 use std::ffi::OsString;
-use std::os::fd::AsFd;
 use std::path::PathBuf;
-use std::process::{ChildStderr, ChildStdout};
-use std::sync::{Arc, OnceLock};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::oneshot;
 
@@ -88,6 +86,7 @@ impl Sandbox {
             place: Place {
                 helper,
                 home: home.filter(|home| home.parent().is_some()),
+                root,
                 ids: match root {
                     true => (NOBODY, NOBODY),
                     false => (uid.as_raw(), gid.as_raw()),
@@ -182,7 +181,8 @@ impl Sandbox {
         let (ready, is_ready) = oneshot::channel();
         let (over, mut is_over) = oneshot::channel();
         let keeper = Keeper {
-            sandbox: self.clone(),
+            bubblewrap: self.bubblewrap.clone(),
+            groups: self.groups.clone(),
             order: self.order(&confined, &view),
             arguments: self.arguments(view),
             timeout: confined.timeout,
@@ -311,89 +311,6 @@ async fn until(deadline: Option<tokio::time::Instant>) {
     match deadline {
         Some(deadline) => tokio::time::sleep_until(deadline).await,
         None => std::future::pending().await,
-    }
-}
-
-/// How we end a command ourselves.
-#[derive(Debug, Clone)]
-struct Ours {
-    stop: Stop,
-    why: Arc<OnceLock<Exit>>,
-}
-
-impl Ours {
-    fn new() -> std::io::Result<Ours> {
-        Ok(Ours {
-            stop: Stop::new()?,
-            why: Arc::default(),
-        })
-    }
-
-    /// Ends it; the first reason stays.
-    fn end(&self, why: Exit) {
-        let _ = self.why.set(why);
-        self.stop.stop();
-    }
-}
-
-/// Ends the command when the run is dropped.
-struct Guard<'a>(&'a Ours);
-
-impl Drop for Guard<'_> {
-    fn drop(&mut self) {
-        self.0.end(Exit::Stopped);
-    }
-}
-
-/// The end of a command, as its keeper tells it.
-#[derive(Debug)]
-struct End {
-    exit: Exit,
-    wall: Duration,
-    cpu: Duration,
-}
-
-/// What the thread beside a command needs. A thread of its own sees a stop whatever the runtime is doing, and lives as
-/// long as the sandbox that it started.
-struct Keeper {
-    sandbox: Sandbox,
-    order: Order,
-    arguments: Vec<OsString>,
-    timeout: Option<Duration>,
-    stop: Option<Stop>,
-    ours: Ours,
-}
-
-impl Keeper {
-    fn keep(self, ready: oneshot::Sender<(ChildStdout, ChildStderr)>) -> Result<End, RunError> {
-        let limits = &self.order.limits;
-        let groups = self.sandbox.groups.as_ref();
-        let bound = groups
-            .map(|groups| groups.bound(limits.processes, limits.memory))
-            .transpose()?;
-        let mut cell = Cell::open(&self.sandbox.bubblewrap, &self.arguments, &self.order, bound)?;
-        let began = Instant::now();
-        if let Some(outputs) = cell.outputs() {
-            // Nobody listens when the run was dropped; then we are told to end.
-            let _ = ready.send(outputs);
-        }
-        let mut asked = vec![self.ours.stop.as_fd()];
-        asked.extend(self.stop.as_ref().map(Stop::as_fd));
-        let until = self.timeout.and_then(|timeout| began.checked_add(timeout));
-        let exit = match cell.wait(&asked, until)? {
-            Wake::Said(Ended::Code(code)) => Exit::Code(code),
-            Wake::Said(Ended::Signal(signal)) => Exit::Signal(signal),
-            Wake::Asked(0) => self.ours.why.get().copied().unwrap_or(Exit::Stopped),
-            Wake::Asked(_) => Exit::Stopped,
-            Wake::Late => Exit::TimedOut,
-            Wake::Gone => return Err(RunError::Lost("its sandbox was killed from outside".to_owned())),
-        };
-        let cpu = cell.end()?;
-        Ok(End {
-            exit,
-            wall: began.elapsed(),
-            cpu,
-        })
     }
 }
 
