@@ -3,6 +3,7 @@
 
 mod direct;
 mod engine;
+mod fallback;
 mod figure;
 mod live;
 mod machine;
@@ -13,6 +14,7 @@ mod stats;
 mod stop;
 mod stream;
 mod torn;
+mod upstream;
 
 use crate::rig::house::Programs;
 use crate::rig::lines;
@@ -68,6 +70,8 @@ enum Name {
     Line,
     /// Key to silence, key to model stopped.
     Stop,
+    /// Failed model to the first token of its fallback.
+    Fallback,
     /// Live client: key to its echo while a patch streams.
     Echo,
     /// Live client: the same at ten times the speed.
@@ -96,6 +100,8 @@ enum Name {
     Embedded,
     /// Pass rate, invalid edits, churn.
     Evals,
+    /// The kept path to a remote model against three others.
+    Upstream,
     /// Memory of the daemon, size of the binary.
     Memory,
 }
@@ -108,6 +114,7 @@ impl Name {
             Name::Chunk => "chunk at the provider to the event at the client",
             Name::Line => "last byte of a hunk's first changed line to visible",
             Name::Stop => "key to silence, and key to model stopped",
+            Name::Fallback => "failure at the first model to the first token of its fallback",
             Name::Echo => "live client: key press to its painted echo while a patch streams",
             Name::Flood => "live client: key press to its painted echo at 10,000 tok/s",
             Name::Paste => "live client: keys after a paste of 10 MB",
@@ -122,6 +129,7 @@ impl Name {
             Name::Overhead => "prompt overhead of the fast lane",
             Name::Embedded => "embedded model: drafts, first token, stops",
             Name::Evals => "embedded edits on the tasks: pass rate, invalid edits, churn",
+            Name::Upstream => "the kept socket to a remote model against new and kept connections",
             Name::Memory => "memory of the daemon without a model, and the binary",
         }
     }
@@ -205,6 +213,7 @@ fn measure(
         Name::Chunk => stream::chunks(programs, quick),
         Name::Line => stream::first_line(programs, quick),
         Name::Stop => stop::random(programs, quick, random),
+        Name::Fallback => fallback::after_faults(programs, quick),
         Name::Echo => live::echo(programs, quick, random),
         Name::Flood => live::flood(programs, quick, random),
         Name::Paste => live::paste(programs, quick, random),
@@ -223,6 +232,7 @@ fn measure(
             Some(model) => engine::embedded(&programs.brisk, model),
         },
         Name::Evals => return skipped("it takes a long time; run `cargo xtask evals`"),
+        Name::Upstream => upstream::paths(&crate::root()?, quick),
         Name::Memory => start::memory(programs),
     };
     Ok(match measured {

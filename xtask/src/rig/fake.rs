@@ -18,7 +18,7 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 pub(crate) enum Note {
     Request { t_us: u64, request: usize },
     Chunk { t_us: u64, request: usize, chunk: usize },
-    Ended { request: usize },
+    Ended { t_us: u64, request: usize },
     Gone { t_us: u64, request: usize },
 }
 
@@ -84,7 +84,7 @@ impl Fake {
     pub(crate) fn over(&self, wanted: usize) -> anyhow::Result<Option<u64>> {
         self.find("an end", |note| match note {
             Note::Gone { t_us, request } if request == wanted => Some(Some(t_us)),
-            Note::Ended { request } if request == wanted => Some(None),
+            Note::Ended { request, .. } if request == wanted => Some(None),
             Note::Gone { .. } | Note::Ended { .. } | Note::Request { .. } | Note::Chunk { .. } => None,
         })
     }
@@ -99,7 +99,7 @@ impl Fake {
                 sent.push(t_us);
                 None
             }
-            Note::Ended { request } | Note::Gone { request, .. } if request == wanted => Some(()),
+            Note::Ended { request, .. } | Note::Gone { request, .. } if request == wanted => Some(()),
             Note::Chunk { .. } | Note::Ended { .. } | Note::Gone { .. } | Note::Request { .. } => None,
         })?;
         Ok(sent)
@@ -169,7 +169,7 @@ mod tests {
             ),
             (
                 r#"{"type":"ended","t_us":7,"request":1}"#,
-                Note::Ended { request: 1 },
+                Note::Ended { t_us: 7, request: 1 },
             ),
             (
                 r#"{"type":"gone","t_us":7,"request":1}"#,

@@ -114,6 +114,20 @@ impl House {
         Ok(std::fs::write(self.home.path().join("config.toml"), config)?)
     }
 
+    /// Gives the product a second model, on a server of its own, which is asked when the first one fails. Before the
+    /// daemon starts.
+    pub(crate) fn with_fallback(&self, programs: &Programs, script: &Value) -> anyhow::Result<Fake> {
+        let second = Fake::start(&programs.fake, &self.home.path().join("second.json"), script)?;
+        let file = self.home.path().join("config.toml");
+        let more = format!(
+            "\n[models.second]\nbase_url = \"{}/v1\"\nmodel = \"second\"\nformat = \"region\"\nprefill = true\n\n\
+             [lanes.fast]\ncandidates = [\"fake\", \"second\"]\n",
+            second.url
+        );
+        std::fs::write(&file, std::fs::read_to_string(&file)? + &more)?;
+        Ok(second)
+    }
+
     pub(crate) fn root(&self) -> &Path {
         self.repo.path()
     }
