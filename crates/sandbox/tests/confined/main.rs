@@ -8,3 +8,4 @@ mod escapes;
 mod house;
 mod network;
 mod person;
+mod tools;
