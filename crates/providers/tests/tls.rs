@@ -5,6 +5,7 @@
 mod common;
 
 use brisk_domain::port::{FaultSource, Finish, ModelEvent, Retry};
+use brisk_providers::{Probe, Secret};
 use brisk_testkit::{FakeServer, WAIT};
 use bytes::Bytes;
 use common::{config, model, request, start};
@@ -188,6 +189,22 @@ fn a_server_that_nobody_vouches_for_is_refused() {
         &format!("https://localhost:{}", server.port),
         &["not trusted", "SSL_CERT_FILE"],
     );
+    server.runtime.shutdown_background();
+}
+
+#[test]
+fn a_probe_says_what_is_wrong_with_a_certificate() {
+    let server = serve();
+    let probe = Probe {
+        base_url: format!("https://localhost:{}", server.port),
+        allow_insecure: false,
+        api_key: Secret::new("sk-very-secret-0123456789"),
+        key_name: "the variable X".to_owned(),
+        anthropic: true,
+    };
+    let fault = common::runtime().block_on(probe.list(WAIT)).unwrap_err();
+    assert!(fault.message.contains("not trusted") && fault.message.contains("SSL_CERT_FILE"));
+    assert!(!fault.message.contains("very-secret"), "{}", fault.message);
     server.runtime.shutdown_background();
 }
 

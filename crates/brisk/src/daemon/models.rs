@@ -135,7 +135,7 @@ impl Models {
                     return Err(ConfigError::Wrong {
                         path: home.config_file(),
                         message: format!(
-                            "lanes.fast.candidates names {name}, which is none of: {}",
+                            "lanes.fast.candidates names {name}, which is none of: {}; `brisk model list` shows those of vendors",
                             known.join(", ")
                         ),
                     });

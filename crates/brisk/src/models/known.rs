@@ -15,8 +15,9 @@ use std::time::Duration;
 /// How long Ollama may take to say what it has.
 const INSTALLED: Duration = Duration::from_millis(300);
 
-/// What an installed model is taken to hold, tokens: Ollama's own default is small, and its list does not say.
-const INSTALLED_CONTEXT: usize = 8_192;
+/// What an installed model is taken to hold, tokens: its list does not say, and Ollama cuts what is beyond its own
+/// default without a word.
+const INSTALLED_CONTEXT: usize = 4_096;
 
 /// Who said that there is this model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -249,7 +250,8 @@ fn installed_one(name: &str, env: Env<'_>) -> Remote {
     Remote {
         id: ModelId(format!("ollama/{name}")),
         model: name.to_owned(),
-        prefill: true,
+        // What fits a person's machine is mostly small.
+        format: EditFormat::Region,
         price: Some(Price { input: 0, output: 0 }),
         ..reached(Provider::Ollama, env)
     }

@@ -1,7 +1,7 @@
 //! Models of vendors in the real binary: usable by name as soon as a variable is set, asked by nobody else, and no key
 //! where it does not belong.
 
-use crate::house::{House, SHOP};
+use crate::house::{House, REGION, SHOP, fenced};
 use brisk_testkit::{Act, FakeServer, Reply};
 use serde_json::{Value, json};
 use std::io::{Read, Write};
@@ -132,6 +132,16 @@ fn nothing_leaves_the_machine_unasked() {
 }
 
 #[test]
+fn whoever_has_vendors_models_only_is_told_to_name_one() {
+    let house = House::new();
+    std::fs::write(house.home.path().join("config.toml"), "").unwrap();
+    let said = ends(&house, 5, &[("ANTHROPIC_API_KEY", KEY)], &EDIT);
+    for part in ["--model", "brisk model pull"] {
+        assert!(said.contains(part), "{said}");
+    }
+}
+
+#[test]
 fn a_person_may_list_a_vendors_model_for_the_fast_lane() {
     let house = House::with(&format!("[lanes.fast]\ncandidates = [\"{HAIKU}\", \"fake\"]\n"));
     house.server.reply(messages(&block()));
@@ -245,7 +255,7 @@ fn what_a_local_ollama_has_is_usable_by_name() {
         .find(|m| m["id"] == "ollama/fake")
         .unwrap();
     assert_eq!(listed["state"], "ready");
-    ollama.reply(Reply::text(&block()));
+    ollama.reply(Reply::text(&fenced(REGION)));
     ends(
         &house,
         0,
