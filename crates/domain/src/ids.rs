@@ -43,6 +43,11 @@ counter_id!(
     EffectId, "e"
 );
 
+counter_id!(
+    /// One piece of delegated work, counted by the store that holds it.
+    JobId, "j"
+);
+
 /// A model's name as configuration knows it, for example `qwen2.5-coder-1.5b`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

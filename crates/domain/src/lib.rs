@@ -7,6 +7,7 @@ mod command;
 mod event;
 pub mod evidence;
 mod ids;
+pub mod job;
 pub mod port;
 mod route;
 
@@ -14,5 +15,5 @@ pub use brisk_patch as patch;
 pub use cancel::CancelReason;
 pub use command::{Command, HunkSelector, Prompt, Target};
 pub use event::{Event, Failure, HunkState, LineKind, Settled, StopReason};
-pub use ids::{EffectId, HunkId, ModelId, Now, SessionId, TurnId};
+pub use ids::{EffectId, HunkId, JobId, ModelId, Now, SessionId, TurnId};
 pub use route::{Candidate, EditFormat, Intent, Lane, Latency, Reason, Route};

@@ -1,7 +1,7 @@
 //! What can go wrong with a database, for the person: what, where, and what to do next.
 
 use crate::log::Seq;
-use brisk_domain::SessionId;
+use brisk_domain::{JobId, SessionId};
 use rusqlite::ErrorCode;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -52,6 +52,34 @@ pub enum StoreError {
     NoSession {
         /// As asked.
         session: SessionId,
+    },
+    /// The job was never handed over here.
+    #[error("there is no job {job}; see `brisk jobs list`")]
+    NoJob {
+        /// As asked.
+        job: JobId,
+    },
+    /// The job belongs to somebody else by now, or is over: what its earlier owner writes is refused.
+    #[error("job {job} is not this worker's any more")]
+    Fenced {
+        /// Which.
+        job: JobId,
+    },
+    /// The job is not in the state that the change begins with.
+    #[error("job {job} is {state}")]
+    NotThen {
+        /// Which.
+        job: JobId,
+        /// What it is.
+        state: &'static str,
+    },
+    /// Something about a job cannot be read, or cannot be written down.
+    #[error("job {job} is not readable by this version of Brisk: {detail}")]
+    BadJob {
+        /// Which.
+        job: JobId,
+        /// What the decoder said.
+        detail: String,
     },
     /// One logged event cannot be read, or one to be logged cannot be written.
     #[error("event {} of session {session} is not readable by this version of Brisk: {detail}", seq.0)]

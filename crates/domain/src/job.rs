@@ -1,0 +1,377 @@
+//! Delegated work: what is asked, what each attempt did step by step, and how it ended.
+//!
+//! A job is *ready* only with a [`Proof`], and a proof is never empty: that work succeeded is said by evidence, not by
+//! whoever did it.
+
+use crate::cancel::CancelReason;
+use crate::evidence::{Digest, Tree};
+use crate::ids::JobId;
+use crate::port::Usage;
+use crate::route::Candidate;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// One try at a job, by one model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct AttemptId {
+    /// Of which job.
+    pub job: JobId,
+    /// Counted from 1 within the job.
+    pub number: u32,
+}
+
+impl fmt::Display for AttemptId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}a{}", self.job, self.number)
+    }
+}
+
+/// What bounds every attempt of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bounds {
+    /// How often the checks may run.
+    pub rounds: u32,
+    /// Minutes of wall clock, from when the job was handed over.
+    pub minutes: u32,
+    /// Lines that the patch may add and remove together.
+    pub lines: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Bounds {
+        Bounds {
+            rounds: 6,
+            minutes: 60,
+            lines: 600,
+        }
+    }
+}
+
+/// What is handed over. It is whole before anything starts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Task {
+    /// The person's words.
+    pub text: String,
+    /// Files that the person named, below the root.
+    pub files: Vec<String>,
+    /// What the work starts from.
+    pub base: Tree,
+    /// The base holds what was not committed.
+    pub draft: bool,
+    /// Who tries: one attempt for each, in order.
+    pub models: Vec<Candidate>,
+    /// Bounds of each attempt.
+    pub bounds: Bounds,
+}
+
+/// Evidence that a tree passed every check of the policy: the lines of the gate's ledger that say so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "RawProof")]
+pub struct Proof {
+    tree: Tree,
+    lines: Vec<Digest>,
+}
+
+#[derive(Deserialize)]
+struct RawProof {
+    tree: Tree,
+    lines: Vec<Digest>,
+}
+
+impl TryFrom<RawProof> for Proof {
+    type Error = &'static str;
+    fn try_from(raw: RawProof) -> Result<Proof, &'static str> {
+        Proof::new(raw.tree, raw.lines).ok_or("a proof names at least one line of the ledger")
+    }
+}
+
+impl Proof {
+    /// `None` without a line: nothing proves nothing.
+    pub fn new(tree: Tree, lines: Vec<Digest>) -> Option<Proof> {
+        (!lines.is_empty()).then_some(Proof { tree, lines })
+    }
+
+    /// What was proved.
+    pub fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
+    /// Digests of the ledger's lines.
+    pub fn lines(&self) -> &[Digest] {
+        &self.lines
+    }
+}
+
+/// How large a patch is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+pub struct PatchSize {
+    /// Lines that come and go.
+    pub lines: usize,
+    /// Files that change.
+    pub files: usize,
+}
+
+/// What the checks said about what an attempt has made so far.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "checked", rename_all = "snake_case")]
+pub enum Checked {
+    /// All of them passed.
+    Proven {
+        /// Evidence.
+        proof: Proof,
+    },
+    /// Not all of them.
+    Unproven {
+        /// What was checked.
+        tree: Tree,
+        /// How many checks passed before the first that did not.
+        passed: u32,
+        /// Tests that failed in it, where it told.
+        failed: u64,
+        /// What it said, cut.
+        said: String,
+    },
+}
+
+/// What a look at the repository found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "found", rename_all = "snake_case")]
+pub enum Found {
+    /// A text file, whole.
+    File {
+        /// Below the root.
+        path: String,
+        /// Its text.
+        text: String,
+    },
+    /// Anything else, in words.
+    Words {
+        /// The words.
+        text: String,
+    },
+}
+
+/// One completed step of an attempt. An attempt is what its steps make it: whoever takes them again, in order, stands
+/// where it stood.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "step", rename_all = "snake_case")]
+pub enum Step {
+    /// The model answered.
+    Said {
+        /// The whole answer.
+        text: String,
+        /// What it took.
+        usage: Usage,
+    },
+    /// The repository was looked at.
+    Looked {
+        /// As many as were asked for, in order.
+        found: Vec<Found>,
+    },
+    /// The checks ran.
+    Checked(Checked),
+    /// The person said something more.
+    Steered {
+        /// Their words.
+        text: String,
+    },
+    /// The model cannot be asked any more.
+    Faulted {
+        /// Why.
+        message: String,
+    },
+    /// Somebody or something stopped the attempt.
+    Stopped {
+        /// Why.
+        cause: CancelReason,
+    },
+}
+
+/// The best of what was not proved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Partial {
+    /// Its content.
+    pub tree: Tree,
+    /// Against the base.
+    pub size: PatchSize,
+    /// How many checks passed.
+    pub passed: u32,
+    /// Tests that failed.
+    pub failed: u64,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "end", rename_all = "snake_case")]
+pub enum End {
+    /// Every check passes on what it made.
+    Proven {
+        /// Evidence.
+        proof: Proof,
+        /// Against the base.
+        size: PatchSize,
+    },
+    /// It did not get there.
+    Failed {
+        /// Why, for people.
+        why: String,
+        /// The best that it had.
+        best: Option<Partial>,
+    },
+}
+
+/// What can be merged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ready {
+    /// Number of the attempt that won.
+    pub winner: u32,
+    /// Evidence about what it made.
+    pub proof: Proof,
+    /// Against the base.
+    pub size: PatchSize,
+}
+
+/// Where a job stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum JobState {
+    /// Handed over, and not over.
+    Open,
+    /// There is a change, with evidence.
+    Ready(Ready),
+    /// No attempt got there.
+    Failed {
+        /// Why, for people.
+        why: String,
+        /// Whose partial change is the best, and that change.
+        best: Option<(u32, Partial)>,
+    },
+    /// The person stopped it.
+    Cancelled,
+    /// The change is in the person's worktree.
+    Merged {
+        /// What was merged.
+        ready: Ready,
+        /// Number of the operation that wrote it (`brisk undo`).
+        op: u64,
+    },
+    /// The person does not want it.
+    Dropped,
+}
+
+impl JobState {
+    /// As clients and the command line call it.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            JobState::Open => "open",
+            JobState::Ready(_) => "ready",
+            JobState::Failed { .. } => "failed",
+            JobState::Cancelled => "cancelled",
+            JobState::Merged { .. } => "merged",
+            JobState::Dropped => "dropped",
+        }
+    }
+}
+
+/// Judges the ends of all attempts of a job: evidence first, then the smaller patch, then whoever was named first. What
+/// an attempt says about itself counts for nothing.
+pub fn judge<'a>(ends: impl IntoIterator<Item = (u32, &'a End)>) -> JobState {
+    let mut ready: Option<Ready> = None;
+    let mut best: Option<(u32, Partial)> = None;
+    let mut whys = Vec::new();
+    for (number, end) in ends {
+        match end {
+            End::Proven { proof, size } => {
+                if ready
+                    .as_ref()
+                    .is_none_or(|r| (*size, number) < (r.size, r.winner))
+                {
+                    ready = Some(Ready {
+                        winner: number,
+                        proof: proof.clone(),
+                        size: *size,
+                    });
+                }
+            }
+            End::Failed { why, best: partial } => {
+                whys.push(format!("a{number}: {why}"));
+                let rank = |p: &Partial| (std::cmp::Reverse(p.passed), p.failed, p.size);
+                if let Some(p) = partial
+                    && best.as_ref().is_none_or(|(_, b)| rank(p) < rank(b))
+                {
+                    best = Some((number, p.clone()));
+                }
+            }
+        }
+    }
+    match ready {
+        Some(ready) => JobState::Ready(ready),
+        None => JobState::Failed {
+            why: whys.join("; "),
+            best,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree(n: u8) -> Tree {
+        Tree::parse(&format!("{n:040x}")).unwrap()
+    }
+
+    fn proven(n: u8, lines: usize) -> End {
+        let proof = Proof::new(tree(n), vec![Digest::parse(&"a".repeat(64)).unwrap()]).unwrap();
+        End::Proven {
+            proof,
+            size: PatchSize { lines, files: 1 },
+        }
+    }
+
+    fn failed(passed: u32, failed: u64) -> End {
+        let best = Partial {
+            tree: tree(9),
+            size: PatchSize { lines: 1, files: 1 },
+            passed,
+            failed,
+        };
+        End::Failed {
+            why: "red".into(),
+            best: Some(best),
+        }
+    }
+
+    #[test]
+    fn evidence_wins_then_the_smaller_patch_then_the_order() {
+        let winner = |ends: &[End]| match judge((1..).zip(ends)) {
+            JobState::Ready(ready) => Some(ready.winner),
+            JobState::Failed { .. } => None,
+            other => panic!("{other:?}"),
+        };
+        let gone = End::Failed {
+            why: "gone".into(),
+            best: None,
+        };
+        for (ends, want) in [
+            (vec![], None),
+            (vec![gone.clone()], None),
+            (vec![failed(9, 0), proven(1, 500)], Some(2)),
+            (vec![proven(1, 40), gone.clone(), proven(2, 4)], Some(3)),
+            (vec![proven(1, 4), proven(2, 4)], Some(1)),
+        ] {
+            assert_eq!(winner(&ends), want, "{ends:?}");
+        }
+        let ends = [failed(1, 3), failed(2, 9), failed(2, 1), gone];
+        let JobState::Failed { why, best } = judge((1..).zip(&ends)) else {
+            panic!("nothing was proved");
+        };
+        assert_eq!(best.unwrap().0, 3);
+        assert_eq!(why, "a1: red; a2: red; a3: red; a4: gone");
+    }
+
+    #[test]
+    fn nothing_proves_nothing() {
+        assert_eq!(Proof::new(tree(1), vec![]), None);
+    }
+}

@@ -1,0 +1,443 @@
+//! Delegated work on disk. A job is whole before anything starts, belongs to one worker at a time, and goes on at its
+//! last completed step after whatever happened to that worker.
+//!
+//! Whoever claims a job gets a *fence*, a number that only grows. Every write names it, and one with an older fence
+//! changes nothing: a worker that was taken for dead and was not cannot spoil what its successor does. To cancel is to
+//! raise the fence too.
+
+use crate::error::StoreError;
+use crate::open::{self, SetAside};
+use brisk_domain::JobId;
+use brisk_domain::job::{AttemptId, End, JobState, Step, Task};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::ffi::OsString;
+use std::fs::File;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+/// `owner` and `lease_us` are those of the newest claim. Ids are never given twice.
+const SCHEMA: open::Schema = open::Schema {
+    format: 1,
+    tables: "
+    CREATE TABLE jobs (
+        id       INTEGER PRIMARY KEY AUTOINCREMENT,
+        root     BLOB    NOT NULL,
+        task     TEXT    NOT NULL,
+        state    TEXT    NOT NULL,
+        open     INTEGER NOT NULL,
+        made_us  INTEGER NOT NULL,
+        fence    INTEGER NOT NULL DEFAULT 0,
+        owner    TEXT    NOT NULL DEFAULT '',
+        lease_us INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
+    CREATE INDEX open_jobs ON jobs (id) WHERE open;
+    CREATE TABLE attempts (
+        job    INTEGER NOT NULL REFERENCES jobs(id),
+        number INTEGER NOT NULL,
+        ended  TEXT    NOT NULL,
+        PRIMARY KEY (job, number)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE steps (
+        job    INTEGER NOT NULL REFERENCES jobs(id),
+        number INTEGER NOT NULL,
+        seq    INTEGER NOT NULL,
+        at_us  INTEGER NOT NULL,
+        body   TEXT    NOT NULL,
+        PRIMARY KEY (job, number, seq)
+    ) STRICT, WITHOUT ROWID;
+",
+    upgrades: &[],
+    after_loss: |_| Ok(()),
+};
+
+/// Leave to work on one job, for as long as its lease lasts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// Which job.
+    pub job: JobId,
+    fence: i64,
+}
+
+/// One job.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JobRow {
+    /// Which.
+    pub id: JobId,
+    /// Root of the repository it works in.
+    pub root: PathBuf,
+    /// What was handed over.
+    pub task: Task,
+    /// Where it stands.
+    pub state: JobState,
+    /// When it was handed over, microseconds since 1970.
+    pub made_us: u64,
+    /// Attempts that are over, by number.
+    pub ends: Vec<(u32, End)>,
+}
+
+/// One completed step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepRow {
+    /// Its place in its attempt: 1, 2, 3, ... without a gap.
+    pub seq: u64,
+    /// When it was written down, microseconds since 1970.
+    pub at_us: u64,
+    /// What happened.
+    pub step: Step,
+}
+
+/// The jobs. One per thread; several may be open on one folder.
+#[derive(Debug)]
+pub struct JobStore {
+    db: Connection,
+    path: PathBuf,
+    set_aside: Option<SetAside>,
+    /// Held so that nobody moves the file away under us.
+    _in_use: File,
+}
+
+impl JobStore {
+    /// Opens `jobs.db` in `dir`, making both if they are missing. A damaged file is renamed, never deleted.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the folder cannot be used, or the file comes from a later version.
+    pub fn open(dir: &Path) -> Result<JobStore, StoreError> {
+        let path = dir.join("jobs.db");
+        let opened = open::open(&path, &SCHEMA)?;
+        // A job that was taken in is a promise: it outlives a power cut too.
+        opened
+            .db
+            .execute_batch("PRAGMA synchronous = FULL;")
+            .map_err(|source| StoreError::of(&path, source))?;
+        Ok(JobStore {
+            db: opened.db,
+            path,
+            set_aside: opened.set_aside,
+            _in_use: opened.in_use,
+        })
+    }
+
+    /// The damaged file that [`JobStore::open`] moved away, if it did. Worth telling the person.
+    pub fn set_aside(&self) -> Option<&SetAside> {
+        self.set_aside.as_ref()
+    }
+
+    /// Takes a job in. When this returns it is on disk.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing was taken in then.
+    pub fn enqueue(&mut self, root: &Path, task: &Task) -> Result<JobId, StoreError> {
+        let (task, state) = (encode(JobId(0), task)?, encode(JobId(0), &JobState::Open)?);
+        let made = self.db.query_row(
+            "INSERT INTO jobs (root, task, state, open, made_us) VALUES (?1, ?2, ?3, 1, ?4) RETURNING id",
+            params![root.as_os_str().as_bytes(), task, state, open::wall_us()],
+            |row| row.get::<_, i64>(0),
+        );
+        made.map(|id| JobId(id.unsigned_abs()))
+            .map_err(|source| self.sort(source))
+    }
+
+    /// Takes the oldest open job whose lease is over, for `lease_us` microseconds from `now_us` (since 1970).
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn claim(&mut self, owner: &str, now_us: u64, lease_us: u64) -> Result<Option<Claim>, StoreError> {
+        // One statement: of several workers that ask at once each gets another job, or none.
+        let claimed = self
+            .db
+            .query_row(
+                "UPDATE jobs SET fence = fence + 1, owner = ?1, lease_us = ?3
+                 WHERE id = (SELECT id FROM jobs WHERE open AND lease_us <= ?2 ORDER BY id LIMIT 1)
+                 RETURNING id, fence",
+                params![owner, signed(now_us), signed(now_us.saturating_add(lease_us))],
+                |row| {
+                    Ok(Claim {
+                        job: JobId(row.get::<_, i64>(0)?.unsigned_abs()),
+                        fence: row.get(1)?,
+                    })
+                },
+            )
+            .optional();
+        claimed.map_err(|source| self.sort(source))
+    }
+
+    /// Ends every lease that is not `owner`'s. For a worker that knows that it is the only one that lives.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn take_over(&mut self, owner: &str) -> Result<(), StoreError> {
+        let freed = self.db.execute(
+            "UPDATE jobs SET lease_us = 0, fence = fence + 1 WHERE open AND owner <> ?1",
+            [owner],
+        );
+        freed.map(|_| ()).map_err(|source| self.sort(source))
+    }
+
+    /// Goes on owning a job until `until_us` (since 1970).
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`] when it is somebody else's by now, or over.
+    pub fn renew(&mut self, claim: &Claim, until_us: u64) -> Result<(), StoreError> {
+        self.fenced(claim, |db| {
+            db.execute(
+                "UPDATE jobs SET lease_us = ?2 WHERE id = ?1",
+                params![key(claim.job), signed(until_us)],
+            )
+            .map(|_| ())
+        })
+    }
+
+    /// Writes down a completed step, and gives its place. `seq` is what the caller takes that place to be: a step that is
+    /// there already is not written twice.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`]; [`StoreError::BadJob`] when steps before it are missing, or it is there and is another.
+    pub fn append(&mut self, claim: &Claim, attempt: u32, seq: u64, step: &Step) -> Result<(), StoreError> {
+        let job = claim.job;
+        let body = encode(job, step)?;
+        let last = self.fenced(claim, |db| {
+            let last: i64 = db.query_row(
+                "SELECT coalesce(max(seq), 0) FROM steps WHERE job = ?1 AND number = ?2",
+                params![key(job), attempt],
+                |row| row.get(0),
+            )?;
+            if last + 1 == signed(seq) {
+                db.execute(
+                    "INSERT INTO steps (job, number, seq, at_us, body) VALUES (?1, ?2, ?3, ?4, ?5)",
+                    params![key(job), attempt, signed(seq), open::wall_us(), body],
+                )?;
+                return Ok(None);
+            }
+            Ok(Some(last))
+        })?;
+        match last {
+            None => Ok(()),
+            Some(last) => Err(StoreError::BadJob {
+                job,
+                detail: format!("step {seq} of attempt {attempt} cannot follow step {last}"),
+            }),
+        }
+    }
+
+    /// Says how an attempt ended. The second time changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`].
+    pub fn end(&mut self, claim: &Claim, attempt: u32, end: &End) -> Result<(), StoreError> {
+        let body = encode(claim.job, end)?;
+        self.fenced(claim, |db| {
+            db.execute(
+                "INSERT OR IGNORE INTO attempts (job, number, ended) VALUES (?1, ?2, ?3)",
+                params![key(claim.job), attempt, body],
+            )
+            .map(|_| ())
+        })
+    }
+
+    /// Ends a job; its claim is used up.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`].
+    pub fn finish(&mut self, claim: &Claim, state: &JobState) -> Result<(), StoreError> {
+        let body = encode(claim.job, state)?;
+        self.fenced(claim, |db| {
+            db.execute(
+                "UPDATE jobs SET state = ?2, open = 0, fence = fence + 1, lease_us = 0 WHERE id = ?1",
+                params![key(claim.job), body],
+            )
+            .map(|_| ())
+        })
+    }
+
+    /// Stops an open job. From here on its worker's writes are refused.
+    ///
+    /// # Errors
+    /// [`StoreError::NoJob`]; [`StoreError::NotThen`] when it is over.
+    pub fn cancel(&mut self, job: JobId) -> Result<(), StoreError> {
+        self.change(job, &JobState::Cancelled, |state| matches!(state, JobState::Open))
+    }
+
+    /// Moves a job that is over to another state, if `from` holds for the one that it is in.
+    ///
+    /// # Errors
+    /// [`StoreError::NoJob`]; [`StoreError::NotThen`].
+    pub fn change(
+        &mut self,
+        job: JobId,
+        to: &JobState,
+        from: impl FnOnce(&JobState) -> bool,
+    ) -> Result<(), StoreError> {
+        let body = encode(job, to)?;
+        let path = self.path.clone();
+        let sort = |source| StoreError::of(&path, source);
+        let transaction = begin(&mut self.db).map_err(sort)?;
+        let found: Option<String> = transaction
+            .query_row("SELECT state FROM jobs WHERE id = ?1", [key(job)], |row| {
+                row.get(0)
+            })
+            .optional()
+            .map_err(sort)?;
+        let state: JobState = decode(job, &found.ok_or(StoreError::NoJob { job })?)?;
+        if !from(&state) {
+            let state = state.name();
+            return Err(StoreError::NotThen { job, state });
+        }
+        transaction
+            .execute(
+                "UPDATE jobs SET state = ?2, open = 0, fence = fence + 1, lease_us = 0 WHERE id = ?1",
+                params![key(job), body],
+            )
+            .map_err(sort)?;
+        transaction.commit().map_err(sort)
+    }
+
+    /// One job.
+    ///
+    /// # Errors
+    /// [`StoreError::NoJob`]; [`StoreError::BadJob`].
+    pub fn job(&self, job: JobId) -> Result<JobRow, StoreError> {
+        let mut found = self.rows("WHERE id = ?1", key(job))?;
+        found.pop().ok_or(StoreError::NoJob { job })
+    }
+
+    /// The newest jobs, the newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError::BadJob`].
+    pub fn jobs(&self, limit: usize) -> Result<Vec<JobRow>, StoreError> {
+        self.rows(
+            "ORDER BY id DESC LIMIT ?1",
+            i64::try_from(limit).unwrap_or(i64::MAX),
+        )
+    }
+
+    /// Every job that is not over, the oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError::BadJob`].
+    pub fn open_jobs(&self) -> Result<Vec<JobRow>, StoreError> {
+        self.rows("WHERE open AND ?1 = 0 ORDER BY id", 0)
+    }
+
+    /// Steps of an attempt, from a place on.
+    ///
+    /// # Errors
+    /// [`StoreError::BadJob`].
+    pub fn steps(&self, attempt: AttemptId, from: u64) -> Result<Vec<StepRow>, StoreError> {
+        let read = || -> rusqlite::Result<Vec<(i64, i64, String)>> {
+            let mut select = self.db.prepare_cached(
+                "SELECT seq, at_us, body FROM steps WHERE job = ?1 AND number = ?2 AND seq >= ?3 ORDER BY seq",
+            )?;
+            let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+            select
+                .query_map(params![key(attempt.job), attempt.number, signed(from)], row)?
+                .collect()
+        };
+        let rows = read().map_err(|source| self.sort(source))?;
+        rows.into_iter()
+            .map(|(seq, at_us, body)| {
+                Ok(StepRow {
+                    seq: seq.unsigned_abs(),
+                    at_us: at_us.unsigned_abs(),
+                    step: decode(attempt.job, &body)?,
+                })
+            })
+            .collect()
+    }
+
+    fn rows(&self, which: &str, value: i64) -> Result<Vec<JobRow>, StoreError> {
+        type Raw = (i64, Vec<u8>, String, String, i64);
+        let read = || -> rusqlite::Result<Vec<(Raw, Vec<(u32, String)>)>> {
+            let sql = format!("SELECT id, root, task, state, made_us FROM jobs {which}");
+            let mut select = self.db.prepare_cached(&sql)?;
+            let mut ends = self
+                .db
+                .prepare_cached("SELECT number, ended FROM attempts WHERE job = ?1 ORDER BY number")?;
+            let row = |r: &rusqlite::Row<'_>| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?));
+            let found: Vec<Raw> = select.query_map([value], row)?.collect::<rusqlite::Result<_>>()?;
+            found
+                .into_iter()
+                .map(|raw| {
+                    let of = ends.query_map([raw.0], |r| Ok((r.get(0)?, r.get(1)?)))?;
+                    Ok((raw, of.collect::<rusqlite::Result<_>>()?))
+                })
+                .collect()
+        };
+        let rows = read().map_err(|source| self.sort(source))?;
+        rows.into_iter()
+            .map(|((id, root, task, state, made_us), ends)| {
+                let id = JobId(id.unsigned_abs());
+                let end = |(number, body): (u32, String)| Ok((number, decode(id, &body)?));
+                Ok(JobRow {
+                    id,
+                    root: OsString::from_vec(root).into(),
+                    task: decode(id, &task)?,
+                    state: decode(id, &state)?,
+                    made_us: made_us.unsigned_abs(),
+                    ends: ends.into_iter().map(end).collect::<Result<_, StoreError>>()?,
+                })
+            })
+            .collect()
+    }
+
+    /// A write that counts only while the claim does: fence and write are one transaction.
+    fn fenced<T>(
+        &mut self,
+        claim: &Claim,
+        write: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let path = self.path.clone();
+        let sort = |source| StoreError::of(&path, source);
+        let transaction = begin(&mut self.db).map_err(sort)?;
+        let holds: Option<i64> = transaction
+            .query_row(
+                "SELECT 1 FROM jobs WHERE id = ?1 AND fence = ?2 AND open",
+                params![key(claim.job), claim.fence],
+                |row| row.get(0),
+            )
+            .optional()
+            .map_err(sort)?;
+        if holds.is_none() {
+            return Err(StoreError::Fenced { job: claim.job });
+        }
+        let written = write(&transaction).map_err(sort)?;
+        transaction.commit().map_err(sort)?;
+        Ok(written)
+    }
+
+    fn sort(&self, source: rusqlite::Error) -> StoreError {
+        let error = StoreError::of(&self.path, source);
+        if matches!(error, StoreError::Corrupt { .. }) {
+            open::mark_suspect(&self.path);
+        }
+        error
+    }
+}
+
+fn begin(db: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
+    db.transaction_with_behavior(TransactionBehavior::Immediate)
+}
+
+fn encode(job: JobId, value: &impl Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|e| StoreError::BadJob {
+        job,
+        detail: e.to_string(),
+    })
+}
+
+fn decode<T: DeserializeOwned>(job: JobId, text: &str) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|e| StoreError::BadJob {
+        job,
+        detail: e.to_string(),
+    })
+}
+
+fn key(job: JobId) -> i64 {
+    signed(job.0)
+}
+
+fn signed(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
