@@ -2,6 +2,7 @@
 
 use crate::house::{House, Mark, has, ran, run, sandbox, wait_for_the_end_of};
 use brisk_sandbox::{Confined, EnvRule, Exit, Level, Limits, Mechanism, Sandbox, Stop, Stream};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -10,10 +11,10 @@ const TREE: &str = "i=0
 while [ $i -lt 12 ]; do
   sleep 600 &
   setsid sleep 600 &
-  (setsid sh -c 'sleep 600 & sleep 600' &)
+  (setsid sh -c 'sleep 600 & sleep 600; :' &)
   i=$((i+1))
 done
-while [ $(ls -d /proc/[0-9]* | wc -l) -lt 50 ]; do :; done
+while [ $(ls -d /proc/[0-9]* | wc -l) -lt 60 ]; do :; done
 echo ready
 wait";
 
@@ -122,14 +123,16 @@ async fn the_time_limit_ends_the_whole_tree() {
 /// Killed as hard as can be, Brisk leaves nothing behind either.
 #[tokio::test]
 async fn the_end_of_brisk_ends_the_whole_tree() {
-    let Some(_) = sandbox() else { return };
+    let Some(sandbox) = sandbox() else { return };
+    if let Some(work) = std::env::var_os("BRISK_TEST_HOUSE") {
+        return run_the_tree(sandbox, work.into()).await;
+    }
     let house = House::new();
     let mark = Mark::new(&house);
     let mut brisk = Command::new(std::env::current_exe().unwrap())
         .args([
             "--exact",
-            "ends::run_the_tree_for_another_test",
-            "--ignored",
+            "ends::the_end_of_brisk_ends_the_whole_tree",
             "--nocapture",
         ])
         .env("BRISK_TEST_HOUSE", house.work())
@@ -148,10 +151,8 @@ async fn the_end_of_brisk_ends_the_whole_tree() {
     assert_eq!(mark.bearers(), []);
 }
 
-#[tokio::test]
-#[ignore = "not a test: the other process of the one above"]
-async fn run_the_tree_for_another_test() {
-    let work = std::path::PathBuf::from(std::env::var_os("BRISK_TEST_HOUSE").unwrap());
+/// What the other process of the test above does.
+async fn run_the_tree(sandbox: &Sandbox, work: PathBuf) {
     let mark = work.parent().unwrap().display().to_string();
     let script = TREE.replace("echo ready", "echo ready > ready");
     let confined = Confined {
@@ -162,7 +163,7 @@ async fn run_the_tree_for_another_test() {
         ],
         ..Confined::new(["/bin/sh", "-c", &script].map(Into::into).to_vec(), work)
     };
-    let _ = run(sandbox().unwrap(), confined, None).await;
+    let _ = run(sandbox, confined, None).await;
 }
 
 #[tokio::test]
