@@ -1,7 +1,8 @@
 //! Everything that crosses a process border: the client protocol is ACP v1 as JSON-RPC, one message a line, with
 //! Brisk's own needs as `_brisk/*` extension methods. Any ACP client works without the extensions. What models speak
-//! is in the modules of their own: [`responses`], [`messages`].
+//! is in the modules of their own: [`chat`], [`responses`], [`messages`].
 
+pub mod chat;
 mod ext;
 mod felt;
 mod greeting;

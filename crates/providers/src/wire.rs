@@ -1,79 +1,27 @@
-//! The subset of Chat Completions that Brisk speaks. Reading is tolerant: what is unknown or null is skipped.
+//! What is written to a Chat Completions server, and how its events and the errors of all servers are read.
 
 use crate::chat::{ChatConfig, Prefill};
 use crate::fault::Upstream;
 use crate::sse::SseEvent;
 use crate::stream::{Reader, Said, Unsaid};
-use brisk_domain::port::{Finish, GenerateRequest, Message, Role, Usage};
-use serde::{Deserialize, Serialize};
+use brisk_domain::port::{Finish, GenerateRequest, Usage};
+use brisk_protocol::chat::{ChatChunk, ChatMessage, ChatRequest, Prediction, StreamOptions};
 use serde_json::Value;
 
-#[derive(Debug, Serialize)]
-pub(crate) struct Body<'a> {
-    model: &'a str,
-    messages: Vec<WireMessage<'a>>,
-    stream: bool,
-    stream_options: StreamOptions,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    temperature: Option<u8>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    max_tokens: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    max_completion_tokens: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reasoning_effort: Option<&'a str>,
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    stop: &'a [String],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    prediction: Option<Prediction<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    continue_final_message: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    add_generation_prompt: Option<bool>,
-}
-
-#[derive(Debug, Serialize)]
-struct StreamOptions {
-    include_usage: bool,
-}
-
-#[derive(Debug, Serialize)]
-struct WireMessage<'a> {
-    role: &'static str,
-    content: std::borrow::Cow<'a, str>,
-}
-
-#[derive(Debug, Serialize)]
-struct Prediction<'a> {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    content: &'a str,
-}
-
-impl<'a> From<&'a Message> for WireMessage<'a> {
-    fn from(message: &'a Message) -> WireMessage<'a> {
-        let role = match message.role {
-            Role::System => "system",
-            Role::User => "user",
-            Role::Assistant => "assistant",
-        };
-        WireMessage {
-            role,
-            content: message.text.as_str().into(),
-        }
-    }
-}
-
 /// The request's body. `stop` are the stop texts that may go over the wire.
-pub(crate) fn body<'a>(config: &'a ChatConfig, request: &'a GenerateRequest, stop: &'a [String]) -> Body<'a> {
-    let mut messages: Vec<WireMessage<'a>> = request.messages.iter().map(WireMessage::from).collect();
+pub(crate) fn body<'a>(
+    config: &'a ChatConfig,
+    request: &'a GenerateRequest,
+    stop: &'a [String],
+) -> ChatRequest<'a> {
+    let mut messages: Vec<ChatMessage<'a>> = request.messages.iter().map(ChatMessage::from).collect();
     let mut continues = false;
     if !request.answer_prefix.is_empty() {
         match config.prefill {
             Prefill::Unsupported => ask_for_opening(&mut messages, &request.answer_prefix),
             Prefill::TrailingMessage | Prefill::ContinueFinalMessage => {
                 let content = request.answer_prefix.as_str().into();
-                messages.push(WireMessage {
+                messages.push(ChatMessage {
                     role: "assistant",
                     content,
                 });
@@ -86,7 +34,7 @@ pub(crate) fn body<'a>(config: &'a ChatConfig, request: &'a GenerateRequest, sto
         .prediction
         .as_deref()
         .filter(|_| config.prediction && plain);
-    Body {
+    ChatRequest {
         model: &config.model,
         messages,
         stream: true,
@@ -97,10 +45,7 @@ pub(crate) fn body<'a>(config: &'a ChatConfig, request: &'a GenerateRequest, sto
         reasoning_effort: config.effort.as_deref(),
         // What is not sent is seen to here.
         stop: if plain { stop } else { &[] },
-        prediction: prediction.map(|content| Prediction {
-            kind: "content",
-            content,
-        }),
+        prediction: prediction.map(|content| Prediction { content }),
         continue_final_message: continues.then_some(true),
         add_generation_prompt: continues.then_some(false),
     }
@@ -111,40 +56,15 @@ pub(crate) fn ask_for(opening: &str) -> String {
     format!("Begin your answer with exactly this, nothing before it:\n{opening}")
 }
 
-fn ask_for_opening(messages: &mut Vec<WireMessage<'_>>, opening: &str) {
+fn ask_for_opening(messages: &mut Vec<ChatMessage<'_>>, opening: &str) {
     let ask = ask_for(opening);
     match messages.last_mut() {
         Some(last) if last.role == "user" => last.content = format!("{}\n\n{ask}", last.content).into(),
-        _ => messages.push(WireMessage {
+        _ => messages.push(ChatMessage {
             role: "user",
             content: ask.into(),
         }),
     }
-}
-
-/// One event of the stream.
-#[derive(Debug, Default, Deserialize)]
-pub(crate) struct Chunk {
-    #[serde(default)]
-    choices: Option<Vec<Choice>>,
-    #[serde(default)]
-    pub(crate) usage: Option<WireUsage>,
-    #[serde(default)]
-    pub(crate) error: Option<Value>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct Choice {
-    #[serde(default)]
-    delta: Option<Delta>,
-    #[serde(default)]
-    finish_reason: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct Delta {
-    #[serde(default)]
-    content: Option<String>,
 }
 
 /// Reads the events of Chat Completions.
@@ -158,7 +78,7 @@ impl Reader for ChatReader {
                 ..Said::default()
             });
         }
-        let chunk: Chunk = match serde_json::from_str(&event.data) {
+        let chunk: ChatChunk = match serde_json::from_str(&event.data) {
             Ok(chunk) => chunk,
             Err(_) if event.event == "error" => {
                 return Err(Unsaid::Broke(upstream.broke(&event.data.clone().into())));
@@ -182,51 +102,6 @@ impl Reader for ChatReader {
             usage: chunk.usage.map(Usage::from),
             last: false,
         })
-    }
-}
-
-/// Counts, under the names that servers give them.
-#[derive(Debug, Default, Deserialize)]
-pub(crate) struct WireUsage {
-    #[serde(default)]
-    prompt_tokens: Option<usize>,
-    #[serde(default)]
-    completion_tokens: Option<usize>,
-    #[serde(default)]
-    prompt_tokens_details: Option<PromptDetails>,
-    #[serde(default)]
-    prompt_cache_hit_tokens: Option<usize>,
-    #[serde(default)]
-    completion_tokens_details: Option<CompletionDetails>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct PromptDetails {
-    #[serde(default)]
-    cached_tokens: Option<usize>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct CompletionDetails {
-    #[serde(default)]
-    accepted_prediction_tokens: Option<usize>,
-}
-
-impl From<WireUsage> for Usage {
-    fn from(wire: WireUsage) -> Usage {
-        let cached = wire
-            .prompt_tokens_details
-            .and_then(|d| d.cached_tokens)
-            .or(wire.prompt_cache_hit_tokens);
-        Usage {
-            input: wire.prompt_tokens.unwrap_or(0),
-            cached: cached.unwrap_or(0),
-            output: wire.completion_tokens.unwrap_or(0),
-            accepted: wire
-                .completion_tokens_details
-                .and_then(|d| d.accepted_prediction_tokens)
-                .unwrap_or(0),
-        }
     }
 }
 
