@@ -8,7 +8,7 @@ pub mod responses;
 pub mod server;
 mod signal;
 
-pub use clock::monotonic_us;
+pub use clock::{monotonic_us, process_cpu_us};
 pub use gated::{Controller, GatedModel, Step};
 pub use server::{Act, FakeServer, Reply};
 pub use signal::{TimedOut, WAIT};

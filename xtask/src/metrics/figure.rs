@@ -9,6 +9,12 @@ pub(super) enum Unit {
     /// Milliseconds.
     #[serde(rename = "ms")]
     Ms,
+    /// Microseconds.
+    #[serde(rename = "us")]
+    Us,
+    /// Bytes.
+    #[serde(rename = "bytes")]
+    Bytes,
     /// Millions of bytes.
     #[serde(rename = "MB")]
     Mb,
@@ -34,6 +40,8 @@ impl Unit {
         match self {
             Unit::Ms if value.abs() < 10.0 => format!("{value:.2} ms"),
             Unit::Ms => format!("{value:.0} ms"),
+            Unit::Us => format!("{value:.1} us"),
+            Unit::Bytes => format!("{value:.0} bytes"),
             Unit::Mb => format!("{value:.1} MB"),
             Unit::MbPerS => format!("{value:.0} MB/s"),
             Unit::Tokens => format!("{value:.0} tokens"),

@@ -6,6 +6,7 @@
 
 mod body;
 mod chain;
+mod exchange;
 mod health;
 mod http;
 mod lane;

@@ -170,3 +170,203 @@ impl<'a> Turn<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::Access;
+    use crate::answer::StopTexts;
+    use crate::base_url::BaseUrl;
+    use brisk_domain::ModelId;
+    use brisk_domain::port::FaultSource;
+    use serde_json::{Value, json};
+
+    fn upstream() -> Upstream {
+        let access = Access {
+            id: &ModelId("m".to_owned()),
+            model: "m",
+            api_key: None,
+            key_name: "k",
+            headers: &[],
+        };
+        Upstream::new(BaseUrl::parse("http://127.0.0.1:1", false).unwrap(), &access)
+    }
+
+    fn created() -> Value {
+        json!({"type": "response.created", "response": {"id": "r1"}})
+    }
+
+    fn text(text: &str) -> Value {
+        json!({"type": "response.output_text.delta", "delta": text})
+    }
+
+    fn completed() -> Value {
+        json!({"type": "response.completed", "response": {"id": "r1"}})
+    }
+
+    fn incomplete(reason: &str) -> Value {
+        json!({"type": "response.incomplete", "response": {"id": "r1", "incomplete_details": {"reason": reason}}})
+    }
+
+    fn error(code: &str) -> Value {
+        json!({"type": "error", "status": 400, "error": {"code": code, "message": "x"}})
+    }
+
+    /// What the last frame meant, in short, and all text.
+    fn told(frames: &[Value], stop: &[&str]) -> (String, String) {
+        let upstream = upstream();
+        let stop: Vec<String> = stop.iter().map(|s| (*s).to_owned()).collect();
+        let mut turn = Turn::new(&upstream, Answer::new(StopTexts::new(&stop, ""), "", 100));
+        let mut all = String::new();
+        let mut last = Next::More;
+        for frame in frames {
+            assert_eq!(last, Next::More, "before {frame}");
+            last = turn.take(&frame.to_string(), &mut all);
+        }
+        assert_eq!(turn.told(), !all.is_empty());
+        let last = match last {
+            Next::More => "more".to_owned(),
+            Next::Resend => "resend".to_owned(),
+            Next::Reopen(_) => "reopen".to_owned(),
+            Next::Over { end, rest } => {
+                let end = match end {
+                    Ok((finish, _)) => format!("{finish:?}"),
+                    Err(fault) => format!("{:?}", fault.source),
+                };
+                let rest = match rest {
+                    Rest::Settled { id, spoken } => format!("{id}: {} / {}", spoken.raw, spoken.shown),
+                    Rest::Forgotten => "forgotten".to_owned(),
+                    Rest::Writing => "writing".to_owned(),
+                    Rest::Lost => "lost".to_owned(),
+                };
+                format!("{end}, {rest}")
+            }
+        };
+        (all, last)
+    }
+
+    #[test]
+    fn what_a_frame_means_for_caller_and_connection() {
+        let gone = "previous_response_not_found";
+        let old = "websocket_connection_limit_reached";
+        for (frames, stop, want) in [
+            (vec![created()], &[][..], ("", "more")),
+            (
+                vec![created(), text("a"), text("b"), completed()],
+                &[],
+                ("ab", "Stop, r1: ab / ab"),
+            ),
+            // The stop text was held back until the end.
+            (
+                vec![text("a`"), completed()],
+                &["``"],
+                ("a`", "Stop, r1: a` / a`"),
+            ),
+            (
+                vec![text("a``"), text("b")][..1].to_vec(),
+                &["``"],
+                ("a", "Stop, writing"),
+            ),
+            (
+                vec![text("a"), incomplete("max_output_tokens")],
+                &[],
+                ("a", "Length, forgotten"),
+            ),
+            (
+                vec![text("a"), incomplete("content_filter")],
+                &[],
+                ("a", "Upstream, forgotten"),
+            ),
+            (
+                vec![text("a"), incomplete("interrupted")],
+                &[],
+                ("a", "Upstream, forgotten"),
+            ),
+            // Asked again only before the first text.
+            (vec![created(), error(gone)], &[], ("", "resend")),
+            (vec![text("a"), error(gone)], &[], ("a", "Request, forgotten")),
+            (vec![error(old)], &[], ("", "reopen")),
+            (vec![text("a"), error(old)], &[], ("a", "Request, forgotten")),
+            (
+                vec![error("rate_limit_exceeded")],
+                &[],
+                ("", "Request, forgotten"),
+            ),
+            (vec![text("a"), json!({"odd": 1})], &[], ("a", "Upstream, lost")),
+            (
+                vec![json!({"type": "response.completed", "response": {}})],
+                &[],
+                ("", "Stop, forgotten"),
+            ),
+        ] {
+            let (text, last) = told(&frames, stop);
+            assert_eq!((text.as_str(), last.as_str()), want, "{frames:?}");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_nobody_wants_runs_down() {
+        let accepted = json!({"type": "response.interrupt.accepted"});
+        let free = |spoken: Option<&str>| Rundown::Free {
+            id: "r1".to_owned(),
+            spoken: spoken.map(|text| Spoken {
+                raw: text.to_owned(),
+                shown: text.to_owned(),
+            }),
+        };
+        for (frames, taken, want) in [
+            (vec![text("late"), accepted.clone()], true, Rundown::More),
+            (
+                vec![accepted.clone(), text("late"), incomplete("interrupted")],
+                true,
+                free(None),
+            ),
+            (vec![incomplete("interrupted")], true, free(None)),
+            // It was whole before the interrupt came: the state holds all of it.
+            (vec![text("b"), completed()], false, free(Some("ab"))),
+            (vec![error("invalid_request_error")], false, Rundown::Lost),
+            (vec![json!("nonsense")], false, Rundown::Lost),
+        ] {
+            let upstream = upstream();
+            let mut turn = Turn::new(&upstream, Answer::new(StopTexts::new(&[], ""), "", 100));
+            let mut all = String::new();
+            for frame in [created(), text("a")] {
+                assert_eq!(turn.take(&frame.to_string(), &mut all), Next::More);
+            }
+            assert_eq!(turn.id(), Some("r1"));
+            let mut last = Rundown::More;
+            for frame in &frames {
+                last = turn.run_down(&frame.to_string());
+            }
+            assert_eq!((last, turn.stop_taken()), (want, taken), "{frames:?}");
+        }
+    }
+
+    #[test]
+    fn small_servers_that_send_whole_items_are_understood() {
+        let item = |text: &str| {
+            json!({"type": "response.output_item.done", "item": {"type": "message",
+                "content": [{"type": "output_text", "text": text}]}})
+        };
+        let added = json!({"type": "response.output_item.added", "item": {"type": "message"}});
+        for (frames, want) in [
+            (vec![item("a")], "a"),
+            (vec![added.clone(), text("a"), item("a")], "a"),
+            (vec![text("a"), item("a"), added, item("b")], "ab"),
+        ] {
+            assert_eq!(told(&frames, &[]).0, want, "{frames:?}");
+        }
+    }
+
+    #[test]
+    fn faults_know_their_source() {
+        let upstream = upstream();
+        let mut turn = Turn::new(&upstream, Answer::new(StopTexts::new(&[], ""), "", 100));
+        let frame = json!({"type": "response.failed", "response": {"id": "r1", "error": {
+            "code": "rate_limit_exceeded", "message": "Please try again in 3s."}}});
+        let Next::Over { end: Err(fault), .. } = turn.take(&frame.to_string(), &mut String::new()) else {
+            unreachable!("a fault is an end")
+        };
+        assert_eq!(fault.source, FaultSource::Quota);
+    }
+}

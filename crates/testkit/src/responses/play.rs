@@ -144,9 +144,12 @@ impl Play<'_> {
         match say {
             Say::Text { text } => self.text(&text),
             Say::Repeat { text, count } => {
+                let event = speech::delta(&text);
                 let mut left = count;
                 while left != Some(0) {
-                    self.text(&text)?;
+                    self.said.push_str(&text);
+                    self.pieces += 1;
+                    self.event(&event)?;
                     left = left.map(|n| n - 1);
                 }
                 Ok(())

@@ -1,348 +1,21 @@
 //! What every client must do, whatever the protocol: one table of clients, each with a server of its protocol, and one
-//! set of demands. A new client is a new row.
+//! set of demands.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
+#[path = "../common/mod.rs"]
 mod common;
+mod table;
 
-use brisk_domain::ModelId;
-use brisk_domain::port::{
-    Fault, FaultSource, Finish, GenerateRequest, Model, ModelEvent, Retry, Running, Sink,
-};
-use brisk_providers::{
-    ChatConfig, ChatModel, EVENT_MAX, MessagesConfig, MessagesModel, ResponsesConfig, ResponsesModel, Secret,
-    Timeouts, Transport,
-};
-use brisk_testkit::responses::{ResponsesServer, Say, Speech};
-use brisk_testkit::{Act, FakeServer, Reply};
-use common::{request, runtime, start};
+use brisk_domain::port::{Fault, FaultSource, Finish, ModelEvent, Retry};
+use brisk_providers::{EVENT_MAX, Timeouts};
+use common::{request, start};
 use serde_json::{Value, json};
-use std::cell::Cell;
 use std::time::Duration;
+use table::{Answer, KEY, Piece, answer, each, each_within, text};
 
-const KEY: &str = "sk-very-secret-0123456789";
-
-/// A piece of an answer, in no protocol's words.
-#[derive(Debug, Clone)]
-enum Piece {
-    Text(String),
-    /// This piece very often.
-    Many(&'static str, Option<u64>),
-    /// One event of this size.
-    Big(usize),
-    /// No event at all, where one should be.
-    Noise,
-    /// An error of the server in the middle.
-    Broken(Value),
-    Gate(&'static str),
-    Hang,
-    /// The good end.
-    Stop,
-    /// The end at the bound.
-    Length,
-}
-
-#[derive(Debug, Clone, Default)]
-struct Answer {
-    pieces: Vec<Piece>,
-    cut_after: Option<usize>,
-    split_at: Vec<usize>,
-}
-
-fn answer(pieces: Vec<Piece>) -> Answer {
-    Answer {
-        pieces,
-        ..Answer::default()
-    }
-}
-
-fn text(text: &str) -> Piece {
-    Piece::Text(text.to_owned())
-}
-
-/// A server of one protocol.
-trait Server {
-    fn url(&self) -> String;
-    fn answer(&self, answer: &Answer);
-    fn refuse(&self, status: u16, headers: &[(&str, &str)], error: &Value);
-    /// How many bytes the last whole answer had.
-    fn written(&self) -> usize;
-    fn asked(&self) -> usize;
-    fn wait_asked(&self, n: usize);
-    /// The server knows that nobody wants answer `n` any more.
-    fn wait_unwanted(&self, n: usize);
-    fn open(&self, gate: &str);
-}
-
-/// The server with plain HTTP and scripted bytes, and how its protocol writes a piece.
-struct Http {
-    server: FakeServer,
-    write: fn(&Piece) -> Vec<Act>,
-    head: fn() -> Vec<Act>,
-    written: Cell<usize>,
-}
-
-impl Server for Http {
-    fn url(&self) -> String {
-        self.server.url()
-    }
-
-    fn answer(&self, answer: &Answer) {
-        let acts = (self.head)()
-            .into_iter()
-            .chain(answer.pieces.iter().flat_map(self.write))
-            .collect();
-        let mut reply = Reply::stream(acts).split_at(answer.split_at.clone());
-        reply.cut_after = answer.cut_after;
-        self.written.set(reply.body().len());
-        self.server.reply(reply);
-    }
-
-    fn refuse(&self, status: u16, headers: &[(&str, &str)], error: &Value) {
-        let reply = Reply::refusal(status, &json!({"error": error}).to_string());
-        let reply = headers.iter().fold(reply, |reply, (n, v)| reply.header(n, v));
-        self.server.reply(reply);
-    }
-
-    fn written(&self) -> usize {
-        self.written.get()
-    }
-
-    fn asked(&self) -> usize {
-        self.server.requests().len()
-    }
-
-    fn wait_asked(&self, n: usize) {
-        self.server.wait_request(n).unwrap();
-    }
-
-    fn wait_unwanted(&self, n: usize) {
-        self.server.wait_gone(n).unwrap();
-    }
-
-    fn open(&self, gate: &str) {
-        self.server.open(gate);
-    }
-}
-
-fn chat(piece: &Piece) -> Vec<Act> {
-    match piece {
-        Piece::Text(text) => vec![Act::text(text.as_str())],
-        Piece::Many(text, count) => vec![Act::Repeat {
-            text: (*text).to_owned(),
-            count: *count,
-        }],
-        Piece::Big(letters) => vec![Act::Big { letters: *letters }],
-        Piece::Noise => vec![Act::raw("data: {nonsense\n\n")],
-        Piece::Broken(error) => vec![Act::raw(format!("data: {}\n\n", json!({"error": error})))],
-        Piece::Gate(name) => vec![Act::gate(*name)],
-        Piece::Hang => vec![Act::Hang],
-        Piece::Stop => vec![Act::stop(), Act::Done],
-        Piece::Length => vec![
-            Act::Finish {
-                reason: "length".to_owned(),
-            },
-            Act::Done,
-        ],
-    }
-}
-
-fn messages(piece: &Piece) -> Vec<Act> {
-    let event = |value: Value| {
-        let name = value["type"].as_str().unwrap().to_owned();
-        Act::raw(format!("event: {name}\ndata: {value}\n\n"))
-    };
-    let delta = |text: &str| {
-        event(
-            json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}}),
-        )
-    };
-    let end = |reason: &str| {
-        let delta = event(
-            json!({"type": "message_delta", "delta": {"stop_reason": reason}, "usage": {"output_tokens": 2}}),
-        );
-        vec![delta, event(json!({"type": "message_stop"}))]
-    };
-    match piece {
-        Piece::Text(text) => vec![delta(text)],
-        // The fake repeats frames of the other protocol only: as many acts as needed to be far too many.
-        Piece::Many(text, count) => {
-            let count = count.unwrap_or(20_000) as usize;
-            std::iter::repeat_n(delta(text), count).collect()
-        }
-        Piece::Big(letters) => vec![delta(&"x".repeat(*letters))],
-        Piece::Noise => vec![Act::raw("data: {nonsense\n\n")],
-        Piece::Broken(error) => vec![event(json!({"type": "error", "error": error}))],
-        Piece::Gate(name) => vec![Act::gate(*name)],
-        Piece::Hang => vec![Act::Hang],
-        Piece::Stop => end("end_turn"),
-        Piece::Length => end("max_tokens"),
-    }
-}
-
-fn messages_head() -> Vec<Act> {
-    let start = json!({"type": "message_start", "message": {"id": "m", "usage": {"input_tokens": 1, "output_tokens": 1}}});
-    vec![Act::raw(format!("event: message_start\ndata: {start}\n\n"))]
-}
-
-struct Responses(ResponsesServer);
-
-impl Server for Responses {
-    fn url(&self) -> String {
-        self.0.url()
-    }
-
-    fn answer(&self, answer: &Answer) {
-        let say = |piece: &Piece| match piece {
-            Piece::Text(text) => Say::text(text.as_str()),
-            Piece::Many(text, count) => Say::Repeat {
-                text: (*text).to_owned(),
-                count: *count,
-            },
-            Piece::Big(letters) => Say::Big { letters: *letters },
-            Piece::Noise => Say::raw("{nonsense"),
-            Piece::Broken(error) => Say::event(json!({"type": "error", "error": error})),
-            Piece::Gate(name) => Say::gate(*name),
-            Piece::Hang => Say::Hang,
-            Piece::Stop => Say::Complete,
-            Piece::Length => Say::Length,
-        };
-        let mut speech =
-            Speech::of(answer.pieces.iter().map(say).collect()).split_at(answer.split_at.clone());
-        speech.cut_after = answer.cut_after;
-        self.0.say(speech);
-    }
-
-    fn refuse(&self, status: u16, headers: &[(&str, &str)], error: &Value) {
-        self.0.say(Speech::refusal(status, headers, error.clone()));
-    }
-
-    fn written(&self) -> usize {
-        // The end of the last event comes after the note of it.
-        self.0.wait_ended(self.asked()).unwrap() + 300
-    }
-
-    fn asked(&self) -> usize {
-        self.0.asked().len()
-    }
-
-    fn wait_asked(&self, n: usize) {
-        self.0.wait_asked(n).unwrap();
-    }
-
-    fn wait_unwanted(&self, n: usize) {
-        self.0.wait_unwanted(n).unwrap();
-    }
-
-    fn open(&self, gate: &str) {
-        self.0.open(gate);
-    }
-}
-
-/// A client and a server of its protocol.
-struct Row {
-    name: &'static str,
-    server: fn() -> Box<dyn Server>,
-    model: fn(&str, Timeouts) -> Box<dyn Model>,
-}
-
-struct AnyModel(Box<dyn Model>);
-
-impl Model for AnyModel {
-    fn generate(&self, request: GenerateRequest, sink: Sink) -> Box<dyn Running> {
-        self.0.generate(request, sink)
-    }
-
-    fn warm(&self, request: GenerateRequest) {
-        self.0.warm(request);
-    }
-}
-
-fn id() -> ModelId {
-    ModelId("fake".to_owned())
-}
-
-fn http(write: fn(&Piece) -> Vec<Act>, head: fn() -> Vec<Act>) -> Box<dyn Server> {
-    Box::new(Http {
-        server: FakeServer::start().unwrap(),
-        write,
-        head,
-        written: Cell::default(),
-    })
-}
-
-fn responses(url: &str, timeouts: Timeouts, transport: Transport) -> Box<dyn Model> {
-    let mut config = ResponsesConfig::new(id(), url, "m");
-    config.api_key = Secret::new(KEY);
-    config.timeouts = timeouts;
-    config.transport = transport;
-    Box::new(ResponsesModel::new(config, runtime().handle().clone()).unwrap())
-}
-
-fn rows() -> [Row; 4] {
-    [
-        Row {
-            name: "Chat Completions",
-            server: || http(chat, Vec::new),
-            model: |url, timeouts| {
-                let mut config = ChatConfig::new(id(), url, "m");
-                config.api_key = Secret::new(KEY);
-                config.timeouts = timeouts;
-                Box::new(ChatModel::new(config, runtime().handle().clone()).unwrap())
-            },
-        },
-        Row {
-            name: "Anthropic Messages",
-            server: || http(messages, messages_head),
-            model: |url, timeouts| {
-                let mut config = MessagesConfig::new(id(), url, "m");
-                config.api_key = Secret::new(KEY);
-                config.timeouts = timeouts;
-                Box::new(MessagesModel::new(config, runtime().handle().clone()).unwrap())
-            },
-        },
-        Row {
-            name: "Responses over HTTP",
-            server: || Box::new(Responses(ResponsesServer::start().unwrap())),
-            model: |url, timeouts| responses(url, timeouts, Transport::Sse),
-        },
-        Row {
-            name: "Responses on a socket",
-            server: || Box::new(Responses(ResponsesServer::start().unwrap())),
-            model: |url, timeouts| responses(url, timeouts, Transport::WebSocket),
-        },
-    ]
-}
-
-/// A client with its server, ready.
-struct Stage {
-    name: &'static str,
-    server: Box<dyn Server>,
-    model: AnyModel,
-}
-
-impl Stage {
-    fn ask(&self, answer: &Answer) -> (String, ModelEvent) {
-        self.server.answer(answer);
-        start(&self.model, request()).end()
-    }
-}
-
-fn each_within(timeouts: Timeouts, demand: impl Fn(&Stage)) {
-    for row in rows() {
-        let server = (row.server)();
-        let model = AnyModel((row.model)(&server.url(), timeouts));
-        demand(&Stage {
-            name: row.name,
-            server,
-            model,
-        });
-    }
-}
-
-fn each(demand: impl Fn(&Stage)) {
-    each_within(Timeouts::default(), demand);
-}
+/// Headers, what lies under `error`, and what it means.
+type Shape = (&'static [(&'static str, &'static str)], Value, Retry);
 
 fn fault(name: &str, end: ModelEvent) -> Fault {
     match end {
@@ -517,15 +190,15 @@ fn stop_texts_openings_and_bounds_hold_whatever_the_server_does() {
 
 #[test]
 fn quota_refusals_say_when_in_every_known_shape() {
-    let date = ("date", "Sun, 22 Nov 2026 12:00:00 GMT");
+    const DATE: (&str, &str) = ("date", "Sun, 22 Nov 2026 12:00:00 GMT");
     let words = |text: &str| json!({"message": text, "code": "rate_limit_exceeded"});
     let plain = || words("slow down");
-    let shapes: [(&[(&str, &str)], Value, Retry); 12] = [
+    let shapes: [Shape; 12] = [
         (&[], plain(), Retry::Elsewhere),
         (&[("retry-after", "7")], plain(), Retry::After { ms: 7000 }),
         (&[("retry-after-ms", "250")], plain(), Retry::After { ms: 250 }),
         (
-            &[date, ("retry-after", "Sun, 22 Nov 2026 12:05:00 GMT")],
+            &[DATE, ("retry-after", "Sun, 22 Nov 2026 12:05:00 GMT")],
             plain(),
             Retry::After { ms: 300_000 },
         ),
@@ -543,7 +216,7 @@ fn quota_refusals_say_when_in_every_known_shape() {
             Retry::After { ms: 179_560 },
         ),
         (
-            &[date, ("anthropic-ratelimit-tokens-reset", "2026-11-22T12:00:05Z")],
+            &[DATE, ("anthropic-ratelimit-tokens-reset", "2026-11-22T12:00:05Z")],
             plain(),
             Retry::After { ms: 5000 },
         ),

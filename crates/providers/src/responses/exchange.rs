@@ -1,0 +1,221 @@
+//! One exchange on a socket: a request, its answer, and the end of an answer that nobody wants.
+
+use super::Shared;
+use super::lane::{Kept, Way};
+use super::pool::{Hold, Interrupts};
+use super::socket::Socket;
+use super::turn::{Next, Rest, Rundown, Turn};
+use brisk_domain::port::{Fault, GenerateRequest, ModelEvent, Sink};
+use brisk_protocol::responses::{ClientFrame, Interrupt};
+use futures_util::{SinkExt, StreamExt};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
+use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
+use tokio_util::sync::CancellationToken;
+
+/// How long a server may take to answer the ping that goes with each request, beside the time that the request needs.
+const ALIVE: Duration = Duration::from_secs(2);
+
+/// The slowest line that counts as alive, bytes a millisecond.
+const SLOWEST: u64 = 50;
+
+/// How long an interrupt may take to be accepted, and then to be carried out.
+const INTERRUPT: Duration = Duration::from_millis(250);
+
+/// What one round of asking came to.
+pub(super) enum Round<'a> {
+    Over(Turn<'a>, Rest),
+    Stopped(Turn<'a>),
+    Resend(Option<String>),
+    Lost {
+        way: Way,
+        fault: Fault,
+        token: Option<String>,
+    },
+}
+
+/// Sends a request and hands out text until the answer is over.
+pub(super) async fn ask<'a>(
+    shared: &'a Shared,
+    socket: &mut Socket,
+    frame: String,
+    mut turn: Turn<'a>,
+    sink: &Sink,
+    cancel: &CancellationToken,
+    free: impl Fn(&Rest),
+) -> Round<'a> {
+    let upstream = &shared.server.upstream;
+    let timeouts = shared.config.timeouts;
+    let upload = Duration::from_millis(frame.len() as u64 / SLOWEST);
+    let write = async {
+        socket.feed(Message::text(frame)).await?;
+        // Its answer tells a server that thinks from a line that is dead.
+        socket.feed(Message::Ping(Bytes::new())).await?;
+        socket.flush().await
+    };
+    let written = tokio::select! {
+        biased;
+        () = cancel.cancelled() => return Round::Lost { way: Way::Http, fault: upstream.cut(), token: None },
+        written = timeout(upload + timeouts.stall, write) => written,
+    };
+    let lost = |turn: &Turn<'_>, fault| Round::Lost {
+        way: Way::Http,
+        fault,
+        token: turn.reader.token.clone(),
+    };
+    if !matches!(written, Ok(Ok(()))) {
+        return lost(&turn, upstream.cut());
+    }
+    sink(ModelEvent::Sent);
+    let first_byte = Instant::now() + timeouts.first_byte;
+    let mut alive = Some(Instant::now() + ALIVE + upload);
+    let mut until = first_byte;
+    loop {
+        let wait = alive.map_or(until, |alive| alive.min(until));
+        let got = tokio::select! {
+            biased;
+            () = cancel.cancelled() => return Round::Stopped(turn),
+            got = timeout_at(wait, socket.next()) => got,
+        };
+        let Ok(got) = got else {
+            return match alive {
+                // Not even a pong: nobody is there.
+                Some(_) => lost(&turn, upstream.stalled(ALIVE)),
+                None => {
+                    let after = if until == first_byte {
+                        timeouts.first_byte
+                    } else {
+                        timeouts.stall
+                    };
+                    fail(turn, upstream.stalled(after), Rest::Lost, sink)
+                }
+            };
+        };
+        alive = None;
+        let frame = match got {
+            Some(Ok(Message::Text(frame))) => frame,
+            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => continue,
+            Some(Ok(Message::Binary(_))) => {
+                let fault = upstream.malformed("a frame is not text", "");
+                return fail(turn, fault, Rest::Lost, sink);
+            }
+            Some(Err(Error::Capacity(CapacityError::MessageTooLong { max_size, .. }))) => {
+                let fault = upstream.malformed(&format!("one event is larger than {max_size} bytes"), "");
+                return fail(turn, fault, Rest::Lost, sink);
+            }
+            None | Some(Ok(Message::Close(_))) if !turn.told() => return lost(&turn, upstream.cut()),
+            Some(Err(_)) if !turn.told() => return lost(&turn, upstream.cut()),
+            Some(Err(error @ (Error::Protocol(_) | Error::Utf8(_)))) if !is_cut(&error) => {
+                let fault = upstream.malformed(&error.to_string(), "");
+                return fail(turn, fault, Rest::Lost, sink);
+            }
+            None | Some(Ok(Message::Close(_)) | Err(_)) => {
+                return fail(turn, upstream.cut(), Rest::Lost, sink);
+            }
+        };
+        until = Instant::now() + timeouts.stall;
+        let mut text = String::new();
+        let next = turn.take(&frame, &mut text);
+        if !text.is_empty() {
+            sink(ModelEvent::Text { text });
+        }
+        match next {
+            Next::More => {}
+            Next::Over { end, rest } => {
+                free(&rest);
+                sink(match end {
+                    Ok((finish, usage)) => ModelEvent::Done { finish, usage },
+                    Err(fault) => ModelEvent::Failed { fault },
+                });
+                return Round::Over(turn, rest);
+            }
+            Next::Resend => return Round::Resend(turn.reader.token),
+            Next::Reopen(fault) => {
+                let token = turn.reader.token;
+                return Round::Lost {
+                    way: Way::Socket,
+                    fault,
+                    token,
+                };
+            }
+        }
+    }
+}
+
+/// A connection that ends without the closing handshake is a cut, not a malformed stream.
+fn is_cut(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)
+    )
+}
+
+fn fail<'a>(mut turn: Turn<'a>, fault: Fault, rest: Rest, sink: &Sink) -> Round<'a> {
+    let mut text = String::new();
+    turn.give_up(&mut text);
+    if !text.is_empty() {
+        sink(ModelEvent::Text { text });
+    }
+    sink(ModelEvent::Failed { fault });
+    Round::Over(turn, rest)
+}
+
+/// Tells the server that nobody wants the rest: by an interrupt where it takes one, else by the end of the socket.
+pub(super) async fn stop(
+    shared: &Shared,
+    hold: Hold,
+    socket: &mut Socket,
+    request: Arc<GenerateRequest>,
+    mut turn: Turn<'_>,
+) -> Kept {
+    let known = shared.pool().interrupts;
+    if known == Interrupts::Refused {
+        return Kept::No;
+    }
+    shared.pool().settling(hold);
+    // Whoever asks again now waits a moment for this lane.
+    let mut until = Instant::now() + INTERRUPT;
+    let mut asked = false;
+    let mut taken = false;
+    let refused = |asked: bool| {
+        if asked && known == Interrupts::Unknown {
+            shared.pool().interrupts = Interrupts::Refused;
+        }
+        Kept::No
+    };
+    loop {
+        if !asked && let Some(id) = turn.id() {
+            let frame = ClientFrame::Interrupt(Interrupt::discarding(id));
+            let Ok(frame) = serde_json::to_string(&frame) else {
+                return Kept::No;
+            };
+            if !matches!(
+                timeout_at(until, socket.send(Message::text(frame))).await,
+                Ok(Ok(()))
+            ) {
+                return Kept::No;
+            }
+            asked = true;
+        }
+        let frame = match timeout_at(until, socket.next()).await {
+            Err(_) => return refused(asked && !taken),
+            Ok(None | Some(Err(_) | Ok(Message::Close(_) | Message::Binary(_)))) => return Kept::No,
+            Ok(Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)))) => continue,
+            Ok(Some(Ok(Message::Text(frame)))) => frame,
+        };
+        let next = turn.run_down(&frame);
+        if turn.stop_taken() && !std::mem::replace(&mut taken, true) {
+            until = Instant::now() + INTERRUPT;
+            shared.pool().interrupts = Interrupts::Taken;
+        }
+        match next {
+            Rundown::More => {}
+            // What the server says to an interrupt that came too late would be taken for a word on the next request.
+            Rundown::Free { .. } if asked && !taken => return Kept::No,
+            Rundown::Free { id, spoken } => return Kept::Yes(Some((id, request, spoken))),
+            Rundown::Lost => return refused(asked && !taken),
+        }
+    }
+}
