@@ -62,6 +62,8 @@ pub struct Task {
     pub models: Vec<Candidate>,
     /// Bounds of each attempt.
     pub bounds: Bounds,
+    /// Checks may run in a sandbox without all of its parts; the evidence says so.
+    pub degraded: bool,
 }
 
 /// Evidence that a tree passed every check of the policy: the lines of the gate's ledger that say so.

@@ -1,4 +1,5 @@
-//! The session as a pure reducer. No tokio, no I/O, no clock, no randomness: inputs and moments in, effects out.
+//! The session, and an attempt at delegated work, as pure reducers. No tokio, no I/O, no clock, no randomness: inputs
+//! and moments in, effects out.
 
 mod attempt;
 mod check;
@@ -7,6 +8,7 @@ mod limits;
 pub mod place;
 mod prompt;
 mod session;
+pub mod slow;
 
 pub use io::{Denied, Effect, Gathered, Hint, Input, Reach, Wrote};
 pub use limits::Limits;

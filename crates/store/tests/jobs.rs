@@ -23,6 +23,7 @@ fn task(text: &str) -> Task {
         draft: false,
         models: vec![],
         bounds: Bounds::default(),
+        degraded: false,
     }
 }
 

@@ -5,6 +5,7 @@
 //! the repository; nothing here touches the person's index, HEAD, refs, hooks or configuration, save [`promote`], which takes leave to
 //! ship; and no lock file is ever left in the repository.
 
+mod attempt;
 mod blobs;
 mod commit;
 mod error;
@@ -26,13 +27,14 @@ mod statcache;
 mod undo;
 mod walk;
 
+pub use attempt::{Base, Merged, Merging};
 pub use error::WorktreeError;
 pub use history::Which;
 pub use ids::{Digest, OpId, TreeId};
 pub use op::{Applied, File, OpKind, OpSummary, Operation, Stamp};
 pub use path::find_root;
 pub use probe::{Probe, Step};
-pub use promote::{Attested, Git, GitSaid, Promoted, PromoteError, Way, attest, install_hook, promote};
+pub use promote::{Attested, Git, GitSaid, PromoteError, Promoted, Way, attest, install_hook, promote};
 pub use recover::Recovery;
 pub use repo::Repo;
 pub use shadow::Shadow;

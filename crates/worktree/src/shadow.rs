@@ -15,8 +15,8 @@ use std::path::{Path, PathBuf};
 /// The shadow git folder of one repository, for trees that are exact: files of any size are in them.
 pub struct Shadow {
     root: PathBuf,
-    state: PathBuf,
-    snapshots: Snapshots,
+    pub(crate) state: PathBuf,
+    pub(crate) snapshots: Snapshots,
 }
 
 /// Texts above this many bytes are not compared.
@@ -70,7 +70,8 @@ impl Shadow {
 
     /// The id that git gives to a file with this text.
     pub fn id_of(text: &str) -> Option<Tree> {
-        let id = gix_object::compute_hash(gix_hash::Kind::Sha1, gix_object::Kind::Blob, text.as_bytes()).ok()?;
+        let id =
+            gix_object::compute_hash(gix_hash::Kind::Sha1, gix_object::Kind::Blob, text.as_bytes()).ok()?;
         Tree::parse(&id.to_string())
     }
 
@@ -163,7 +164,7 @@ impl Shadow {
         slot.changed(&self.listing(tree)?)
     }
 
-    fn listing(&self, tree: &Tree) -> Result<Listing, WorktreeError> {
+    pub(crate) fn listing(&self, tree: &Tree) -> Result<Listing, WorktreeError> {
         let unknown = || WorktreeError::UnknownTree {
             tree: tree.to_string(),
         };

@@ -200,7 +200,7 @@ fn sweep(work: &Path, below: &Path, listing: &Listing, folders: &BTreeSet<PathBu
 }
 
 /// Removes a file or a folder with all in it; no link is followed. What is not there is no failure.
-fn remove(path: &Path) -> io::Result<()> {
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
     let meta = match path.symlink_metadata() {
         Ok(meta) => meta,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),

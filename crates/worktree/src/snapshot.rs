@@ -95,17 +95,23 @@ impl Snapshots {
     }
 
     pub(crate) fn take(&mut self, root: &Path) -> Result<TreeId, WorktreeError> {
+        let listing = self.list(root)?;
+        self.write(&listing)
+    }
+
+    /// Stores a tree whose contents are stored already.
+    pub(crate) fn write(&mut self, listing: &Listing) -> Result<TreeId, WorktreeError> {
         let mut top = Folder::default();
-        for (path, (kind, oid)) in self.list(root)? {
+        for (path, (kind, oid)) in listing {
             let mut parts: Vec<&[u8]> = path.split(|b| *b == b'/').collect();
             let name = parts.pop().unwrap_or_default();
             let folder = parts
                 .into_iter()
                 .fold(&mut top, |f, p| f.folders.entry(p.to_vec()).or_default());
             folder.files.push(Entry {
-                mode: kind.into(),
+                mode: (*kind).into(),
                 filename: name.into(),
-                oid,
+                oid: *oid,
             });
         }
         let id = self.write_folder(top)?;
@@ -217,6 +223,12 @@ impl Snapshots {
         let mut out = Listing::new();
         self.read_folder(id, &mut Vec::new(), &mut out)?;
         Some(out)
+    }
+
+    /// Stores one content.
+    pub(crate) fn put(&mut self, bytes: &[u8]) -> Result<ObjectId, WorktreeError> {
+        self.store(Kind::Blob, bytes)
+            .map_err(io_at("write in", &self.dir))
     }
 
     /// Copies a tree from another repository's objects.

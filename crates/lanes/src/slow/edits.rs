@@ -1,0 +1,330 @@
+//! The files of an attempt: the base as far as it was read, and what became of it.
+
+use super::answer::Look;
+use brisk_domain::job::PatchSize;
+use brisk_patch::{
+    Change, Hunk, Language, PatchStream, Refusal, StreamEvent, Text, apply, minimise, parses_as_well,
+};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+use std::sync::Arc;
+
+/// Names of a folder that are listed.
+const LISTED: usize = 200;
+
+#[derive(Debug, Clone)]
+struct Known {
+    /// `None`: the attempt made it.
+    base: Option<Text>,
+    now: Text,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Files {
+    paths: Arc<BTreeSet<String>>,
+    known: BTreeMap<String, Known>,
+}
+
+/// What came of the edits of one answer.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    /// Paths.
+    pub(super) changed: BTreeSet<String>,
+    /// How many edits were refused.
+    pub(super) refused: usize,
+    /// Files that were to be edited unread: they are shown first.
+    pub(super) unread: BTreeSet<String>,
+    said: Vec<String>,
+}
+
+impl Outcome {
+    /// For the model; empty if every edit went in.
+    pub(super) fn words(&self) -> String {
+        self.said.iter().map(|line| format!("{line}\n")).collect()
+    }
+
+    fn refuse(&mut self, why: String) {
+        self.refused += 1;
+        self.said.push(format!("Not changed: {why}."));
+    }
+}
+
+impl Files {
+    pub(super) fn new(paths: Arc<BTreeSet<String>>, read: Vec<(String, Text)>) -> Files {
+        let mut files = Files {
+            paths,
+            known: BTreeMap::new(),
+        };
+        for (path, text) in read {
+            files.learn(&path, text);
+        }
+        files
+    }
+
+    /// A file of the base was read. What the attempt made of it stays.
+    pub(super) fn learn(&mut self, path: &str, text: Text) {
+        self.known.entry(path.to_owned()).or_insert_with(|| Known {
+            base: Some(text.clone()),
+            now: text,
+        });
+    }
+
+    /// What is known without looking.
+    pub(super) fn answer(&self, look: &Look) -> Option<String> {
+        match look {
+            Look::Search { .. } => None,
+            Look::List { path } => Some(self.list(path)),
+            Look::Read { path, .. } if !inside(path) => Some(outside(path)),
+            Look::Read { path, lines } => match self.known.get(path) {
+                Some(known) => Some(part_of(&known.now, *lines)),
+                None if !self.paths.contains(path) => Some(format!(
+                    "there is no file {path}; `list` and `search` show what there is"
+                )),
+                None => None,
+            },
+        }
+    }
+
+    fn list(&self, folder: &str) -> String {
+        if !folder.is_empty() && !inside(folder) {
+            return outside(folder);
+        }
+        let prefix = if folder.is_empty() {
+            String::new()
+        } else {
+            format!("{folder}/")
+        };
+        let made = self
+            .known
+            .iter()
+            .filter(|(_, k)| k.base.is_none())
+            .map(|(p, _)| p);
+        let from = (Bound::Included(prefix.clone()), Bound::Unbounded);
+        let below = self
+            .paths
+            .range::<String, _>(from)
+            .take_while(|p| p.starts_with(&prefix));
+        let names: BTreeSet<String> = below
+            .chain(made.filter(|p| p.starts_with(&prefix)))
+            .filter_map(|path| path.get(prefix.len()..))
+            .map(|rest| match rest.split_once('/') {
+                Some((sub, _)) => format!("{sub}/"),
+                None => rest.to_owned(),
+            })
+            .collect();
+        if names.is_empty() {
+            return format!("there is no folder {folder}");
+        }
+        let more = names.len().saturating_sub(LISTED);
+        let mut out: Vec<String> = names.into_iter().take(LISTED).collect();
+        if more > 0 {
+            out.push(format!("(and {more} more)"));
+        }
+        out.join("\n")
+    }
+
+    /// Applies the edits of an answer, as strictly as they are read: a file changes by all of its edits or by none.
+    /// `max_lines`: bound of the whole patch.
+    pub(super) fn edit(&mut self, answer: &str, max_lines: usize) -> Outcome {
+        let mut outcome = Outcome::default();
+        let texts = self
+            .known
+            .iter()
+            .map(|(p, k)| (p.clone(), k.now.clone()))
+            .collect();
+        let mut stream = match answer.contains("*** Begin Patch") {
+            true => PatchStream::apply_patch(texts),
+            false => PatchStream::search_replace(texts),
+        };
+        let mut events = Vec::new();
+        stream.push(answer, &mut events);
+        stream.finish(&mut events);
+        let mut hunks: BTreeMap<String, Vec<Hunk>> = BTreeMap::new();
+        let mut created = Vec::new();
+        let mut spoilt = BTreeSet::new();
+        for event in events {
+            match event {
+                StreamEvent::Closed { changes } => {
+                    for change in changes {
+                        match change {
+                            Change::Modify { path, hunk } => hunks.entry(path).or_default().push(hunk),
+                            Change::Create { path, text } => created.push((path, text)),
+                            Change::Delete { path, .. } => {
+                                outcome.refuse(format!("{path}: files are not deleted here"));
+                            }
+                        }
+                    }
+                }
+                StreamEvent::Refused { refusal } => self.refused(refusal, &mut spoilt, &mut outcome),
+                StreamEvent::Opened { .. } | StreamEvent::Line { .. } | StreamEvent::Prose { .. } => {}
+            }
+        }
+        for (path, hunks) in hunks {
+            if spoilt.contains(&path) {
+                outcome.refuse(format!(
+                    "{path}: another edit of it was refused; give all of its edits again"
+                ));
+                continue;
+            }
+            let Some(before) = self.known.get(&path).map(|k| k.now.clone()) else {
+                continue;
+            };
+            match apply(&before, &hunks) {
+                Ok(after) => self.put(path, after, max_lines, &mut outcome),
+                Err(e) => outcome.refuse(format!("{path}: {e}")),
+            }
+        }
+        for (path, text) in created {
+            match self.may_create(&path) {
+                Ok(()) => self.put(path, text, max_lines, &mut outcome),
+                Err(Some(why)) => outcome.refuse(why),
+                // It is there and was not read.
+                Err(None) => {
+                    outcome.refuse(format!("{path} exists already; edit what it holds"));
+                    outcome.unread.insert(path);
+                }
+            }
+        }
+        outcome
+    }
+
+    fn refused(&self, refusal: Refusal, spoilt: &mut BTreeSet<String>, outcome: &mut Outcome) {
+        match &refusal {
+            Refusal::UnknownFile { path } if inside(path) && self.paths.contains(path) => {
+                outcome.refuse(format!("{path}: it was not read before; edit it as it is"));
+                outcome.unread.insert(path.clone());
+                return;
+            }
+            Refusal::Missing { path, .. }
+            | Refusal::Ambiguous { path, .. }
+            | Refusal::Overlap { path, .. }
+            | Refusal::Unfinished { path }
+            | Refusal::NoAnchor { path }
+            | Refusal::Empty { path } => {
+                spoilt.insert(path.clone());
+            }
+            Refusal::UnknownFile { .. }
+            | Refusal::NoPath
+            | Refusal::Exists { .. }
+            | Refusal::BadPath { .. }
+            | Refusal::Malformed { .. } => {}
+        }
+        outcome.refuse(refusal.to_string());
+    }
+
+    /// `Err(None)`: it is in the base.
+    fn may_create(&self, path: &str) -> Result<(), Option<String>> {
+        if !inside(path) {
+            return Err(Some(outside(path)));
+        }
+        if self.paths.contains(path) {
+            return Err(None);
+        }
+        let folder = format!("{path}/");
+        let a_folder = self
+            .paths
+            .range(folder.clone()..)
+            .next()
+            .is_some_and(|p| p.starts_with(&folder));
+        let below_a_file = path
+            .match_indices('/')
+            .any(|(i, _)| self.paths.contains(&path[..i]));
+        // On some file systems the two would be one file.
+        let twin = self
+            .paths
+            .iter()
+            .find(|p| p.len() == path.len() && p.eq_ignore_ascii_case(path));
+        match (a_folder || below_a_file, twin) {
+            (true, _) => Err(Some(format!("{path}: a file and a folder cannot have one name"))),
+            (false, Some(twin)) => Err(Some(format!("{path}: {twin} is there, and differs only in case"))),
+            (false, None) => Ok(()),
+        }
+    }
+
+    fn put(&mut self, path: String, after: Text, max_lines: usize, outcome: &mut Outcome) {
+        let before = self.known.get(&path).cloned();
+        let parses = Language::of_path(&path).is_none_or(|language| {
+            let old = before.as_ref().map(|k| k.now.joined()).unwrap_or_default();
+            parses_as_well(language, &old, &after.joined())
+        });
+        if !parses {
+            return outcome.refuse(format!(
+                "{path}: with that edit it has a syntax error that it had not before"
+            ));
+        }
+        let base = before.as_ref().and_then(|k| k.base.clone());
+        self.known.insert(path.clone(), Known { base, now: after });
+        let lines = self.size().lines;
+        if lines > max_lines {
+            match before {
+                Some(before) => drop(self.known.insert(path.clone(), before)),
+                None => drop(self.known.remove(&path)),
+            }
+            return outcome.refuse(format!(
+                "{path}: the patch would have {lines} lines, and {max_lines} are allowed; change less"
+            ));
+        }
+        outcome.changed.insert(path);
+    }
+
+    pub(super) fn changed(&self) -> BTreeMap<String, Text> {
+        let differs = self.known.iter().filter(|(_, k)| k.base.as_ref() != Some(&k.now));
+        differs.map(|(p, k)| (p.clone(), k.now.clone())).collect()
+    }
+
+    pub(super) fn changed_paths(&self) -> Vec<String> {
+        let differs = self.known.iter().filter(|(_, k)| k.base.as_ref() != Some(&k.now));
+        differs.map(|(p, _)| p.clone()).collect()
+    }
+
+    pub(super) fn size(&self) -> PatchSize {
+        let sizes = self.known.values().map(|k| match &k.base {
+            None => k.now.len().max(1),
+            Some(base) if *base == k.now => 0,
+            Some(base) => {
+                let whole = Hunk {
+                    at: 0,
+                    old: base.lines().to_vec(),
+                    new: k.now.lines().to_vec(),
+                };
+                minimise(&whole).iter().map(Hunk::size).sum()
+            }
+        });
+        sizes
+            .filter(|lines| *lines > 0)
+            .fold(PatchSize::default(), |all, lines| PatchSize {
+                lines: all.lines + lines,
+                files: all.files + 1,
+            })
+    }
+}
+
+fn outside(path: &str) -> String {
+    format!("{path} is not a path inside the repository")
+}
+
+/// Whether a path stays below the root and out of git's own folder, however a file system may read it.
+fn inside(path: &str) -> bool {
+    let part = |p: &str| {
+        let git = p.trim_end_matches(['.', ' ']);
+        !matches!(p, "" | "." | "..")
+            && !git.eq_ignore_ascii_case(".git")
+            && !git.eq_ignore_ascii_case("git~1")
+    };
+    !path.contains(['\0', '\\', '\n']) && path.split('/').all(part)
+}
+
+/// All lines, or those asked for, as they are: edits have to quote them.
+fn part_of(text: &Text, lines: Option<(usize, usize)>) -> String {
+    let (first, last) = lines.unwrap_or((1, usize::MAX));
+    let wanted = (1..)
+        .zip(text.lines())
+        .skip(first - 1)
+        .take_while(|(n, _)| *n <= last);
+    let out: Vec<&str> = wanted.map(|(_, line)| line.as_str()).collect();
+    match (out.is_empty(), lines) {
+        (false, _) => out.concat(),
+        (true, None) => "(it is empty)".to_owned(),
+        (true, Some(_)) => format!("(it has {} lines)", text.len()),
+    }
+}

@@ -1,0 +1,66 @@
+//! Everything that a model is told beside what it asked for.
+
+/// How the work is done. The same for every attempt, so that servers keep it.
+pub(super) const SYSTEM: &str = "\
+You change a repository until its checks pass. You work in small steps, and each answer is one of these:
+
+1. Requests, one a line, in a block like this:
+```do
+read src/lib.rs
+read src/long.rs 200-260
+list src
+search some text
+```
+2. Edits: the file's path on a line of its own, then the exact lines to replace and what takes their place:
+src/lib.rs
+<<<<<<< SEARCH
+the lines as they are
+=======
+the lines as they shall be
+>>>>>>> REPLACE
+The lines must be in the file exactly once. An empty SEARCH makes a new file. Several edits may follow each other.
+3. The word `done` in a request block, once nothing is left to do.
+
+After edits the checks run, and you are told what they say. Only they decide whether the work is done; what you say \
+about it does not count. Change as little as the task needs. Do not touch tests or what runs them, unless the task \
+asks for it. Read a file before you edit it.";
+
+/// Ways to go about it, for a model that tries more than once. Models answer the same to the same.
+const STRATEGIES: [&str; 4] = [
+    "",
+    "Look for the smallest change that does it.\n",
+    "Read the tests first, and work from what they expect.\n",
+    "Look at the callers of what you change before you change it.\n",
+];
+
+pub(super) fn strategy(number: usize) -> &'static str {
+    STRATEGIES.get(number % STRATEGIES.len()).copied().unwrap_or_default()
+}
+
+pub(super) const REPEATED: &str =
+    "You gave the same answer before, and it would lead to the same again. Do something else.\n";
+
+pub(super) const NOTHING_CHANGED: &str =
+    "Nothing in the repository is changed yet, so there is nothing to check. Edit a file.\n";
+
+pub(super) const CHECKED_ALREADY: &str =
+    "Nothing was changed since the checks ran, and they did not pass. Edit a file.\n";
+
+pub(super) const NO_STEP: &str = "\
+There was no request and no edit in that answer. Answer with a block of requests (```do ... ```), or with edits \
+(path, <<<<<<< SEARCH, =======, >>>>>>> REPLACE).\n";
+
+pub(super) fn unknown(line: &str) -> String {
+    format!(
+        "There is no request {line:?}. There are: read PATH, read PATH A-B, list FOLDER, search TEXT, check, done.\n"
+    )
+}
+
+pub(super) fn steered(text: &str) -> String {
+    format!("The person says: {text}\n")
+}
+
+pub(super) fn red(said: &str, left: u32) -> String {
+    let rounds = if left == 1 { "round" } else { "rounds" };
+    format!("The checks did not pass ({left} more {rounds} of them are left):\n{said}\n")
+}

@@ -1,0 +1,413 @@
+//! Delegated work: what an attempt starts from, what it made, where its checks run, and how its change is carried over to
+//! what the person has by now.
+//!
+//! An attempt's files are a base tree and the texts that differ from it: nothing of the person's is needed to make
+//! them again, and nothing of the person's is ever touched. Its folder below the state folder (files and builds) only
+//! serves its checks; it can go at any time.
+
+use crate::error::{WorktreeError, io_at};
+use crate::path::RelPath;
+use crate::shadow::Shadow;
+use crate::slot::{Slot, remove};
+use crate::snapshot::Listing;
+use brisk_domain::evidence::Tree;
+use brisk_patch::{Change, Conflict, Hunk, Text, apply, minimise, rebase};
+use gix_object::tree::EntryKind;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+
+/// Files above this many bytes are neither shown nor searched.
+const MAX_TEXT: usize = 1 << 20;
+
+/// The files of a tree, found by path.
+pub struct Base {
+    tree: Tree,
+    listing: Listing,
+}
+
+/// What two changes of the same files come to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Merged {
+    /// The change, made for what is there now, and the texts that it was made for.
+    pub changes: Vec<Change>,
+    /// Texts of modified files as they are now.
+    pub bases: BTreeMap<String, Text>,
+    /// What both sides changed: the file, why, and the hunk as it was made.
+    pub conflicts: Vec<(String, String, Option<Hunk>)>,
+}
+
+/// A merge and the tree that it would make.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Merging {
+    /// What is written.
+    pub merged: Merged,
+    /// What the worktree would hold; `None` with conflicts.
+    pub tree: Option<Tree>,
+}
+
+impl Base {
+    /// Which tree.
+    pub fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
+    /// Paths of its files, UTF-8 ones only; links and submodules are left out.
+    pub fn paths(&self) -> BTreeSet<String> {
+        let plain = self.listing.iter().filter(|(_, (kind, _))| is_file(*kind));
+        plain
+            .filter_map(|(p, _)| String::from_utf8(p.clone()).ok())
+            .collect()
+    }
+}
+
+fn is_file(kind: EntryKind) -> bool {
+    matches!(kind, EntryKind::Blob | EntryKind::BlobExecutable)
+}
+
+impl Shadow {
+    /// The files of a tree that was taken or adopted.
+    ///
+    /// # Errors
+    /// `UnknownTree`.
+    pub fn base(&self, tree: &Tree) -> Result<Base, WorktreeError> {
+        Ok(Base {
+            tree: tree.clone(),
+            listing: self.listing(tree)?,
+        })
+    }
+
+    /// The text of one file; `None` if it is not there, no plain file, no text, or above 1 MiB.
+    pub fn file(&self, base: &Base, path: &str) -> Option<Text> {
+        let (kind, id) = base.listing.get(path.as_bytes())?;
+        let bytes = is_file(*kind).then(|| self.snapshots.blob(id)).flatten()?;
+        (bytes.len() <= MAX_TEXT)
+            .then(|| Text::decode(&bytes).ok())
+            .flatten()
+    }
+
+    /// Lines that hold a text, as `path:line: text`, at most `limit`. `changed` are texts that count instead of the
+    /// base's.
+    pub fn search(
+        &self,
+        base: &Base,
+        changed: &BTreeMap<String, Text>,
+        needle: &str,
+        limit: usize,
+    ) -> Vec<String> {
+        let mut out = Vec::new();
+        let mut paths = base.paths();
+        paths.extend(changed.keys().cloned());
+        for path in paths {
+            let text = changed.get(&path).cloned().or_else(|| self.file(base, &path));
+            for (n, line) in (1..).zip(text.iter().flat_map(|t| t.lines())) {
+                if line.contains(needle) {
+                    let line: String = line.trim_end().chars().take(200).collect();
+                    out.push(format!("{path}:{n}: {line}"));
+                    if out.len() == limit {
+                        return out;
+                    }
+                }
+            }
+        }
+        out
+    }
+
+    /// The tree that a base becomes with these texts in place of its own, or beside them. A file's mode stays.
+    ///
+    /// # Errors
+    /// `Outside`, `InGitDir`; `NotAFile` where the base has a link, a submodule, or a file in place of a folder;
+    /// `DiskFull`, `Io`.
+    pub fn with_texts(&mut self, base: &Base, texts: &BTreeMap<String, Text>) -> Result<Tree, WorktreeError> {
+        let mut listing = base.listing.clone();
+        for (path, text) in texts {
+            let rel = RelPath::new(path)?;
+            let not_a_file = || WorktreeError::NotAFile {
+                path: path.clone(),
+                what: "a link, a folder or a file in the way of one",
+            };
+            if rel.folders().any(|f| listing.contains_key(f.as_bytes())) {
+                return Err(not_a_file());
+            }
+            let kind = match listing.get(path.as_bytes()) {
+                Some((kind, _)) if is_file(*kind) => *kind,
+                Some(_) => return Err(not_a_file()),
+                None => EntryKind::Blob,
+            };
+            let id = self.snapshots.put(&text.encode())?;
+            listing.insert(path.clone().into_bytes(), (kind, id));
+        }
+        let id = self.snapshots.write(&listing)?;
+        Tree::parse(&id.0).ok_or(WorktreeError::UnknownTree { tree: id.0 })
+    }
+
+    /// What an attempt changed, as hunks that are as small as can be: files of `base` against `tree`.
+    ///
+    /// # Errors
+    /// `UnknownTree`.
+    pub fn patch(&self, base: &Base, tree: &Tree) -> Result<Vec<Change>, WorktreeError> {
+        let after = self.base(tree)?;
+        let mut out = Vec::new();
+        for path in after.paths() {
+            if after.listing.get(path.as_bytes()) == base.listing.get(path.as_bytes()) {
+                continue;
+            }
+            let Some(new) = self.file(&after, &path) else {
+                continue;
+            };
+            match self.file(base, &path) {
+                None => out.push(Change::Create { path, text: new }),
+                Some(old) => {
+                    let whole = Hunk {
+                        at: 0,
+                        old: old.lines().to_vec(),
+                        new: new.lines().to_vec(),
+                    };
+                    let hunks = minimise(&whole).into_iter();
+                    out.extend(hunks.map(|hunk| Change::Modify {
+                        path: path.clone(),
+                        hunk,
+                    }));
+                }
+            }
+        }
+        Ok(out)
+    }
+
+    /// Carries what an attempt changed from `base` to `tree` over to `now`, the person's worktree. Nothing is written.
+    ///
+    /// # Errors
+    /// `UnknownTree`; else as [`Shadow::with_texts`].
+    pub fn merge(&mut self, base: &Base, tree: &Tree, now: &Tree) -> Result<Merging, WorktreeError> {
+        let here = self.base(now)?;
+        let mut merged = Merged::default();
+        let mut by_path: BTreeMap<String, Vec<Hunk>> = BTreeMap::new();
+        let mut texts = BTreeMap::new();
+        for change in self.patch(base, tree)? {
+            match change {
+                Change::Modify { path, hunk } => by_path.entry(path).or_default().push(hunk),
+                Change::Create { path, text } => match here.listing.get(path.as_bytes()) {
+                    None => {
+                        texts.insert(path.clone(), text.clone());
+                        merged.changes.push(Change::Create { path, text });
+                    }
+                    Some(_) if self.file(&here, &path) == Some(text) => {}
+                    Some(_) => merged
+                        .conflicts
+                        .push((path, "it was made here meanwhile".to_owned(), None)),
+                },
+                Change::Delete { .. } => {}
+            }
+        }
+        for (path, hunks) in by_path {
+            let (Some(old), Some(new)) = (self.file(base, &path), self.file(&here, &path)) else {
+                let why = "it is not there any more".to_owned();
+                merged.conflicts.push((path, why, None));
+                continue;
+            };
+            let mut carried = Vec::new();
+            for hunk in hunks {
+                match rebase(&hunk, &old, &new) {
+                    Ok(hunk) => carried.push(hunk),
+                    Err(Conflict::AlreadyThere) => {}
+                    Err(e) => merged.conflicts.push((path.clone(), e.to_string(), Some(hunk))),
+                }
+            }
+            match apply(&new, &carried) {
+                Ok(text) if text != new => {
+                    texts.insert(path.clone(), text);
+                }
+                Ok(_) => {}
+                Err(e) => merged.conflicts.push((path.clone(), e.to_string(), None)),
+            }
+            let modify = |hunk| Change::Modify {
+                path: path.clone(),
+                hunk,
+            };
+            merged.changes.extend(carried.into_iter().map(modify));
+            merged.bases.insert(path, new);
+        }
+        let tree = match merged.conflicts.is_empty() {
+            true => Some(self.with_texts(&here, &texts)?),
+            false => None,
+        };
+        Ok(Merging { merged, tree })
+    }
+
+    /// An attempt's own slot, with a tree laid out in it; its build folder is shared with nobody.
+    ///
+    /// # Errors
+    /// `UnknownTree`, `DiskFull`, `Io`.
+    pub fn attempt_slot(
+        &mut self,
+        name: &str,
+        tree: &Tree,
+        borrow: &[String],
+    ) -> Result<Slot, WorktreeError> {
+        let mut slot = Slot::take(&self.attempts_dir().join(name))?;
+        self.lay_out(&mut slot, tree, borrow)?;
+        Ok(slot)
+    }
+
+    /// Names of the attempts whose folders are there.
+    pub fn attempts(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.attempts_dir()).into_iter().flatten();
+        let names = entries.filter_map(|e| e.ok()?.file_name().into_string().ok());
+        let mut names: Vec<String> = names.collect();
+        names.sort();
+        names
+    }
+
+    /// Removes an attempt's folder, unless something still runs in it. What it made is in the shadow git folder.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn drop_attempt(&self, name: &str) -> Result<(), WorktreeError> {
+        let dir = self.attempts_dir().join(name);
+        if Slot::in_use(&dir) {
+            return Ok(());
+        }
+        remove(&dir).map_err(io_at("remove", &dir))
+    }
+
+    fn attempts_dir(&self) -> PathBuf {
+        self.state.join("attempts")
+    }
+}
+
+impl Slot {
+    fn in_use(dir: &std::path::Path) -> bool {
+        let Ok(lock) = fs::File::options().write(true).open(dir.join("lock")) else {
+            return false;
+        };
+        let taken = rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive);
+        taken
+            .map_err(io::Error::from)
+            .is_err_and(|e| e.kind() == io::ErrorKind::WouldBlock)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tempfile::TempDir;
+
+    fn text(t: &str) -> Text {
+        Text::from_str_lossless(t)
+    }
+
+    fn texts(all: &[(&str, &str)]) -> BTreeMap<String, Text> {
+        all.iter().map(|(p, t)| ((*p).to_owned(), text(t))).collect()
+    }
+
+    struct House {
+        repo: TempDir,
+        _state: TempDir,
+        shadow: Shadow,
+    }
+
+    const LONG: &str = "a\nb\nc\nd\ne\nf\ng\nh\n";
+
+    fn house() -> House {
+        let repo = tempfile::tempdir().unwrap();
+        for folder in [".git", "src"] {
+            fs::create_dir(repo.path().join(folder)).unwrap();
+        }
+        fs::write(repo.path().join("long.txt"), LONG).unwrap();
+        fs::write(repo.path().join("src/x.txt"), "x\n").unwrap();
+        std::os::unix::fs::symlink("/etc", repo.path().join("out")).unwrap();
+        let state = tempfile::tempdir().unwrap();
+        let shadow = Shadow::open(repo.path(), state.path()).unwrap();
+        House {
+            repo,
+            _state: state,
+            shadow,
+        }
+    }
+
+    #[test]
+    fn an_attempt_is_a_base_and_texts_and_touches_nothing_of_the_persons() {
+        let mut house = house();
+        let tree = house.shadow.tree().unwrap();
+        let base = house.shadow.base(&tree).unwrap();
+        assert_eq!(
+            base.paths().into_iter().collect::<Vec<_>>(),
+            ["long.txt", "src/x.txt"]
+        );
+        assert_eq!(house.shadow.file(&base, "out"), None, "a link is not followed");
+        let made = texts(&[("src/x.txt", "y\n"), ("new/z.txt", "z\n")]);
+        let after = house.shadow.with_texts(&base, &made).unwrap();
+        let slot = house.shadow.attempt_slot("j1a1", &after, &[]).unwrap();
+        let laid = |p: &str| fs::read_to_string(slot.work().join(p)).unwrap();
+        assert_eq!(
+            (laid("src/x.txt"), laid("new/z.txt"), laid("long.txt")),
+            ("y\n".into(), "z\n".into(), LONG.into())
+        );
+        assert!(!slot.work().starts_with(house.repo.path()));
+        assert_eq!(house.shadow.tree().unwrap(), tree);
+        assert_eq!(house.shadow.search(&base, &made, "y", 9), ["src/x.txt:1: y"]);
+        let patch = house.shadow.patch(&base, &after).unwrap();
+        let paths: Vec<&str> = patch.iter().map(Change::path).collect();
+        assert_eq!(paths, ["new/z.txt", "src/x.txt"]);
+
+        house.shadow.drop_attempt("j1a1").unwrap();
+        assert_eq!(house.shadow.attempts(), ["j1a1"], "something still runs in it");
+        drop(slot);
+        house.shadow.drop_attempt("j1a1").unwrap();
+        assert!(house.shadow.attempts().is_empty());
+    }
+
+    #[test]
+    fn paths_that_lead_out_are_refused() {
+        let mut house = house();
+        let tree = house.shadow.tree().unwrap();
+        let base = house.shadow.base(&tree).unwrap();
+        for bad in [
+            "../x",
+            "/x",
+            ".git/config",
+            "out",
+            "out/passwd",
+            "long.txt/x",
+            "a//b",
+            "",
+        ] {
+            let refused = house.shadow.with_texts(&base, &texts(&[(bad, "1\n")]));
+            assert!(refused.is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_change_is_carried_over_to_what_the_person_has_now() {
+        let mine = LONG.replace("c\n", "C\n");
+        let cases = [
+            ("as it was", LONG, Some(mine.clone())),
+            (
+                "edited elsewhere",
+                "a\nb\nc\nd\ne\nf\ng\nH\n",
+                Some(mine.replace("h\n", "H\n")),
+            ),
+            ("there already", mine.as_str(), Some(mine.clone())),
+            ("the same lines", "a\nb\nother\nd\ne\nf\ng\nh\n", None),
+        ];
+        for (name, now, want) in cases {
+            let mut house = house();
+            let tree = house.shadow.tree().unwrap();
+            let base = house.shadow.base(&tree).unwrap();
+            let after = house
+                .shadow
+                .with_texts(&base, &texts(&[("long.txt", &mine)]))
+                .unwrap();
+            fs::write(house.repo.path().join("long.txt"), now).unwrap();
+            let now = house.shadow.tree().unwrap();
+            let merging = house.shadow.merge(&base, &after, &now).unwrap();
+            let got = merging.tree.map(|tree| {
+                let made = house.shadow.base(&tree).unwrap();
+                house.shadow.file(&made, "long.txt").unwrap().joined()
+            });
+            assert_eq!(got, want, "{name}");
+            assert_eq!(merging.merged.conflicts.is_empty(), want.is_some(), "{name}");
+        }
+    }
+}
