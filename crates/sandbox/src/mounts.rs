@@ -71,7 +71,7 @@ struct Shown {
 /// [`RunError::Refused`] for a listed path that is not there or never shown.
 pub(crate) fn view(place: &Place, confined: &Confined) -> Result<View, RunError> {
     let hidden = hidden(place, confined);
-    let shown = shown(confined, &hidden)?;
+    let shown = shown(place, confined, &hidden)?;
     let mut words = Words::default();
     namespaces(&mut words, place, confined.network);
     if place.open {
@@ -85,9 +85,13 @@ pub(crate) fn view(place: &Place, confined: &Confined) -> Result<View, RunError>
             let how = if one.writable { "--bind" } else { "--ro-bind" };
             words.add([&how, &one.source, &one.at]);
         }
-        for secret in &hidden {
-            if shown.iter().any(|one| secret.starts_with(&one.at)) {
-                cover(&mut words, secret);
+        // A secret below a folder that is shown in two places is in both.
+        for one in &shown {
+            for below in hidden
+                .iter()
+                .filter_map(|secret| secret.strip_prefix(&one.source).ok())
+            {
+                cover(&mut words, &one.source.join(below), &one.at.join(below));
             }
         }
     }
@@ -199,31 +203,28 @@ fn scratches(place: &Place) -> impl Iterator<Item = &Path> {
     all.filter(|_| !place.open)
 }
 
-/// Puts nothing over a path.
-fn cover(words: &mut Words, path: &Path) {
-    match fs::metadata(path) {
-        Ok(found) if found.is_dir() => words.add([&"--tmpfs", &path, &"--remount-ro", &path]),
-        Ok(_) => words.add([&"--ro-bind", &"/dev/null", &path]),
+/// Puts nothing over what is `secret` outside and found `at` inside.
+fn cover(words: &mut Words, secret: &Path, at: &Path) {
+    match fs::metadata(secret) {
+        Ok(found) if found.is_dir() => words.add([&"--tmpfs", &at, &"--remount-ro", &at]),
+        Ok(_) => words.add([&"--ro-bind", &"/dev/null", &at]),
         Err(_) => {}
     }
 }
 
-/// Paths that are never shown, as they are named and without links.
+/// Paths that are never shown, without links. What is not there needs no cover.
 fn hidden(place: &Place, confined: &Confined) -> Vec<PathBuf> {
-    let below_home = place
-        .home
-        .iter()
-        .flat_map(|home| SECRETS.iter().map(|secret| home.join(secret)));
-    let named: Vec<PathBuf> = below_home.chain(confined.hidden.iter().cloned()).collect();
-    let real = named.iter().filter_map(|path| path.canonicalize().ok());
-    let mut all: Vec<PathBuf> = real.chain(named.iter().cloned()).collect();
+    let homes = place.home.iter();
+    let below_home = homes.flat_map(|home| SECRETS.iter().map(|secret| home.join(secret)));
+    let named = below_home.chain(confined.hidden.iter().cloned());
+    let mut all: Vec<PathBuf> = named.filter_map(|path| path.canonicalize().ok()).collect();
     all.sort();
     all.dedup();
     all
 }
 
 /// The listed paths, the outer ones first.
-fn shown(confined: &Confined, hidden: &[PathBuf]) -> Result<Vec<Shown>, RunError> {
+fn shown(place: &Place, confined: &Confined, hidden: &[PathBuf]) -> Result<Vec<Shown>, RunError> {
     let listed = [(&confined.writable, true), (&confined.read_only, false)];
     let mut all = Vec::new();
     for (paths, writable) in listed {
@@ -243,6 +244,10 @@ fn shown(confined: &Confined, hidden: &[PathBuf]) -> Result<Vec<Shown>, RunError
             }
             if hidden.iter().any(|secret| source.starts_with(secret)) {
                 return Err(refused("it is one of the person's secrets"));
+            }
+            let whole_home = place.home.as_ref().is_some_and(|home| home.starts_with(&source));
+            if writable && whole_home {
+                return Err(refused("the person's own programs are started from there"));
             }
             let mut at = vec![source.clone()];
             if *path != source {
@@ -310,9 +315,11 @@ mod tests {
         let root = folder.path().canonicalize().unwrap();
         fs::create_dir(root.join("real")).unwrap();
         std::os::unix::fs::symlink(root.join("real"), root.join("link")).unwrap();
+        fs::write(root.join("real/key"), "").unwrap();
         let confined = Confined {
             read_only: vec![],
             writable: vec![root.join("link")],
+            hidden: vec![root.join("link/key")],
             ..Confined::new(vec!["true".into()], root.clone())
         };
         let plan = plan(&place(false), &confined);
@@ -320,6 +327,27 @@ mod tests {
         for at in [&real, &link] {
             let words = format!("--bind {} {}", real.display(), at.display());
             assert!(plan.contains(&words), "{words} in {plan}");
+            let words = format!("--ro-bind /dev/null {}/key", at.display());
+            assert!(plan.contains(&words), "{words} in {plan}");
+        }
+    }
+
+    #[test]
+    fn a_whole_home_is_never_writable() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        let home = root.join("home");
+        fs::create_dir_all(home.join("src")).unwrap();
+        let place = Place {
+            home: Some(home.clone()),
+            ..place(false)
+        };
+        for (path, fits) in [(home.join("src"), true), (home, false), (root, false)] {
+            let confined = Confined {
+                writable: vec![path.clone()],
+                ..Confined::new(vec!["true".into()], "/usr".into())
+            };
+            assert_eq!(view(&place, &confined).is_ok(), fits, "{}", path.display());
         }
     }
 

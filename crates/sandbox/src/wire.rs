@@ -94,3 +94,41 @@ impl Inbox {
         self.read.extend_from_slice(bytes);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::os::unix::ffi::OsStringExt;
+
+    proptest! {
+        /// Words are bytes: ends of lines and what is no text arrive too, however the stream is cut.
+        #[test]
+        fn an_order_arrives_as_it_was_sent(words in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..20), 0..5), cut in 0usize..400) {
+            let argv: Vec<OsString> = words.into_iter().map(OsString::from_vec).collect();
+            let order = Order {
+                argv: argv.clone(),
+                cwd: "/".into(),
+                env: argv.iter().cloned().map(|word| (word.clone(), word)).collect(),
+                writable: vec![],
+                limits: Limits::default(),
+                background: true,
+                without: vec![Mechanism::Landlock],
+            };
+            let (here, there) = UnixStream::pair().unwrap();
+            say(&here, &order).unwrap();
+            drop(here);
+            let mut bytes = Vec::new();
+            (&there).read_to_end(&mut bytes).unwrap();
+            let cut = cut.min(bytes.len() - 1);
+            let mut inbox = Inbox::default();
+            inbox.push(&bytes[..cut]);
+            prop_assert!(inbox.read_already::<Order>().unwrap().is_none());
+            inbox.push(&bytes[cut..]);
+            let got: Order = inbox.next(&there).unwrap().unwrap();
+            prop_assert_eq!(got.argv, argv);
+            prop_assert_eq!((got.env, got.limits, got.background), (order.env, order.limits, true));
+            prop_assert!(inbox.next::<Order>(&there).unwrap().is_none());
+        }
+    }
+}
