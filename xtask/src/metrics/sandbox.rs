@@ -91,13 +91,9 @@ fn start(programs: &Programs, quick: bool) -> Measured {
             over.push(with.saturating_sub(without));
         }
     }
+    let wanted = [(50, Reach::AtMost(25.0)), (99, Reach::AtMost(25.0))];
     // The least tells what it takes where nobody else wants a core.
-    let wanted = [
-        (0, Reach::Told),
-        (50, Reach::AtMost(25.0)),
-        (99, Reach::AtMost(25.0)),
-    ];
-    let told = [(50, Reach::Told), (99, Reach::Told)];
+    let told = [(0, Reach::Told), (50, Reach::Told), (99, Reach::Told)];
     let mut parts = Part::times("`true` confined over `true` alone: ", &series(over)?, &wanted);
     parts.extend(Part::times("`true` confined: ", &series(whole)?, &told));
     parts.extend(Part::times("`true` alone: ", &series(bare)?, &told));
