@@ -96,6 +96,8 @@ pub(crate) struct Known {
     pub(crate) remotes: Vec<Remote>,
     /// Why nothing of an Ollama is among them.
     pub(crate) ollama: Result<(), String>,
+    /// The day on which what comes with this program was read.
+    pub(crate) as_of: String,
 }
 
 /// All of them, with this process's environment. Asks a local Ollama, if a variable names one.
@@ -111,6 +113,7 @@ pub(crate) fn known(config: &Config, home: &Home) -> Result<Known, ConfigError> 
     Ok(Known {
         remotes: all(config, &catalogue, &installed, &env),
         ollama,
+        as_of: catalogue.as_of().to_owned(),
     })
 }
 

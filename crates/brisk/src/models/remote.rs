@@ -133,15 +133,18 @@ impl TryFrom<f64> for Micros {
 #[serde(deny_unknown_fields)]
 struct File {
     /// When the figures were read; for people.
-    #[serde(default, rename = "as_of")]
-    _as_of: Option<String>,
+    #[serde(default)]
+    as_of: String,
     #[serde(default)]
     model: Vec<Spanned<Entry>>,
 }
 
 /// All entries, in the order of the files.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct Catalogue(Vec<Entry>);
+pub(crate) struct Catalogue {
+    as_of: String,
+    entries: Vec<Entry>,
+}
 
 impl Catalogue {
     /// The bundled entries, and over them those of the person's file, which need not exist.
@@ -180,23 +183,29 @@ impl Catalogue {
                 return Err(wrong(located(text, Some(entry.span().start), &message)));
             }
         }
-        Ok(Catalogue(
-            file.model.into_iter().map(Spanned::into_inner).collect(),
-        ))
+        Ok(Catalogue {
+            as_of: file.as_of,
+            entries: file.model.into_iter().map(Spanned::into_inner).collect(),
+        })
     }
 
     fn with(mut self, own: Catalogue) -> Catalogue {
-        for entry in own.0 {
-            match self.0.iter_mut().find(|e| e.name == entry.name) {
+        for entry in own.entries {
+            match self.entries.iter_mut().find(|e| e.name == entry.name) {
                 Some(old) => *old = entry,
-                None => self.0.push(entry),
+                None => self.entries.push(entry),
             }
         }
         self
     }
 
     pub(crate) fn entries(&self) -> &[Entry] {
-        &self.0
+        &self.entries
+    }
+
+    /// The day on which the bundled figures were read.
+    pub(crate) fn as_of(&self) -> &str {
+        &self.as_of
     }
 }
 
@@ -224,7 +233,7 @@ mod tests {
             assert!(entry.max_output.is_none_or(|max| max <= entry.context), "{name}");
         }
         let sonnet = all
-            .0
+            .entries
             .iter()
             .find(|e| e.name.as_str() == "anthropic/claude-sonnet-5-5");
         let price = sonnet.unwrap().price().unwrap();

@@ -50,11 +50,11 @@ pub(crate) fn run(context: &Context) -> Result<Exit, CliError> {
             say::raw(&json::line("model", context.t_us(), fields))?;
         }
     }
-    lines.push((
-        Tone::Dim,
-        "$: dollars for a million tokens read / written, as published in November 2026; the vendor's bill is what counts"
-            .to_owned(),
-    ));
+    let note = format!(
+        "$: dollars for a million tokens read / written, as published on {}; the vendor's bill is what counts",
+        known.as_of
+    );
+    lines.push((Tone::Dim, note));
     if !context.json {
         say::lines(context, &lines)?;
     }
