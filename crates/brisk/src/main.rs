@@ -6,7 +6,10 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     // The inside of a sandbox: nothing of the command line concerns it.
-    if std::env::args_os().nth(1).is_some_and(|first| first == brisk_sandbox::ENTER) {
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|first| first == brisk_sandbox::ENTER)
+    {
         return brisk_sandbox::enter();
     }
     match run(Began::now()) {
