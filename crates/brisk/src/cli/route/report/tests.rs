@@ -41,8 +41,9 @@ fn endings() {
     let kept = (Outcome::Kept { at_us: 9 }, false);
     let undone = (Outcome::Kept { at_us: 9 }, true);
     let (no, open) = ((Outcome::Rejected, false), (Outcome::Undecided, false));
+    type Hunks<'a> = &'a [(Outcome, bool)];
     type Want = Option<(Ending, u32, u32)>;
-    let cases: [(Intent, &str, &[(Outcome, bool)], Want); 12] = [
+    let cases: [(Intent, &str, Hunks<'_>, Want); 12] = [
         (
             Intent::Edit,
             "end_turn",
