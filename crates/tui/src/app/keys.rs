@@ -1,7 +1,7 @@
 //! What keys mean, and in which order meanings are tried: stop first, then what is open (menu, help), then decisions
 //! about hunks, then the text.
 
-use super::{Act, After, App, Purpose, Stage, TWICE};
+use super::{Act, After, App, Link, Purpose, Stage, TWICE};
 use crate::composer::Took;
 use crate::key::{Key, Typed};
 use crate::look;
@@ -83,6 +83,11 @@ impl App {
                 true => self.held = false,
                 false => self.submit(),
             },
+            // Without a turn there is nothing to wait for, and who presses Tab there wants a completion.
+            Key::Tab if self.live.is_none() && self.queue.is_empty() && self.link == Link::Up => {
+                let what = "nothing to complete here; Enter sends";
+                self.hint = (!self.composer.is_empty()).then(|| what.into());
+            }
             Key::Tab if !self.composer.is_empty() => self.enqueue(),
             Key::Up if self.composer.is_empty() && self.unqueue() => {}
             Key::Ctrl('x') | Key::Alt('e') => {

@@ -229,6 +229,16 @@ fn places_and_commands_are_completed() {
 }
 
 #[test]
+fn tab_sends_nothing_where_no_turn_runs() {
+    let mut w = world();
+    w.write("fix @nowhere");
+    w.calls();
+    w.key(Tab);
+    assert_eq!((w.calls(), w.text().as_str()), (vec![], "fix @nowhere"));
+    assert!(w.app.hint.as_ref().is_some_and(|h| h.contains("Enter sends")));
+}
+
+#[test]
 fn a_command_in_the_history_opens_no_menu() {
     let mut w = world();
     for text in ["/vi", "/vi", "/log", "one more"] {
