@@ -1,8 +1,9 @@
 //! Remote models behind the model port.
 //!
 //! [`ChatModel`] is Chat Completions over server-sent events (Ollama, llama-server, vLLM, Groq, Cerebras and others),
-//! [`MessagesModel`] is Anthropic Messages. Nothing is retried here: a fault says what a retry would mean, and the
-//! caller decides.
+//! [`MessagesModel`] is Anthropic Messages, [`ResponsesModel`] is Responses, on a kept WebSocket or over server-sent
+//! events. Nothing is retried here: a fault says what a retry would mean, and the caller decides. One exception, before
+//! the first text only: what a socket did not bring goes over HTTP.
 
 mod access;
 mod answer;

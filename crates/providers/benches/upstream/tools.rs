@@ -39,7 +39,6 @@ struct Lane {
 }
 
 pub(crate) fn measure(handle: &Handle, quick: bool) {
-    let runs = if quick { 3 } else { 30 };
     let script = SpeechScript {
         speeches: Vec::new(),
         otherwise: Some(Speech::of(vec![
@@ -57,6 +56,12 @@ pub(crate) fn measure(handle: &Handle, quick: bool) {
             model: path.model(url, handle),
             series: Series::default(),
         });
+        let runs = match (quick, *trip) {
+            (true, _) => 3,
+            // Ten minutes for a figure that repeats itself are too long.
+            (false, 80..) => 10,
+            (false, _) => 30,
+        };
         for _ in 0..runs {
             // A conversation of its own each time, on connections that are kept.
             one(&fake, url, handle, &mut lanes);

@@ -7,7 +7,7 @@ use super::socket::Socket;
 use super::turn::{Next, Rest, Rundown, Turn};
 use brisk_domain::port::{Fault, GenerateRequest, ModelEvent, Sink};
 use brisk_protocol::responses::{ClientFrame, Interrupt};
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{FutureExt, SinkExt, StreamExt};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -20,6 +20,9 @@ const ALIVE: Duration = Duration::from_secs(2);
 
 /// The slowest line that counts as alive, bytes a millisecond.
 const SLOWEST: u64 = 50;
+
+/// Text that is handed out even if more is there already, bytes.
+const GATHERED: usize = 4 << 10;
 
 /// How long an interrupt may take to be accepted, and then to be carried out.
 const INTERRUPT: Duration = Duration::from_millis(250);
@@ -72,12 +75,24 @@ pub(super) async fn ask<'a>(
     let first_byte = Instant::now() + timeouts.first_byte;
     let mut alive = Some(Instant::now() + ALIVE + upload);
     let mut until = first_byte;
+    // What came together is handed out together.
+    let mut text = String::new();
     loop {
+        let ready = match text.len() < GATHERED {
+            true => socket.next().now_or_never(),
+            false => None,
+        };
+        if ready.is_none() {
+            deliver(&mut text, sink);
+        }
         let wait = alive.map_or(until, |alive| alive.min(until));
-        let got = tokio::select! {
-            biased;
-            () = cancel.cancelled() => return Round::Stopped(turn),
-            got = timeout_at(wait, socket.next()) => got,
+        let got = match ready {
+            Some(got) => Ok(got),
+            None => tokio::select! {
+                biased;
+                () = cancel.cancelled() => return Round::Stopped(turn),
+                got = timeout_at(wait, socket.next()) => got,
+            },
         };
         let Ok(got) = got else {
             return match alive {
@@ -89,7 +104,7 @@ pub(super) async fn ask<'a>(
                     } else {
                         timeouts.stall
                     };
-                    fail(turn, upstream.stalled(after), Rest::Lost, sink)
+                    fail(turn, text, upstream.stalled(after), Rest::Lost, sink)
                 }
             };
         };
@@ -99,31 +114,27 @@ pub(super) async fn ask<'a>(
             Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => continue,
             Some(Ok(Message::Binary(_))) => {
                 let fault = upstream.malformed("a frame is not text", "");
-                return fail(turn, fault, Rest::Lost, sink);
+                return fail(turn, text, fault, Rest::Lost, sink);
             }
             Some(Err(Error::Capacity(CapacityError::MessageTooLong { max_size, .. }))) => {
                 let fault = upstream.malformed(&format!("one event is larger than {max_size} bytes"), "");
-                return fail(turn, fault, Rest::Lost, sink);
+                return fail(turn, text, fault, Rest::Lost, sink);
             }
             None | Some(Ok(Message::Close(_))) if !turn.told() => return lost(&turn, upstream.cut()),
             Some(Err(_)) if !turn.told() => return lost(&turn, upstream.cut()),
             Some(Err(error @ (Error::Protocol(_) | Error::Utf8(_)))) if !is_cut(&error) => {
                 let fault = upstream.malformed(&error.to_string(), "");
-                return fail(turn, fault, Rest::Lost, sink);
+                return fail(turn, text, fault, Rest::Lost, sink);
             }
             None | Some(Ok(Message::Close(_)) | Err(_)) => {
-                return fail(turn, upstream.cut(), Rest::Lost, sink);
+                return fail(turn, text, upstream.cut(), Rest::Lost, sink);
             }
         };
         until = Instant::now() + timeouts.stall;
-        let mut text = String::new();
-        let next = turn.take(&frame, &mut text);
-        if !text.is_empty() {
-            sink(ModelEvent::Text { text });
-        }
-        match next {
+        match turn.take(&frame, &mut text) {
             Next::More => {}
             Next::Over { end, rest } => {
+                deliver(&mut text, sink);
                 free(&rest);
                 sink(match end {
                     Ok((finish, usage)) => ModelEvent::Done { finish, usage },
@@ -152,12 +163,16 @@ fn is_cut(error: &Error) -> bool {
     )
 }
 
-fn fail<'a>(mut turn: Turn<'a>, fault: Fault, rest: Rest, sink: &Sink) -> Round<'a> {
-    let mut text = String::new();
-    turn.give_up(&mut text);
+fn deliver(text: &mut String, sink: &Sink) {
     if !text.is_empty() {
+        let text = std::mem::take(text);
         sink(ModelEvent::Text { text });
     }
+}
+
+fn fail<'a>(mut turn: Turn<'a>, mut text: String, fault: Fault, rest: Rest, sink: &Sink) -> Round<'a> {
+    turn.give_up(&mut text);
+    deliver(&mut text, sink);
     sink(ModelEvent::Failed { fault });
     Round::Over(turn, rest)
 }

@@ -22,6 +22,9 @@ use tower_service::Service;
 /// Says which dialect is spoken; servers that do not know it do not mind.
 const BETA: (&str, &str) = ("openai-beta", "responses_websockets=2026-02-06");
 
+/// How much is read at once, bytes.
+const READ: usize = 16 << 10;
+
 /// One open connection.
 pub(crate) type Socket = WebSocketStream<TokioIo<hyper_rustls::MaybeHttpsStream<TokioIo<TcpStream>>>>;
 
@@ -94,6 +97,8 @@ impl Opener {
             .map_err(|error| failed(upstream.not_connected(&error)))?;
         request.headers_mut().extend(self.headers.clone());
         let limits = WebSocketConfig::default()
+            // It is filled with zeros before each read: a large one would cost more than a token's own work.
+            .read_buffer_size(READ)
             .max_message_size(Some(EVENT_MAX))
             .max_frame_size(Some(EVENT_MAX));
         let upgraded =
