@@ -2,7 +2,7 @@
 
 use super::hub::Hub;
 use brisk_lanes::place::symbols_of;
-use brisk_patch::SymbolKind;
+use brisk_patch::{Language, SymbolKind};
 use brisk_protocol::{CompleteRequest, Completion, ErrorBody};
 use brisk_worktree::Repo;
 // The matcher of an editor that people type into all day: case by case, boundaries and gaps weighed.
@@ -37,13 +37,21 @@ fn files(repo: &Repo, cwd: &Path, query: &str, limit: usize) -> Vec<Completion> 
     let prefix = below(repo, cwd);
     let all = repo.files(MAX_FILES);
     let names = all.iter().filter_map(|f| f.strip_prefix(prefix.as_str()));
-    best(query, names, |name| *name, Config::DEFAULT.match_paths(), limit)
-        .into_iter()
-        .map(|name| Completion {
-            target: name.to_owned(),
-            detail: String::new(),
-        })
-        .collect()
+    let prose = |name: &&str| Language::of_path(name).is_none();
+    best(
+        query,
+        names,
+        |name| *name,
+        prose,
+        Config::DEFAULT.match_paths(),
+        limit,
+    )
+    .into_iter()
+    .map(|name| Completion {
+        target: name.to_owned(),
+        detail: String::new(),
+    })
+    .collect()
 }
 
 /// The working folder below the root, with a slash at its end; empty at the root.
@@ -55,12 +63,32 @@ fn below(repo: &Repo, cwd: &Path) -> String {
         .map_or_else(String::new, |r| format!("{r}/"))
 }
 
+/// The file that has this name, where no other has it: people name a file without its folder.
+fn only(repo: &Repo, cwd: &Path, name: &str) -> Option<String> {
+    let prefix = below(repo, cwd);
+    let end = format!("/{name}");
+    let all = repo.files(MAX_FILES);
+    let mut found = all
+        .iter()
+        .filter_map(|f| f.strip_prefix(prefix.as_str()))
+        .filter(|f| f.ends_with(&end));
+    let first = found.next()?;
+    found.next().is_none().then(|| first.to_owned())
+}
+
 /// What is in a file: its symbols, or lines where a number is begun.
 fn inside(repo: &Repo, cwd: &Path, file: &str, part: &str, limit: usize) -> Vec<Completion> {
-    let read = repo
-        .relative(cwd, file)
-        .and_then(|path| repo.read(&path).map(|read| (path, read.text)));
-    let Ok((path, text)) = read else { return Vec::new() };
+    let read = |file: &str| {
+        let path = repo.relative(cwd, file).ok()?;
+        Some((repo.read(&path).ok()?.text, path))
+    };
+    let (text, path, file) = match read(file) {
+        Some((text, path)) => (text, path, file.to_owned()),
+        None => match only(repo, cwd, file).and_then(|file| Some((read(&file)?, file))) {
+            Some(((text, path), file)) => (text, path, file),
+            None => return Vec::new(),
+        },
+    };
     let symbols = symbols_of(&path, &text);
     let place = |range: &std::ops::Range<usize>| format!("lines {}-{}", range.start + 1, range.end);
     if let Some(first) = part.split('-').next().and_then(|n| n.parse::<usize>().ok()) {
@@ -76,26 +104,33 @@ fn inside(repo: &Repo, cwd: &Path, file: &str, part: &str, limit: usize) -> Vec<
             .into_iter()
             .collect();
     }
-    best(part, symbols.iter(), |s| s.name.as_str(), Config::DEFAULT, limit)
-        .into_iter()
-        .map(|s| {
-            // An `impl` block is named by its head, which has blanks in it: its lines are a target that can be typed.
-            let name = match s.kind {
-                SymbolKind::Impl => format!("{}-{}", s.lines.start + 1, s.lines.end),
-                SymbolKind::Function
-                | SymbolKind::Method
-                | SymbolKind::Type
-                | SymbolKind::Interface
-                | SymbolKind::Module
-                | SymbolKind::Constant
-                | SymbolKind::Macro => s.qualified(),
-            };
-            Completion {
-                target: format!("{file}:{name}"),
-                detail: format!("{}, {}", s.name, place(&s.lines)),
-            }
-        })
-        .collect()
+    best(
+        part,
+        symbols.iter(),
+        |s| s.name.as_str(),
+        |_| false,
+        Config::DEFAULT,
+        limit,
+    )
+    .into_iter()
+    .map(|s| {
+        // An `impl` block is named by its head, which has blanks in it: its lines are a target that can be typed.
+        let name = match s.kind {
+            SymbolKind::Impl => format!("{}-{}", s.lines.start + 1, s.lines.end),
+            SymbolKind::Function
+            | SymbolKind::Method
+            | SymbolKind::Type
+            | SymbolKind::Interface
+            | SymbolKind::Module
+            | SymbolKind::Constant
+            | SymbolKind::Macro => s.qualified(),
+        };
+        Completion {
+            target: format!("{file}:{name}"),
+            detail: format!("{}, {}", s.name, place(&s.lines)),
+        }
+    })
+    .collect()
 }
 
 /// The items whose names fit, best first; all of them in their order when nothing is typed.
@@ -103,6 +138,7 @@ fn best<T>(
     query: &str,
     items: impl Iterator<Item = T>,
     name: impl Fn(&T) -> &str,
+    later: impl Fn(&T) -> bool,
     config: Config,
     limit: usize,
 ) -> Vec<T> {
@@ -119,12 +155,10 @@ fn best<T>(
             Some((score, n, item))
         })
         .collect();
-    // Among equals the shorter name, then the earlier one.
+    // Among equals what is not for later, then the shorter name, then the earlier one.
     scored.sort_by(|a, b| {
-        let length = |i: &(u32, usize, T)| name(&i.2).len();
-        b.0.cmp(&a.0)
-            .then_with(|| length(a).cmp(&length(b)))
-            .then(a.1.cmp(&b.1))
+        let rank = |i: &(u32, usize, T)| (later(&i.2), name(&i.2).len(), i.1);
+        b.0.cmp(&a.0).then_with(|| rank(a).cmp(&rank(b)))
     });
     scored.into_iter().take(limit).map(|(_, _, item)| item).collect()
 }
@@ -140,6 +174,8 @@ mod tests {
             ("src/shop.py", "def subtotal(items):\n    return 1\n\n\nclass Cart:\n    def total(self):\n        return 2\n"),
             ("src/shell.rs", "impl Foo for Bar {\n    fn go() {}\n}\n"),
             ("docs/shop.md", "# shop\n"),
+            ("till.md", "# till\n"),
+            ("src/deep/till.rs", "fn ring() {}\n"),
             (".gitignore", "target/\n"),
             ("target/shop.py", "x = 1\n"),
         ])
@@ -151,7 +187,13 @@ mod tests {
             ("", "shop", &["src/shop.py", "docs/shop.md"]),
             ("", "sspy", &["src/shop.py"]),
             ("", "zzz", &[]),
-            ("src", "", &["shell.rs", "shop.py"]),
+            ("src", "", &["deep/till.rs", "shell.rs", "shop.py"]),
+            // Code first, where both fit as well.
+            ("", "till", &["src/deep/till.rs", "till.md"]),
+            // A name without its folder, where one file has it.
+            ("", "till.rs:", &["src/deep/till.rs:ring"]),
+            ("src", "till.rs:ri", &["deep/till.rs:ring"]),
+            ("", "nope.rs:", &[]),
             (
                 "",
                 "src/shop.py:",
