@@ -320,9 +320,11 @@ impl Shared {
                     }
                 }
                 Pick::Open => {
+                    // Begun before anything is waited for: its place is taken.
+                    let opening = self.open();
                     let opened = tokio::select! {
                         () = cancel.cancelled() => return,
-                        opened = self.open() => opened,
+                        opened = opening => opened,
                     };
                     if let Err(NotOpen { fault, .. }) = opened {
                         match forced {
@@ -333,7 +335,7 @@ impl Shared {
                 }
                 Pick::Http { open } => {
                     if open {
-                        self.open_beside();
+                        drop(self.open());
                     }
                     return self.over_http(&request, &sink, &cancel, token).await;
                 }
@@ -352,7 +354,7 @@ impl Shared {
         if self.pool().no_warm_ups {
             // A socket is all that can be made ready.
             if self.pool().is_empty() {
-                drop(self.open().await);
+                self.open_beside();
             }
             return;
         }
@@ -381,34 +383,35 @@ impl Shared {
             }
             Pick::Http { open } => {
                 if open {
-                    self.open_beside();
+                    drop(self.open());
                 }
                 self.server.warm().await;
             }
-            Pick::Open | Pick::Wait => {}
+            // Somebody was faster; the next prompt finds a socket all the same.
+            Pick::Open => drop(self.open()),
+            Pick::Wait => {}
         }
     }
 
-    /// Opens a lane; goes on when nobody waits for it any more.
-    async fn open(self: &Arc<Self>) -> Result<(), NotOpen> {
+    /// Opens a lane in a place that is taken; goes on when nobody waits for it any more.
+    fn open(self: &Arc<Self>) -> impl Future<Output = Result<(), NotOpen>> + use<> {
         let shared = Arc::clone(self);
         let opening = self.handle.spawn(async move { shared.open_here().await });
-        opening.await.unwrap_or_else(|_| {
-            Err(NotOpen {
-                trouble: Trouble::Failed,
-                fault: self.server.upstream.cut(),
-            })
-        })
+        let fault = self.server.upstream.cut();
+        async move {
+            let trouble = Trouble::Failed;
+            opening.await.unwrap_or(Err(NotOpen { trouble, fault }))
+        }
     }
 
+    /// Opens a lane for later.
     fn open_beside(self: &Arc<Self>) {
-        let shared = Arc::clone(self);
+        self.pool().opening(Instant::now());
         // Its failure is in the record of the pool.
-        self.handle.spawn(async move { drop(shared.open_here().await) });
+        drop(self.open());
     }
 
     async fn open_here(self: &Arc<Self>) -> Result<(), NotOpen> {
-        self.pool().opening(Instant::now());
         let opened = self.opener.open(&self.server.upstream, self.config.upgrade).await;
         let now = Instant::now();
         match opened {

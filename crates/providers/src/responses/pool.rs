@@ -73,9 +73,9 @@ pub(crate) enum Pick {
     },
     /// The lane that knows the conversation is free in a moment.
     Wait,
-    /// A new lane first.
+    /// A new lane first; its place is taken, so that [`Pool::opened`] must follow.
     Open,
-    /// Over HTTP; beside it, a new lane if it is time to try one.
+    /// Over HTTP; beside it, a new lane if it is time to try one (its place is taken as well).
     Http { open: bool },
 }
 
@@ -126,17 +126,20 @@ impl Pool {
         };
         let room = self.lanes.len() + self.opening < LANES_MAX;
         if room && attempt == Try::Now {
+            self.opening(now);
             return Pick::Open;
         }
         // The chain that was not used for longest is lost.
         if let Some(lane) = self.lanes.iter_mut().filter(idle).min_by_key(|lane| lane.used) {
             return lane.take(request, now);
         }
+        let open = forced || room && attempt == Try::Beside;
+        if open {
+            self.opening(now);
+        }
         match forced {
             true => Pick::Open,
-            false => Pick::Http {
-                open: room && attempt == Try::Beside,
-            },
+            false => Pick::Http { open },
         }
     }
 
@@ -150,6 +153,7 @@ impl Pool {
         self.lanes.is_empty() && self.opening == 0
     }
 
+    /// Takes the place of a lane that is about to be opened.
     pub(crate) fn opening(&mut self, now: Instant) {
         self.opening += 1;
         self.health.trying(now);
@@ -158,7 +162,7 @@ impl Pool {
     /// An attempt has ended; `jobs` if a lane came of it.
     pub(crate) fn opened(&mut self, jobs: Option<UnboundedSender<Job>>, now: Instant) -> LaneId {
         self.opening = self.opening.saturating_sub(1);
-        self.last += 1;
+        self.last += u64::from(jobs.is_some());
         let id = LaneId(self.last);
         self.lanes.extend(jobs.map(|jobs| Lane {
             id,
@@ -286,7 +290,11 @@ mod tests {
         forced: bool,
         now: Instant,
     ) -> String {
-        match pool.pick(&request(texts, key), patient, forced, now) {
+        let pick = pool.pick(&request(texts, key), patient, forced, now);
+        if matches!(pick, Pick::Open | Pick::Http { open: true }) {
+            pool.opened(None, now);
+        }
+        match pick {
             Pick::Lane { plan: Plan::Full, .. } => "full".to_owned(),
             Pick::Lane {
                 plan: Plan::After { id, from },
@@ -324,6 +332,24 @@ mod tests {
         assert_eq!(picked(&mut pool, &["x"], 9, true, false, now), "full");
         // One's own is not.
         assert_eq!(picked(&mut pool, &["x"], 3, true, false, now), "full");
+    }
+
+    #[test]
+    fn places_are_taken_before_lanes_are_open() {
+        let now = Instant::now();
+        let mut pool = Pool::default();
+        for n in 0..LANES_MAX as u64 {
+            assert!(matches!(
+                pool.pick(&request(&["a"], n), true, false, now),
+                Pick::Open
+            ));
+        }
+        assert_eq!(
+            picked(&mut pool, &["a"], 9, true, false, now),
+            "http, open: false"
+        );
+        pool.opened(None, now);
+        assert_eq!(picked(&mut pool, &["a"], 9, true, false, now), "open");
     }
 
     #[test]
@@ -368,7 +394,6 @@ mod tests {
             picked(&mut pool, &["a"], 1, true, false, start),
             "http, open: false"
         );
-        assert_eq!(picked(&mut pool, &["a"], 1, true, true, start), "open");
         assert_eq!(
             picked(&mut pool, &["a"], 1, true, false, at(2)),
             "http, open: true"
@@ -380,6 +405,10 @@ mod tests {
         );
         let (jobs, _) = unbounded_channel();
         pool.opened(Some(jobs), at(3));
+        assert_eq!(picked(&mut pool, &["a"], 1, true, true, at(3)), "full");
+        // Who must have a socket opens one whatever happened.
+        assert_eq!(picked(&mut pool, &["a"], 1, true, true, at(3)), "open");
+        pool.free(hold(1, 1), None);
         assert_eq!(picked(&mut pool, &["a"], 1, true, false, at(3)), "full");
     }
 }
