@@ -325,6 +325,9 @@ pub struct DaemonStatus {
     pub sessions: usize,
     /// Connected clients.
     pub clients: usize,
+    /// It works on something that goes on without a client.
+    #[serde(default)]
+    pub busy: bool,
     /// Resident memory, bytes.
     pub rss: u64,
     /// Address of the WebSocket door.

@@ -149,7 +149,7 @@ fn greeted(home: &Home, more: impl Fn(&mut Link) -> (i64, String)) -> Result<(Li
 /// is: `brisk doctor` says what it has not seen.
 fn renew(mut link: Link) -> Result<(), CliError> {
     let status: DaemonStatus = link.call(method::DAEMON, &NoParams {})?;
-    if status.clients > 1 {
+    if status.clients > 1 || status.busy {
         return Ok(());
     }
     stop(link)

@@ -114,7 +114,7 @@ fn renew_daemon(context: &Context) -> Result<Exit, CliError> {
     if let Some(mut link) = connect::running(&context.home)? {
         connect::greet(&mut link)?;
         let status: DaemonStatus = link.call(method::DAEMON, &NoParams {})?;
-        if status.clients <= 1 {
+        if status.clients <= 1 && !status.busy {
             connect::stop(link)?;
         } else if !context.json {
             let text = "the running daemon is in use and sees this change after `brisk daemon stop`";

@@ -378,6 +378,8 @@ impl Client {
             up_s: self.hub.started.elapsed().as_secs(),
             sessions: self.hub.sessions(),
             clients: self.hub.clients.load(Ordering::Relaxed),
+            // Nothing goes on without a client.
+            busy: false,
             rss: resident_bytes(),
             websocket: self.hub.websocket.lock().ok().and_then(|w| w.clone()),
         }

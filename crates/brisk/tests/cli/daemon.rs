@@ -1,7 +1,8 @@
 //! Finding, starting and replacing daemons, and the commands that are one question.
 
-use crate::fake::{Home, accept};
-use brisk_protocol::{DaemonStatus, LogEntry, LogReply, RepoStatus, UndoReply, method};
+use crate::fake::{Home, Peer, accept};
+use brisk_protocol::{BEGAN_META, DaemonStatus, LogEntry, LogReply, RepoStatus, UndoReply, method};
+use serde_json::json;
 use std::io::Write;
 use std::os::unix::net::UnixListener;
 use std::process::{Command, Output, Stdio};
@@ -34,6 +35,7 @@ fn status(clients: usize) -> DaemonStatus {
         up_s: 60,
         sessions: 1,
         clients,
+        busy: false,
         rss: 3 << 20,
         websocket: None,
     }
@@ -76,6 +78,51 @@ fn a_daemon_of_another_version_that_is_in_use_is_left_alone() {
     let (code, _, err) = text(&child.wait_with_output().unwrap());
     assert_eq!(code, Some(8));
     assert!(err.contains("1 more client(s)"), "{err}");
+}
+
+/// Greets as a daemon that has read nothing.
+fn greet_empty(peer: &mut Peer) {
+    let (id, _) = peer.expect("initialize");
+    let version = env!("CARGO_PKG_VERSION");
+    let hello = json!({
+        "protocolVersion": 1,
+        "agentInfo": {"name": "brisk", "version": version},
+        "_meta": {BEGAN_META: {"salt": "00", "marks": {}}},
+    });
+    peer.reply(id, &hello);
+}
+
+#[test]
+fn a_daemon_that_has_not_seen_a_key_is_renewed_when_nobody_needs_it() {
+    let used = status(2);
+    let busy = DaemonStatus {
+        busy: true,
+        ..status(1)
+    };
+    for (now, renewed) in [(status(1), true), (used, false), (busy, false)] {
+        let home = Home::new();
+        let listener = home.listen();
+        let mut command = brisk(&home, &["daemon", "start"]);
+        let child = command.env("GROQ_API_KEY", "sk-secret").spawn().unwrap();
+        let mut old = accept(&listener);
+        greet_empty(&mut old);
+        old.expect(method::DAEMON);
+        let (id, params) = old.expect(method::DAEMON);
+        assert_eq!(params, json!({}), "no key goes over the socket");
+        old.reply(id, &now);
+        if renewed {
+            let (id, _) = old.expect(method::SHUTDOWN);
+            old.reply(id, &());
+        }
+        drop(old);
+        // Its successor, or itself once more.
+        let mut next = accept(&listener);
+        greet_empty(&mut next);
+        let (id, _) = next.expect(method::DAEMON);
+        next.reply(id, &now);
+        let (code, _, err) = text(&child.wait_with_output().unwrap());
+        assert_eq!(code, Some(0), "{err}");
+    }
 }
 
 #[test]
