@@ -227,8 +227,8 @@ impl Ledger {
                         });
                     }
                     Verdict::Flagged(concerns) => return Err(Why::Flagged { concerns }),
-                    // On a base that has the same content nothing can have been lost.
-                    Verdict::Green if run.base.as_ref() != base && base != Some(tree) => {
+                    // On a base that has the same content, or on none, nothing can have been lost.
+                    Verdict::Green if run.base.as_ref() != base && base != Some(tree) && base.is_some() => {
                         return Err(Why::BaseMoved {
                             was: run.base,
                             is: base.cloned(),

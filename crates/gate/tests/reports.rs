@@ -59,6 +59,11 @@ fn honest_outputs() {
             UNITTEST,
             "unittest: +test_a (test_shop.T.test_a) | +test_b (test_shop.T.test_b) | -test_c (test_shop.T.test_c)",
         ),
+        (
+            Parse::Unittest,
+            "test_a (m.T.test_a) ... expected failure\ntest_b (m.T.test_b) ... ok\n\nRan 2 tests in 0.000s\n\nOK (expected failures=1)\n",
+            "unittest: -test_a (m.T.test_a) | +test_b (m.T.test_b)",
+        ),
         (Parse::Node, NODE_TAP, "node: +adds | -outer > inner"),
         (Parse::Node, NODE_SPEC, "node: +adds | +outer > inner"),
         (

@@ -2,14 +2,15 @@
 
 use crate::cli::args::{GateCmd, Outside};
 use crate::cli::context::Context;
+use crate::cli::ship::not_shipped;
 use crate::cli::style::Tone;
 use crate::cli::verify::line as state_line;
 use crate::cli::{cwd, json, say};
 use crate::exit::{CliError, Exit};
-use crate::verify::{Checked, Gate, Lent, check_commit, ledger, ledger_at};
+use crate::verify::{Checked, Gate, Lent, check_commit, ledger, ledger_at, worktree};
 use brisk_domain::evidence::Tree;
 use brisk_gate::{Act, Keyring, Recorded, Verdict};
-use brisk_worktree::install_hook;
+use brisk_worktree::{attest, install_hook};
 use serde_json::json;
 use std::io::Read;
 use std::path::Path;
@@ -58,7 +59,7 @@ fn check(context: &Context, revs: &[String], outside: &Outside) -> Result<Exit, 
     let mut commits = Vec::new();
     for rev in revs {
         commits.extend(match rev.contains("..") {
-            true => rev_list(&mut git, &[rev])?,
+            true => git.commits(&["--end-of-options", rev])?,
             false => vec![rev.clone()],
         });
     }
@@ -139,46 +140,67 @@ fn receive(context: &Context, outside: &Outside) -> Result<Exit, CliError> {
             true => args.extend(["--not", "--all"]),
             false => args.push(&not_old),
         }
-        commits.extend(rev_list(&mut git, &args)?);
+        commits.extend(git.commits(&args)?);
     }
     commits.sort();
     commits.dedup();
     judge(context, &mut git, &commits, &trusted, &ledgers)
 }
 
-/// `gate pre-push`: what the installed hook runs, with this machine's own ledger.
+/// `gate pre-push`: what the installed hook runs, with this machine's own ledger and key.
 fn pre_push(context: &Context) -> Result<Exit, CliError> {
     let mut gate = Gate::open(&context.home, &cwd()?)?;
     // LOCAL-REF LOCAL-ID REMOTE-REF REMOTE-ID
     let updates = updates([3, 1, 2])?;
-    let base = gate.base()?;
-    let book = gate.ledger()?;
-    let mut worst = Exit::Done;
+    let mut commits = Vec::new();
     for update in updates
         .iter()
         .filter(|u| !u.name.starts_with(REFS) && !none(&u.new))
     {
-        let policy = gate.policy(&base)?;
-        let said = gate.git.read(&[
-            "rev-parse",
-            "--verify",
-            "--quiet",
-            &format!("{}^{{tree}}", update.new),
-        ])?;
-        let Some(tree) = Tree::parse(said.out.trim()) else {
-            continue;
-        };
-        // The tip alone: what it was compared with is history by now.
-        if let Err(refusal) = book.promote(&tree, &policy, Some(&tree)) {
-            let line = format!("{}: {refusal}", update.name);
-            say::failure(
-                &CliError::new(Exit::Gate, line).hint(format!("`{}`", refusal.next())),
-                None,
-            );
-            worst = Exit::Gate;
+        commits.extend(gate.git.commits(&[&update.new, "--not", "--remotes"])?);
+    }
+    let (trusted, ledgers) = own(&mut gate)?;
+    judge(context, &mut gate.git, &commits, &trusted, &ledgers)
+}
+
+/// What this machine believes of itself: its own key, its own ledger as a ref.
+fn own(gate: &mut Gate) -> Result<(Trusted, Vec<String>), CliError> {
+    let tree = gate.shadow.tree().map_err(worktree)?;
+    let base = gate.base(&tree)?;
+    let trusted = Trusted {
+        ring: Keyring::of(gate.public(), "this machine"),
+        policy: gate.policy_text(&base),
+    };
+    // Made where nothing was ever recorded.
+    gate.ledger()?;
+    let (signer, path) = (gate.public().id(), gate.ledger_path());
+    let attested = attest(&gate.shadow, &mut gate.git, &signer, &path)
+        .map_err(|e| CliError::new(Exit::Git, e.to_string()))?;
+    Ok((trusted, vec![attested.name]))
+}
+
+/// Before a push by `ship`: every commit that the remote does not have must be verified. Gives the refs that go with
+/// them.
+pub(crate) fn before_push(gate: &mut Gate, remote: &str) -> Result<Vec<String>, CliError> {
+    let (trusted, ledgers) = own(gate)?;
+    let known = format!("--remotes={remote}");
+    for commit in gate.git.commits(&["HEAD", "--not", &known])? {
+        let found = check_commit(
+            &mut gate.git,
+            &commit,
+            &trusted.ring,
+            trusted.policy.as_deref(),
+            &ledgers,
+        )?;
+        if let Checked::Refused { why, refusal } = found {
+            let short = commit.get(..12).unwrap_or(&commit);
+            return Err(match refusal {
+                Some(refusal) => not_shipped(&refusal, "brisk ship push --unverified --reason WHY"),
+                None => CliError::new(Exit::Unverified, format!("not shipped: {short}: {why}")),
+            });
         }
     }
-    Ok(worst)
+    Ok(ledgers.into_iter().map(|l| format!("{l}:{l}")).collect())
 }
 
 fn judge(
@@ -194,7 +216,7 @@ fn judge(
         let (tone, state, text) = match &found {
             Checked::Verified { by } => (Tone::Good, "verified", format!("verified ({by})")),
             Checked::Waived { reason, who } => (Tone::Warn, "waived", format!("waived by {who}: {reason}")),
-            Checked::Refused { why } => (Tone::Bad, "refused", why.clone()),
+            Checked::Refused { why, .. } => (Tone::Bad, "refused", why.clone()),
         };
         if matches!(found, Checked::Refused { .. }) {
             worst = Exit::Gate;
@@ -216,24 +238,6 @@ fn refs(git: &mut Lent) -> Result<Vec<String>, CliError> {
     Ok(said.out.lines().map(str::to_owned).collect())
 }
 
-fn rev_list(git: &mut Lent, args: &[&str]) -> Result<Vec<String>, CliError> {
-    let all: Vec<&str> = ["rev-list", "--end-of-options"]
-        .iter()
-        .chain(args)
-        .copied()
-        .collect();
-    // `--not --all` are options of ours.
-    let plain: Vec<&str> = ["rev-list"].iter().chain(args).copied().collect();
-    let said = git.read(if args.contains(&"--not") { &plain } else { &all })?;
-    if said.code != 0 {
-        return Err(CliError::new(
-            Exit::Git,
-            format!("git cannot list the commits: {}", said.err.trim()),
-        ));
-    }
-    Ok(said.out.lines().map(str::to_owned).collect())
-}
-
 /// `gate show [REV]`: everything that the ledger says about a tree.
 fn show(context: &Context, rev: Option<&str>) -> Result<Exit, CliError> {
     let mut gate = Gate::open(&context.home, &cwd()?)?;
@@ -249,7 +253,7 @@ fn show(context: &Context, rev: Option<&str>) -> Result<Exit, CliError> {
         }
     };
     let book = gate.ledger()?;
-    let base = gate.base()?;
+    let base = gate.base(&tree)?;
     let state = match gate.policy(&base) {
         Ok(policy) => Some(book.state(&tree, &policy).map_err(ledger)?),
         Err(_) => None,

@@ -2,13 +2,14 @@
 
 use crate::cli::args::{ShipArgs, ShipCmd};
 use crate::cli::context::Context;
+use crate::cli::gate::before_push;
 use crate::cli::style::Tone;
 use crate::cli::{cwd, json, say};
 use crate::exit::{CliError, Exit};
 use crate::verify::{Gate, ledger, user, worktree};
 use brisk_domain::evidence::Tree;
 use brisk_gate::{Act, Promotable, Refusal, Why};
-use brisk_worktree::{PromoteError, Promoted, Way, attest, promote};
+use brisk_worktree::{PromoteError, Promoted, Way, promote};
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -16,14 +17,15 @@ use std::path::PathBuf;
 pub(crate) fn run(context: &Context, args: &ShipArgs) -> Result<Exit, CliError> {
     let mut gate = Gate::open(&context.home, &cwd()?)?;
     gate.git.terminal = context.streams.input && !context.json;
-    let base = gate.base()?;
-    let pushes = matches!(args.how, ShipCmd::Push { .. });
-    let tree = match (pushes, &base.tree) {
-        (false, _) => gate.shadow.tree().map_err(worktree)?,
-        (true, Some(head)) => head.clone(),
-        (true, None) => return Err(CliError::new(Exit::Git, "there is no commit to push")),
+    let tree = match &args.how {
+        ShipCmd::Push { .. } => gate
+            .git
+            .id("HEAD^{tree}")?
+            .ok_or_else(|| CliError::new(Exit::Git, "there is no commit to push"))?,
+        ShipCmd::Commit { .. } | ShipCmd::Branch { .. } | ShipCmd::Patch { .. } => {
+            gate.shadow.tree().map_err(worktree)?
+        }
     };
-    let mut remote = None;
     let mut way = match &args.how {
         ShipCmd::Commit { message } => Way::Commit {
             message: message.clone(),
@@ -35,13 +37,10 @@ pub(crate) fn run(context: &Context, args: &ShipArgs) -> Result<Exit, CliError> 
         ShipCmd::Patch { .. } => Way::Patch {
             file: gate.dir().join("ship.patch"),
         },
-        ShipCmd::Push { remote: to } => {
-            remote = Some(to.clone());
-            Way::Push {
-                remote: to.clone(),
-                refs: Vec::new(),
-            }
-        }
+        ShipCmd::Push { remote } => Way::Push {
+            remote: remote.clone(),
+            refs: Vec::new(),
+        },
     };
     let how = match &args.how {
         ShipCmd::Commit { .. } => "commit".to_owned(),
@@ -54,12 +53,9 @@ pub(crate) fn run(context: &Context, args: &ShipArgs) -> Result<Exit, CliError> 
         false => evidence(&mut gate, &tree, &how)?,
     };
     let (policy, waived) = (leave.policy().cloned(), leave.waived());
-    if let (Way::Push { refs, .. }, Some(_)) = (&mut way, &remote) {
-        // The ledger goes with what it is about.
-        let signer = gate.public().id();
-        let path = gate.ledger_path();
-        let attested = attest(&gate.shadow, &mut gate.git, &signer, &path).map_err(refused)?;
-        refs.push(format!("{0}:{0}", attested.name));
+    if let Way::Push { remote, refs } = &mut way {
+        // The ledger goes with what it is about. A waiver for HEAD is none for what HEAD stands on.
+        *refs = before_push(&mut gate, remote)?;
     }
     let done = promote(leave, &mut gate.shadow, &mut gate.git, &way).map_err(refused)?;
     if !done.already {
@@ -80,9 +76,9 @@ pub(crate) fn run(context: &Context, args: &ShipArgs) -> Result<Exit, CliError> 
     tell(context, &done, &how, waived)
 }
 
-/// Leave from the ledger. HEAD may be pushed when it was verified as what it is, or as what it was committed from.
+/// Leave from the ledger.
 fn evidence(gate: &mut Gate, tree: &Tree, how: &str) -> Result<Promotable, CliError> {
-    let base = gate.base()?;
+    let base = gate.base(tree)?;
     let policy = gate.policy(&base)?;
     let book = gate.ledger()?;
     book.promote(tree, &policy, base.tree.as_ref())
@@ -95,7 +91,7 @@ fn evidence(gate: &mut Gate, tree: &Tree, how: &str) -> Result<Promotable, CliEr
         })
 }
 
-fn not_shipped(refusal: &Refusal, waive: &str) -> CliError {
+pub(crate) fn not_shipped(refusal: &Refusal, waive: &str) -> CliError {
     let exit = match &refusal.why {
         Why::Unverified | Why::Part { .. } | Why::Verifying { .. } => Exit::Unverified,
         Why::Stale { .. } => Exit::Stale,

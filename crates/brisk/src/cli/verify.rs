@@ -17,8 +17,8 @@ const SHOWN: usize = 30;
 /// `verify [CHECK...]`.
 pub(crate) fn run(context: &Context, args: &VerifyArgs) -> Result<Exit, CliError> {
     let mut gate = Gate::open(&context.home, &cwd()?)?;
-    let base = gate.base()?;
     let tree = gate.shadow.tree().map_err(worktree)?;
+    let base = gate.base(&tree)?;
     if args.accept {
         return accept(context, &mut gate, &base, &tree);
     }

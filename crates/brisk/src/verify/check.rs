@@ -1,7 +1,7 @@
 //! One check from its question to its line in the ledger.
 
 use crate::exit::{CliError, Exit};
-use crate::verify::{Base, Gate, user, wall_ms, worktree};
+use crate::verify::{Base, Gate, origin, user, wall_ms, worktree};
 use brisk_domain::evidence::{Asked, Build, Digest, Ended, Flag, Limit, Run, Summary, Tree};
 use brisk_gate::report::{self, Before};
 use brisk_gate::{Act, Check, Parse, Policy, digest};
@@ -75,11 +75,18 @@ impl Gate {
                 Some(known) => known,
                 None if check.parse == Parse::Exit => Before::default(),
                 None => {
+                    // What that one is compared with is not the question: it proves nothing but names.
+                    let nothing = Base {
+                        tree: None,
+                        ..plan.base.clone()
+                    };
                     let on_base = Plan {
                         tree: base,
+                        base: &nothing,
                         fresh: false,
                         ..*plan
                     };
+                    self.shadow.adopt(&plan.base.objects, base).map_err(worktree)?;
                     let mut quiet = |_: &str| {};
                     self.run_on(
                         &sandbox,
@@ -153,10 +160,12 @@ impl Gate {
         before: &Before,
         heard: Heard<'_>,
     ) -> Result<Run, CliError> {
-        if let Some(base) = plan.base.tree.as_ref().filter(|b| *b == plan.tree) {
-            self.shadow.adopt(&plan.base.objects, base).map_err(worktree)?;
-        }
-        let mut slot = self.shadow.slot(plan.tree, &check.borrow).map_err(worktree)?;
+        let laid = match &self.attempt {
+            Some((name, _)) => self.shadow.attempt_slot(name, plan.tree, &check.borrow),
+            None => self.shadow.slot(plan.tree, &check.borrow),
+        };
+        let mut slot = laid.map_err(worktree)?;
+        let stop = self.attempt.as_ref().map(|(_, stop)| stop.clone());
         if plan.fresh {
             slot.empty_build().map_err(worktree)?;
         }
@@ -172,7 +181,7 @@ impl Gate {
         };
         let runtime = self.git.runtime();
         let outcome = runtime
-            .block_on(sandbox.run(confined, None, &mut on_output))
+            .block_on(sandbox.run(confined, stop.as_ref(), &mut on_output))
             .map_err(|e| CliError::new(Exit::Confinement, format!("{name} could not be run: {e}")))?;
         let ended_ms = wall_ms();
         let ended = match outcome.exit {
@@ -203,7 +212,7 @@ impl Gate {
                 user: user(),
                 terminal: plan.terminal,
             },
-            origin: None,
+            origin: origin::newest(&self.events, self.shadow.root()),
             began_ms,
             ended_ms,
         };

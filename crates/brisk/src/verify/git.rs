@@ -1,6 +1,7 @@
 //! The git program, lent to `worktree` and asked by the gate.
 
 use crate::exit::{CliError, Exit};
+use brisk_domain::evidence::Tree;
 use brisk_sandbox::{End, EnvRule, Line, RunOptions, Runner, Stream, foreground};
 use brisk_worktree::{Git, GitSaid};
 use std::ffi::OsString;
@@ -45,6 +46,23 @@ impl Lent {
         let args: Vec<OsString> = quiet.iter().chain(args).map(OsString::from).collect();
         self.ask(&args, &[])
             .map_err(|e| CliError::new(Exit::Git, e).hint("the git program is needed here"))
+    }
+
+    /// The id of an object by name; `None` if there is none.
+    pub(crate) fn id(&mut self, name: &str) -> Result<Option<Tree>, CliError> {
+        let said = self.read(&["rev-parse", "--verify", "--quiet", "--end-of-options", name])?;
+        Ok(Tree::parse(said.out.trim()).filter(|_| said.code == 0))
+    }
+
+    /// The commits that a list of revisions names, the newest first.
+    pub(crate) fn commits(&mut self, revs: &[&str]) -> Result<Vec<String>, CliError> {
+        let args: Vec<&str> = ["rev-list"].iter().chain(revs).copied().collect();
+        let said = self.read(&args)?;
+        if said.code != 0 {
+            let why = format!("git cannot list the commits: {}", said.err.trim());
+            return Err(CliError::new(Exit::Git, why));
+        }
+        Ok(said.out.lines().map(str::to_owned).collect())
     }
 
     fn ask(&mut self, args: &[OsString], env: &[(&str, OsString)]) -> Result<GitSaid, String> {

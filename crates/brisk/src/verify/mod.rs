@@ -4,8 +4,10 @@
 mod book;
 mod check;
 mod git;
+mod origin;
 mod outside;
 mod pin;
+mod prove;
 
 pub(crate) use check::{Heard, Plan};
 pub(crate) use git::Lent;
@@ -17,6 +19,7 @@ use crate::home::Home;
 use book::Book;
 use brisk_domain::evidence::Tree;
 use brisk_gate::{Act, Ledger, LedgerError, Policy, PublicKey, State};
+use brisk_sandbox::Stop;
 use brisk_worktree::{Shadow, WorktreeError};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -24,9 +27,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// What the repository stands on.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Base {
-    /// The tree of HEAD, if there is a commit.
+    /// What the worktree is compared with: HEAD, or, where the worktree is HEAD, the commit before it. So a change is
+    /// judged by what it changed, whether it is committed already or not. `None` where there was nothing before.
     pub tree: Option<Tree>,
-    /// Its `brisk.toml`, by the id of the file.
+    /// `brisk.toml` of HEAD, by the id of the file.
     pub policy: Option<Tree>,
     /// Where the person's objects are.
     pub objects: PathBuf,
@@ -37,7 +41,11 @@ pub(crate) struct Gate {
     pub shadow: Shadow,
     pub git: Lent,
     dir: PathBuf,
+    /// Where the event log is.
+    events: PathBuf,
     book: Book,
+    /// Checks run in the slot of this attempt, and end when this is used; else in the person's.
+    attempt: Option<(String, Stop)>,
 }
 
 impl Gate {
@@ -50,35 +58,59 @@ impl Gate {
             git: Lent::new(shadow.root())?,
             book: Book::open(&dir)?,
             dir,
+            events: home.state_dir().join("events"),
             shadow,
+            attempt: None,
         })
     }
 
-    /// What HEAD is. One call of git where there is a policy, three where there is no commit.
-    pub(crate) fn base(&mut self) -> Result<Base, CliError> {
+    /// What a tree stands on. One call of git where there is a policy and a history.
+    pub(crate) fn base(&mut self, tree: &Tree) -> Result<Base, CliError> {
+        let names = ["HEAD^{tree}", "HEAD^1^{tree}", "HEAD:brisk.toml"];
         let fixed = ["rev-parse", "--path-format=absolute", "--git-path", "objects"];
-        let more: [&[&str]; 3] = [&["HEAD^{tree}", "HEAD:brisk.toml"], &["HEAD^{tree}"], &[]];
-        for wanted in more {
-            let args: Vec<&str> = fixed.iter().chain(wanted).copied().collect();
-            let said = self.git.read(&args)?;
-            if said.code == 0 {
-                let mut lines = said.out.lines();
-                let objects = PathBuf::from(lines.next().unwrap_or_default());
-                let mut next = || lines.next().and_then(Tree::parse);
-                return Ok(Base {
-                    tree: next(),
-                    policy: next(),
-                    objects,
-                });
+        let all: Vec<&str> = fixed.iter().chain(&names).copied().collect();
+        let said = self.git.read(&all)?;
+        let mut found = said.out.lines().skip(1).map(Tree::parse);
+        let objects = said
+            .out
+            .lines()
+            .next()
+            .map(PathBuf::from)
+            .filter(|p| p.is_absolute());
+        let objects = objects.ok_or_else(|| {
+            CliError::new(Exit::Git, "git cannot read this repository")
+                .hint("`git status` says what is wrong with it")
+        })?;
+        let [head, before, policy] = match said.code {
+            0 => [(); 3].map(|()| found.next().flatten()),
+            // Some are not there, and git does not say which.
+            _ => {
+                let mut ids = Vec::new();
+                for name in names {
+                    ids.push(self.git.id(name)?);
+                }
+                let mut ids = ids.into_iter();
+                [(); 3].map(|()| ids.next().flatten())
             }
-        }
-        Err(CliError::new(Exit::Git, "git cannot read this repository")
-            .hint("`git status` says what is wrong with it"))
+        };
+        Ok(Base {
+            tree: if head.as_ref() == Some(tree) { before } else { head },
+            policy,
+            objects,
+        })
     }
 
     /// The policy that the person confirmed, if it is still the one of HEAD.
     pub(crate) fn policy(&self, base: &Base) -> Result<Policy, CliError> {
         pin::in_force(&self.dir, base)
+    }
+
+    /// The confirmed policy for commits that bring none themselves.
+    pub(crate) fn policy_text(&self, base: &Base) -> Option<String> {
+        match base.policy {
+            Some(_) => None,
+            None => pin::text(&self.dir).ok(),
+        }
     }
 
     /// Confirms a policy.
@@ -117,8 +149,8 @@ impl Gate {
 
     /// Where the worktree stands now. `None` without a policy in force: nothing can be verified then.
     pub(crate) fn state(&mut self) -> Result<(Tree, Option<State>), CliError> {
-        let base = self.base()?;
         let tree = self.shadow.tree().map_err(worktree)?;
+        let base = self.base(&tree)?;
         let Ok(policy) = self.policy(&base) else {
             return Ok((tree, None));
         };

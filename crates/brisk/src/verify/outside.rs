@@ -4,8 +4,7 @@
 use crate::exit::{CliError, Exit};
 use crate::verify::Lent;
 use crate::verify::pin::unreadable;
-use brisk_domain::evidence::Tree;
-use brisk_gate::{Act, Keyring, Ledger, Policy, Trust};
+use brisk_gate::{Act, Keyring, Ledger, Policy, Refusal, Trust};
 
 /// What came of one commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +25,8 @@ pub(crate) enum Checked {
     Refused {
         /// In words.
         why: String,
+        /// The gate's own, where there was a ledger to ask.
+        refusal: Option<Refusal>,
     },
 }
 
@@ -38,15 +39,11 @@ pub(crate) fn check_commit(
     policy: Option<&str>,
     ledgers: &[String],
 ) -> Result<Checked, CliError> {
-    let mut id = |what: String| -> Result<Option<Tree>, CliError> {
-        let said = git.read(&["rev-parse", "--verify", "--quiet", &what])?;
-        Ok(Tree::parse(said.out.trim()).filter(|_| said.code == 0))
-    };
-    let refused = |why: String| Ok(Checked::Refused { why });
-    let Some(tree) = id(format!("{commit}^{{tree}}"))? else {
+    let refused = |why: String| Ok(Checked::Refused { why, refusal: None });
+    let Some(tree) = git.id(&format!("{commit}^{{tree}}"))? else {
         return refused(format!("there is no commit {commit}"));
     };
-    let parent = id(format!("{commit}^1^{{tree}}"))?;
+    let parent = git.id(&format!("{commit}^1^{{tree}}"))?;
     let text = match policy {
         Some(text) => Some(text.to_owned()),
         None => {
@@ -68,6 +65,7 @@ pub(crate) fn check_commit(
     if ring.is_empty() {
         return refused("no key is trusted here".to_owned());
     }
+    let mut refusal = None;
     let mut why =
         "no ledger came with it: push refs/brisk/attestations/* too (`brisk ship push` does)".to_owned();
     for name in ledgers {
@@ -87,7 +85,10 @@ pub(crate) fn check_commit(
                 drop(leave);
                 return Ok(Checked::Verified { by: name.clone() });
             }
-            Err(refusal) => why = refusal.to_string(),
+            Err(no) => {
+                why = no.to_string();
+                refusal = Some(no);
+            }
         }
         let acts = ledger.about(&tree).map_err(super::ledger)?;
         let waived = acts.into_iter().rev().find_map(|r| match r.act {
@@ -98,7 +99,7 @@ pub(crate) fn check_commit(
             return Ok(waived);
         }
     }
-    refused(why)
+    Ok(Checked::Refused { why, refusal })
 }
 
 /// The ledger that a commit or ref holds, every line of it opened.

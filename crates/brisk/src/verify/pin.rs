@@ -25,9 +25,14 @@ fn path(dir: &Path) -> PathBuf {
     dir.join("policy.toml")
 }
 
+/// The text that was confirmed.
+pub(super) fn text(dir: &Path) -> std::io::Result<String> {
+    std::fs::read_to_string(path(dir))
+}
+
 /// The confirmed policy, unless HEAD has another one by now.
 pub(super) fn in_force(dir: &Path, base: &Base) -> Result<Policy, CliError> {
-    let text = match std::fs::read_to_string(path(dir)) {
+    let text = match text(dir) {
         Ok(text) => text,
         Err(_) => {
             return Err(CliError::new(

@@ -41,11 +41,13 @@ fn whole(text: &str, at: usize, count: u64) -> Result<Report, String> {
         .skip(at + 1)
         .find(|l| ["OK", "FAILED", "NO TESTS RAN"].iter().any(|w| l.starts_with(w)))
         .ok_or_else(|| "unittest ended without its verdict".to_owned())?;
+    let (_, listed) = verdict.split_once('(').unwrap_or_default();
+    let pairs: Vec<(&str, &str)> = listed.split(", ").filter_map(|p| p.split_once('=')).collect();
     let of = |word: &str| {
-        let found = verdict.split_once(&format!("{word}="));
+        let found = pairs.iter().find(|(w, _)| *w == word);
         found.and_then(|(_, n)| number(n)).unwrap_or(0)
     };
-    let failed = of("failures") + of("errors");
+    let failed = of("failures") + of("errors") + of("unexpected successes");
     let skipped = of("skipped") + of("expected failures");
     if count > 0
         && tests.count(Outcome::Passed) + tests.count(Outcome::Failed) + tests.count(Outcome::Skipped) == 0

@@ -1,0 +1,16 @@
+//! Verify and ship through the binary, in real repositories with real git, and everything that was tried to ship
+//! something that was not verified.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test that cannot go on has failed"
+)]
+
+mod attacks;
+mod cargo;
+mod flags;
+mod house;
+mod server;
+mod story;
