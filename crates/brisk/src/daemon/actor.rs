@@ -118,13 +118,7 @@ struct Actor {
 }
 
 /// Starts the task of a session. `seq` is the number of its last logged event.
-pub(crate) fn start(
-    id: SessionId,
-    seq: u64,
-    cwd: PathBuf,
-    repo: Arc<Repo>,
-    means: Means,
-) -> Handle {
+pub(crate) fn start(id: SessionId, seq: u64, cwd: PathBuf, repo: Arc<Repo>, means: Means) -> Handle {
     let (control, commands) = mpsc::unbounded_channel();
     let (reports, inbox) = mpsc::unbounded_channel();
     let Means {
@@ -283,7 +277,9 @@ impl Actor {
                     self.wakes.remove(effect);
                 }
             }
-            Input::Gathered { result: Ok(found), .. } => {
+            Input::Gathered {
+                result: Ok(found), ..
+            } => {
                 if let Ok(board) = &found.board {
                     self.policy = Arc::clone(&board.policy);
                 }
@@ -299,11 +295,10 @@ impl Actor {
                     }
                 }
             }
-            Input::Denied { .. }
-            | Input::Command(_)
-            | Input::Gathered { .. }
-            | Input::Woke { .. }
-            | Input::Stop { .. } => {}
+            Input::Denied { effect, .. } => {
+                self.wakes.remove(effect);
+            }
+            Input::Command(_) | Input::Gathered { .. } | Input::Woke { .. } | Input::Stop { .. } => {}
         }
         self.feed(input);
         self.answer_decisions();
