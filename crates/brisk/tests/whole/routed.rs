@@ -317,3 +317,32 @@ fn what_decisions_were_worth_is_told() {
         "{page}"
     );
 }
+
+/// Eight sessions ask at the same time; whoever decided for a model before another one took its last slot goes on to the
+/// next. Nobody is turned away, and the bound holds.
+#[test]
+fn sessions_that_ask_at_once_share_what_there_is() {
+    let two = Two::new();
+    policy(&two.house, "[models.fake]\nquota = { concurrent = 1 }\n");
+    let whole = fenced(REGION);
+    two.house.server.reply(Reply::text(&whole).hold("go"));
+    (0..7).for_each(|_| two.other.reply(Reply::text(&whole)));
+    let mut clients: Vec<(Client, SessionId)> = (0..8)
+        .map(|_| {
+            let mut client = two.house.client();
+            let session = client.session(two.house.repo.path());
+            (client, session)
+        })
+        .collect();
+    let prompts: Vec<RequestId> = clients
+        .iter_mut()
+        .map(|(client, session)| client.prompt(*session, "multiply", "shop.py:subtotal"))
+        .collect();
+    two.other.wait_request(7).unwrap();
+    two.house.server.wait_request(1).unwrap();
+    assert_eq!(two.asked(), (1, 7));
+    two.house.server.open("go");
+    for ((client, _), prompt) in clients.iter_mut().zip(&prompts) {
+        assert_eq!(client.answer(prompt).unwrap()["stopReason"], "end_turn");
+    }
+}
