@@ -2,6 +2,7 @@
 //! where it does not belong.
 
 use crate::house::{House, REGION, SHOP, fenced};
+use brisk_testkit::responses::{ResponsesServer, Speech};
 use brisk_testkit::{Act, FakeServer, Reply};
 use serde_json::{Value, json};
 use std::io::{Read, Write};
@@ -400,6 +401,26 @@ fn a_mistake_in_the_catalogue_names_its_place() {
             "{args:?}: {said}"
         );
     }
+}
+
+#[test]
+fn responses_are_asked_for_over_a_socket() {
+    let house = House::new();
+    let server = ResponsesServer::start().unwrap();
+    let config = format!(
+        "[models.fake]\nbase_url = \"{}\"\nmodel = \"gpt\"\nprotocol = \"responses\"\napi_key_env = \"BRISK_TEST_KEY\"\n",
+        server.url()
+    );
+    std::fs::write(house.home.path().join("config.toml"), config).unwrap();
+    server.say(Speech::text(&block()));
+    ends(&house, 0, &[("BRISK_TEST_KEY", KEY)], &EDIT);
+    assert!(house.file("shop.py").contains("* item[\"quantity\"]"));
+    let asked = server.wait_asked(1).unwrap();
+    assert_eq!(
+        asked.header("authorization"),
+        Some(format!("Bearer {KEY}").as_str())
+    );
+    assert_eq!(server.sockets(), 1);
 }
 
 #[test]
