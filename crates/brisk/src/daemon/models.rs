@@ -7,7 +7,9 @@ use crate::models::began::Marks;
 use crate::models::catalogue;
 use crate::models::connect::connect;
 use crate::models::known::{self, Origin, Remote};
-use brisk_domain::port::{Fault, FaultSource, GenerateRequest, Model, ModelEvent, Retry, Running, Sink};
+use brisk_domain::port::{
+    Fault, FaultSource, GenerateRequest, Model, ModelEvent, Retry, Role, Running, Sink,
+};
 use brisk_domain::{Candidate, EditFormat, ModelId};
 use brisk_lanes::{Limits, open_file_request};
 use brisk_llama::FlashAttention;
@@ -44,6 +46,14 @@ impl Preset {
         match self.model.get_or_init(|| connect(&self.remote, &self.runtime)) {
             Ok(model) => model.generate(request, sink),
             Err(fault) => failed(fault.message.clone(), &sink),
+        }
+    }
+
+    fn warm(&self, request: GenerateRequest) {
+        if self.remote.missing.is_none()
+            && let Ok(model) = self.model.get_or_init(|| connect(&self.remote, &self.runtime))
+        {
+            model.warm(request);
         }
     }
 }
@@ -215,13 +225,22 @@ impl Models {
         }
     }
 
-    /// Reads a file ahead on the embedded model that edits would take first.
+    /// Makes the model ready that edits would take first: the embedded one reads the file ahead, a server is connected to.
+    /// Of the file nothing is sent before the person asks.
     pub(crate) fn warm(&self, path: &str, text: &Text) {
-        if let Some(first) = self.order.first()
-            && let Some(Upstream::Embedded(model)) = self.upstreams.get(&first.model)
-        {
-            let request = open_file_request(&first.model, path, text, &self.limits);
-            drop(model.with(|engine| engine.warm(request)));
+        let Some(first) = self.order.first() else { return };
+        let mut request = open_file_request(&first.model, path, text, &self.limits);
+        match self.upstreams.get(&first.model) {
+            Some(Upstream::Embedded(model)) => drop(model.with(|engine| engine.warm(request))),
+            Some(Upstream::Configured(model, _)) => {
+                request.messages.retain(|message| message.role == Role::System);
+                model.warm(request);
+            }
+            Some(Upstream::Preset(preset)) => {
+                request.messages.retain(|message| message.role == Role::System);
+                preset.warm(request);
+            }
+            None => {}
         }
     }
 

@@ -2,6 +2,7 @@
 //! where it does not belong.
 
 use crate::house::{House, REGION, SHOP, fenced};
+use brisk_protocol::method;
 use brisk_testkit::responses::{ResponsesServer, Speech};
 use brisk_testkit::{Act, FakeServer, Reply};
 use serde_json::{Value, json};
@@ -401,6 +402,16 @@ fn a_mistake_in_the_catalogue_names_its_place() {
             "{args:?}: {said}"
         );
     }
+}
+
+#[test]
+fn a_file_that_is_opened_readies_the_server_and_sends_nothing_of_it() {
+    let house = House::new();
+    let mut client = house.client();
+    let session = client.session(house.repo.path());
+    client.tell(method::WARM, &json!({"sessionId": session, "path": "shop.py"}));
+    house.server.wait_model_lists(1).unwrap();
+    assert_eq!(house.server.requests().len(), 0);
 }
 
 #[test]
