@@ -7,14 +7,7 @@ try: build model ## A real edit by the embedded model in a small example reposit
 	@scripts/try.sh
 
 test: setup lint ## Every test
-	@echo "test: unit, property, golden and end-to-end tests"
-	@if command -v cargo-nextest >/dev/null 2>&1; then $(CARGO) nextest run --workspace --locked; \
-	else $(CARGO) test --workspace --locked --lib --bins --tests; fi
-	@if command -v tmux >/dev/null 2>&1; then echo "test: a tour of the live client in tmux"; \
-	$(CARGO) build --locked --quiet --package brisk-testkit --bins && scripts/tour.sh; \
-	else echo "test: tmux is not here, so the tour of the live client is left out"; fi
-	@echo "test: examples in the documentation"
-	@$(CARGO) test --workspace --locked --doc --quiet
+	@CARGO="$(CARGO)" scripts/test.sh
 
 lint: setup ## Formatting, clippy, and the project's own rules
 	@echo "lint: format, clippy, tidy"

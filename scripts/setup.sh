@@ -15,6 +15,9 @@ have python3 || missing+=(python3)
 compgen -G '/usr/lib/llvm-*/lib/libclang*.so*' >/dev/null || compgen -G '/usr/lib/*/libclang*.so*' >/dev/null ||
   [ -n "${LIBCLANG_PATH:-}" ] || [ "$(uname)" = Darwin ] || missing+=(libclang-dev)
 
+# `brisk verify` runs checks in it; the tests of that say what they skip without it.
+[ "$(uname)" = Darwin ] || have bwrap || missing+=(bubblewrap)
+
 for more in "$@"; do have "$more" || missing+=("$more"); done
 
 if [ "$(uname)" = Darwin ]; then
