@@ -13,7 +13,7 @@ fi
 
 echo "test: unit, property, golden and end-to-end tests"
 if command -v cargo-nextest >/dev/null 2>&1; then
-  "$cargo" nextest run --workspace --locked "${left_out[@]}"
+  "$cargo" nextest run --workspace --locked ${left_out[@]+"${left_out[@]}"}
 else
   "$cargo" test --workspace --locked --lib --bins --tests
 fi
