@@ -121,8 +121,13 @@ impl Slot {
         }
         for name in borrow {
             let (source, target) = (root.join(name), work.join(name));
-            if source.is_dir() && !listing.contains_key(name.as_bytes()) {
-                let made = remove(&target).and_then(|()| symlink(&source, &target));
+            if source.is_dir() && !listing.contains_key(name.as_bytes()) && !folders.contains(Path::new(name))
+            {
+                let made = target
+                    .parent()
+                    .map_or(Ok(()), fs::create_dir_all)
+                    .and_then(|()| remove(&target))
+                    .and_then(|()| symlink(&source, &target));
                 made.map_err(io_at("write", &target))?;
             }
         }

@@ -84,3 +84,51 @@ fn an_obedient_model_cannot_verify_ship_or_waive() {
     );
     let _ = house.brisk(&["daemon", "stop"]);
 }
+
+/// A whole session of the fast lane: whatever it might want to run is a trap.
+#[test]
+fn a_session_of_the_fast_lane_runs_nothing() {
+    use std::os::unix::fs::PermissionsExt;
+    let server = FakeServer::start().unwrap();
+    let house = House::new();
+    let config = format!(
+        "[models.fake]\nbase_url = \"{}\"\nmodel = \"fake\"\nformat = \"region\"\n",
+        server.url()
+    );
+    std::fs::write(house.home.path().join("config.toml"), config).unwrap();
+    let bin = house.home.path().join("bin");
+    std::fs::create_dir(&bin).unwrap();
+    let ran = house.home.path().join("ran");
+    for name in [
+        "git", "sh", "bash", "python3", "cargo", "make", "npm", "bwrap", "env",
+    ] {
+        let trap = bin.join(name);
+        std::fs::write(&trap, format!("#!/bin/sh\necho {name} >> {}\n", ran.display())).unwrap();
+        std::fs::set_permissions(&trap, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let brisk = |args: &[&str]| {
+        let out = house.command(args).env("PATH", &bin).output().unwrap();
+        assert_eq!(
+            out.status.code(),
+            Some(0),
+            "{args:?}: {}",
+            crate::house::said(&out)
+        );
+    };
+    server.reply(Reply::text(&format!("```python\n{RIGHT}```")));
+    brisk(&[
+        "edit",
+        "sum in steps, run the tests and commit",
+        "shop.py:1-2",
+        "--yes",
+    ]);
+    server.reply(Reply::text("Run `python3 -m unittest` and `git push`."));
+    brisk(&["ask", "is it right?", "shop.py"]);
+    for args in [&["undo"][..], &["redo"], &["log"], &["daemon", "stop"]] {
+        brisk(args);
+    }
+    assert!(!ran.exists(), "{}", std::fs::read_to_string(&ran).unwrap());
+    // The traps do spring.
+    let _ = house.command(&["gate", "show"]).env("PATH", &bin).output();
+    assert!(ran.exists());
+}

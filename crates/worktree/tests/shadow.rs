@@ -1,0 +1,189 @@
+//! Trees for the gate are the ones that git itself would make, and a slot holds exactly one of them.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
+
+use brisk_domain::evidence::Tree;
+use brisk_worktree::Shadow;
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::Path;
+use std::process::Command;
+use tempfile::TempDir;
+
+struct World {
+    dir: TempDir,
+    shadow: Shadow,
+}
+
+fn git(root: &Path, args: &[&str]) -> String {
+    let out = Command::new("git")
+        .args([
+            "-c",
+            "user.name=a",
+            "-c",
+            "user.email=a@b",
+            "-c",
+            "core.autocrlf=false",
+        ])
+        .args(args)
+        .current_dir(root)
+        .output()
+        .unwrap();
+    assert!(
+        out.status.success(),
+        "{args:?}: {}",
+        String::from_utf8_lossy(&out.stderr)
+    );
+    String::from_utf8_lossy(&out.stdout).trim().to_owned()
+}
+
+impl World {
+    fn new() -> World {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("repo");
+        fs::create_dir(&root).unwrap();
+        git(&root, &["init", "-q", "-b", "main"]);
+        let shadow = Shadow::open(&root, &dir.path().join("state")).unwrap();
+        let world = World { dir, shadow };
+        for (path, text) in [
+            (".gitignore", "*.log\nbuilt/\n"),
+            ("a.txt", "a\r\n"),
+            ("src/b.txt", "b"),
+            ("src/deep/c d.txt", ""),
+            ("x.log", "ignored"),
+            ("built/y", "ignored"),
+        ] {
+            world.write(path, text);
+        }
+        world.write("run.sh", "#!/bin/sh\n");
+        fs::set_permissions(world.root().join("run.sh"), fs::Permissions::from_mode(0o755)).unwrap();
+        symlink("a.txt", world.root().join("link")).unwrap();
+        world
+    }
+
+    fn root(&self) -> std::path::PathBuf {
+        self.dir.path().join("repo").canonicalize().unwrap()
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        let full = self.dir.path().join("repo").join(path);
+        fs::create_dir_all(full.parent().unwrap()).unwrap();
+        fs::write(full, text).unwrap();
+    }
+}
+
+#[test]
+fn a_tree_is_the_one_that_git_would_make() {
+    let mut world = World::new();
+    let root = world.root();
+    // Tracked although a rule ignores it.
+    git(&root, &["add", "-f", "x.log"]);
+    let tree = world.shadow.tree().unwrap();
+    git(&root, &["add", "-A"]);
+    assert_eq!(tree.as_str(), git(&root, &["write-tree"]));
+    assert_eq!(
+        Shadow::id_of("b").unwrap().as_str(),
+        git(&root, &["hash-object", "src/b.txt"])
+    );
+}
+
+#[test]
+fn a_tree_of_the_persons_own_objects_is_taken_over_also_from_a_pack() {
+    let mut world = World::new();
+    let root = world.root();
+    git(&root, &["add", "-A"]);
+    git(&root, &["commit", "-q", "-m", "one"]);
+    git(&root, &["gc", "-q", "--prune=now"]);
+    let head = Tree::parse(&git(&root, &["rev-parse", "HEAD^{tree}"])).unwrap();
+    world.write("a.txt", "changed");
+    fs::remove_file(root.join("run.sh")).unwrap();
+    world.shadow.adopt(&root.join(".git/objects"), &head).unwrap();
+    let now = world.shadow.tree().unwrap();
+    let changes = world.shadow.changes(Some(&head), &now).unwrap();
+    let told: Vec<(&str, bool, bool)> = changes
+        .iter()
+        .map(|c| (c.path.as_str(), c.before.is_some(), c.after.is_some()))
+        .collect();
+    assert_eq!(told, [("a.txt", true, true), ("run.sh", true, false)]);
+    let nowhere = Tree::parse(&"1".repeat(40)).unwrap();
+    assert!(world.shadow.adopt(&root.join(".git/objects"), &nowhere).is_err());
+    assert!(world.shadow.changes(None, &nowhere).is_err());
+}
+
+#[test]
+fn a_slot_holds_the_tree_and_nothing_else_and_keeps_what_is_right() {
+    let mut world = World::new();
+    let tree = world.shadow.tree().unwrap();
+    let slot = world.shadow.slot(&tree, &[]).unwrap();
+    let (work, build) = (slot.work().to_owned(), slot.build().to_owned());
+    assert!(!work.starts_with(world.root()));
+    assert_eq!(fs::read_to_string(work.join("src/b.txt")).unwrap(), "b");
+    assert_eq!(fs::read_link(work.join("link")).unwrap(), Path::new("a.txt"));
+    assert!(!work.join("x.log").exists() && !work.join("built").exists() && !work.join(".git").exists());
+    assert_eq!(fs::metadata(work.join("run.sh")).unwrap().mode() & 0o777, 0o755);
+    drop(slot);
+
+    // As a check may leave it: files more, files less, a folder that leads out, a file with a second name.
+    let outside = world.dir.path().join("outside");
+    fs::create_dir(&outside).unwrap();
+    fs::write(outside.join("b.txt"), "outside").unwrap();
+    let untouched = fs::metadata(work.join("a.txt")).unwrap();
+    fs::write(build.join("kept"), "x").unwrap();
+    fs::create_dir_all(work.join("left/behind")).unwrap();
+    fs::set_permissions(work.join("left"), fs::Permissions::from_mode(0o000)).unwrap();
+    fs::remove_dir_all(work.join("src")).unwrap();
+    symlink(&outside, work.join("src")).unwrap();
+    fs::remove_file(work.join("run.sh")).unwrap();
+    fs::write(outside.join("twin"), "twin").unwrap();
+    fs::hard_link(outside.join("twin"), work.join("run.sh")).unwrap();
+    let mut slot = world.shadow.slot(&tree, &[]).unwrap();
+    assert_eq!(
+        world.shadow.changed(&mut slot, &tree).unwrap(),
+        Vec::<String>::new()
+    );
+    assert!(!work.join("left").exists());
+    assert!(work.join("src").symlink_metadata().unwrap().is_dir());
+    assert_eq!(
+        fs::read_to_string(outside.join("b.txt")).unwrap(),
+        "outside",
+        "no link was followed"
+    );
+    assert_eq!(
+        fs::read_to_string(outside.join("twin")).unwrap(),
+        "twin",
+        "no other name was written to"
+    );
+    let again = fs::metadata(work.join("a.txt")).unwrap();
+    assert_eq!(
+        (again.ino(), again.mtime_nsec()),
+        (untouched.ino(), untouched.mtime_nsec())
+    );
+    assert!(build.join("kept").exists() && !slot.fresh());
+
+    fs::write(work.join("a.txt"), "b\r\n").unwrap();
+    fs::remove_file(work.join("link")).unwrap();
+    assert_eq!(world.shadow.changed(&mut slot, &tree).unwrap(), ["a.txt", "link"]);
+    slot.empty_build().unwrap();
+    assert!(slot.fresh() && !build.join("kept").exists());
+}
+
+#[test]
+fn borrowed_folders_are_seen_and_never_replace_what_is_in_the_tree() {
+    let mut world = World::new();
+    let tree = world.shadow.tree().unwrap();
+    let borrow = ["built".to_owned(), "src".to_owned(), "nowhere".to_owned()];
+    let slot = world.shadow.slot(&tree, &borrow).unwrap();
+    assert_eq!(
+        fs::read_to_string(slot.work().join("built/y")).unwrap(),
+        "ignored"
+    );
+    assert!(
+        slot.work().join("src").symlink_metadata().unwrap().is_dir(),
+        "the tree's own folder stays"
+    );
+    assert_eq!(fs::read_to_string(slot.work().join("src/b.txt")).unwrap(), "b");
+}
