@@ -56,7 +56,8 @@ fn main() {
     }
     let quick = std::env::args().any(|arg| arg == "--quick");
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+        // Two would wake and rob each other, and how often is a matter of luck: too much noise in the CPU time.
+        .worker_threads(1)
         .enable_all()
         .build()
         .unwrap();

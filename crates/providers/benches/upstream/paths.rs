@@ -5,6 +5,7 @@ use brisk_domain::port::{GenerateRequest, Message, Model, ModelEvent, Priority, 
 use brisk_providers::{ResponsesConfig, ResponsesModel, Transport};
 use brisk_testkit::{WAIT, monotonic_us};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use tokio::runtime::Handle;
 
@@ -73,13 +74,24 @@ pub(crate) struct Asked {
     events: Receiver<(u64, ModelEvent)>,
 }
 
-pub(crate) fn ask(model: &ResponsesModel, request: GenerateRequest) -> Asked {
+/// `pieces`: so many pieces of text are told, so that waking this thread for each of the others is not counted as work
+/// of the path.
+pub(crate) fn ask(model: &ResponsesModel, request: GenerateRequest, pieces: usize) -> Asked {
     let (tell, events) = channel();
+    let left = AtomicUsize::new(pieces);
     let at_us = monotonic_us();
-    let running = model.generate(
-        request,
-        Arc::new(move |event| drop(tell.send((monotonic_us(), event)))),
-    );
+    let sink = move |event| {
+        let text = matches!(event, ModelEvent::Text { .. });
+        let take = |left: usize| left.checked_sub(1);
+        if !text
+            || left
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take)
+                .is_ok()
+        {
+            drop(tell.send((monotonic_us(), event)));
+        }
+    };
+    let running = model.generate(request, Arc::new(sink));
     Asked {
         at_us,
         running,

@@ -38,7 +38,7 @@ pub(crate) fn tokens(handle: &Handle, quick: bool) {
     let mut bytes = [0; 4];
     for _ in 0..runs {
         for (at, (_, model)) in ways.iter().enumerate() {
-            let asked = ask(model, prompt("tell a long story"));
+            let asked = ask(model, prompt("tell a long story"), 1);
             asked.text();
             let before = process_cpu_us();
             asked.end();
@@ -79,11 +79,11 @@ pub(crate) fn prompts(handle: &Handle, quick: bool) {
         fake.warmed();
         let mut all = prompt("the file");
         all.messages.push(message(Role::User, "rename it"));
-        let asked = ask(&model, all);
+        let asked = ask(&model, all, 1);
         wire.push(fake.request().0.saturating_sub(asked.at_us));
         asked.end();
         // Another conversation, so that the next warm-up is one.
-        let asked = ask(&model, prompt("other"));
+        let asked = ask(&model, prompt("other"), 1);
         asked.end();
         fake.request();
     }
@@ -101,7 +101,7 @@ pub(crate) fn interrupts(handle: &Handle, quick: bool) {
     );
     let model = Path::Socket.model(fake.url(), handle);
     let (mut told, mut steered, mut missed) = (Vec::new(), Vec::new(), 0);
-    let mut asked = ask(&model, prompt("begin"));
+    let mut asked = ask(&model, prompt("begin"), usize::MAX);
     let (_, mut number, ..) = fake.request();
     for run in 0..runs {
         // At changing moments of the stream.
@@ -111,7 +111,7 @@ pub(crate) fn interrupts(handle: &Handle, quick: bool) {
         let at = asked.stop();
         let mut next = prompt("begin");
         next.messages.push(message(Role::User, format!("no: {run}")));
-        asked = ask(&model, next);
+        asked = ask(&model, next, usize::MAX);
         match fake.over(number) {
             Some(t_us) => told.push(t_us.saturating_sub(at)),
             None => missed += 1,
@@ -146,7 +146,7 @@ pub(crate) fn failures(handle: &Handle, quick: bool) {
             // Nothing is remembered of the last failure.
             let config = ResponsesConfig::new(ModelId("fake".to_owned()), fake.url(), "fake");
             let model = ResponsesModel::new(config, handle.clone()).unwrap();
-            let asked = ask(&model, prompt("hello"));
+            let asked = ask(&model, prompt("hello"), 1);
             let first = asked.text();
             let from = match sockets {
                 Sockets::Dying => fake.socket_request(),

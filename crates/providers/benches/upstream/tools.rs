@@ -92,7 +92,7 @@ fn news(turn: usize) -> String {
 fn take(fake: &Fake, lane: &mut Lane, turn: usize, messages: &[Message]) {
     let all = messages.to_vec();
     let cpu = process_cpu_us();
-    let asked = ask(&lane.model, request(all));
+    let asked = ask(&lane.model, request(all), 1);
     let first = asked.text();
     let end = asked.end();
     let cpu = process_cpu_us() - cpu;
