@@ -70,7 +70,8 @@ pub struct Promoted {
     pub already: bool,
 }
 
-/// Why nothing was shipped. Index, HEAD and refs are as they were.
+/// Why nothing was shipped. HEAD and refs are as they were; after a refused commit everything may be staged, as by
+/// `git add`.
 #[derive(Debug, thiserror::Error)]
 pub enum PromoteError {
     /// The worktree is no longer what leave was given for.
