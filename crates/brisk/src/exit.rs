@@ -53,6 +53,7 @@ exits! {
     Human = 23, "only a person at a terminal may do this";
     Git = 24, "git or a hook refused, or git would ship something else";
     Gate = 25, "`gate check`: a commit is not verified";
+    Unproven = 26, "delegated work did not get there, or was cancelled";
     Killed = 130, "stopped hard by a second Ctrl-C or a signal";
 }
 

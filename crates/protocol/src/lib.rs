@@ -6,6 +6,7 @@ pub mod chat;
 mod ext;
 mod felt;
 mod greeting;
+pub mod jobs;
 pub mod messages;
 pub mod responses;
 mod rpc;

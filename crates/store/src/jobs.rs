@@ -349,7 +349,8 @@ impl JobStore {
 
     fn rows(&self, which: &str, value: i64) -> Result<Vec<JobRow>, StoreError> {
         type Raw = (i64, Vec<u8>, String, String, i64);
-        let read = || -> rusqlite::Result<Vec<(Raw, Vec<(u32, String)>)>> {
+        type Ends = Vec<(u32, String)>;
+        let read = || -> rusqlite::Result<Vec<(Raw, Ends)>> {
             let sql = format!("SELECT id, root, task, state, made_us FROM jobs {which}");
             let mut select = self.db.prepare_cached(&sql)?;
             let mut ends = self

@@ -1,11 +1,14 @@
 //! The command line, as `clap` reads it.
 
+mod jobs;
+
 use crate::cli::route::{RouteCmd, lane, latency};
 use crate::cli::stats::StatsArgs;
 use crate::cli::style::ColourChoice;
 use brisk_domain::{Lane, Latency};
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
+pub(crate) use jobs::{DelegateArgs, JobsCmd};
 use std::path::PathBuf;
 
 /// Fast live edits: say what to change, see the patch while it is generated, keep it with Enter.
@@ -67,6 +70,14 @@ pub(crate) enum Cmd {
         #[arg(short = 'n', long, default_value_t = 20)]
         limit: usize,
     },
+    /// Hand a task over: it is worked on beside you until every check passes, and comes back with evidence
+    ///
+    /// The work begins at HEAD in a folder of its own; your files, index and branch are not touched. Nothing that a
+    /// model says about its work counts: only the checks that you confirmed (`brisk verify --accept`) do.
+    Delegate(DelegateArgs),
+    /// What was delegated: follow it, look at it, merge it
+    #[command(subcommand)]
+    Jobs(JobsCmd),
     /// Run the checks of this repository on exactly what lies there now, confined; nothing is shipped
     Verify(VerifyArgs),
     /// Commit, push or hand out what was verified; refused for anything else
@@ -362,6 +373,11 @@ mod tests {
             "brisk route explain rename src/x.rs:10-20 --lane slow --latency relaxed --json",
             "brisk route report --json",
             "brisk route check policy.toml --repository",
+            "brisk delegate fix a.py b.py -n 3 --models a,b --rounds 4 --minutes 9 --wait",
+            "brisk delegate fix --base HEAD~2",
+            "brisk jobs list --all --json",
+            "brisk jobs diff j3 2",
+            "brisk jobs merge 3",
             "brisk verify",
             "brisk verify test lint --affected --json",
             "brisk verify --acknowledge renamed",
@@ -385,6 +401,11 @@ mod tests {
             "brisk edit x --lane quick",
             "brisk ask x --latency soon",
             "brisk undo x",
+            "brisk delegate",
+            "brisk delegate x -n 0",
+            "brisk delegate x --base HEAD --with-draft",
+            "brisk jobs show x",
+            "brisk jobs",
             "brisk verify test --accept",
             "brisk ship",
             "brisk ship commit",

@@ -101,6 +101,7 @@ pub(crate) fn outcome(outcome: &Outcome, t_us: u64) -> String {
         | Exit::Human
         | Exit::Git
         | Exit::Gate
+        | Exit::Unproven
         | Exit::Killed => "error",
     };
     if kind == "kept" {

@@ -9,11 +9,13 @@ mod book;
 mod connect;
 mod context;
 mod daemon;
+mod delegate;
 mod doctor;
 mod edit;
 mod face;
 mod gate;
 mod help;
+mod jobs;
 mod json;
 mod keys;
 mod link;
@@ -126,6 +128,8 @@ fn dispatch(context: &Context, command: Option<Cmd>, live: live::Wish) -> Result
         Some(Cmd::Redo) => repo::redo(context),
         Some(Cmd::Status) => repo::status(context),
         Some(Cmd::Log { limit }) => repo::log(context, limit),
+        Some(Cmd::Delegate(args)) => delegate::run(context, &args),
+        Some(Cmd::Jobs(command)) => jobs::run(context, &command),
         Some(Cmd::Verify(args)) => verify::run(context, &args),
         Some(Cmd::Ship(args)) => ship::run(context, &args),
         Some(Cmd::Gate(command)) => gate::run(context, &command),

@@ -10,6 +10,7 @@ use super::plain::{Plain, Reached, View};
 use super::repository;
 use crate::exit::Exit;
 use brisk_domain::{Command, HunkSelector, SessionId};
+use brisk_protocol::jobs::method as jobs_method;
 use brisk_protocol::{
     DaemonStatus, Decide, ErrorBody, ErrorCode, FeltRecord, HunkSet, Incoming, LogRequest, ModelsReply,
     RepoRequest, RequestId, Resume, Resumed, SessionRef, UndoRequest, Warm, acp, error_line, method, parse,
@@ -25,6 +26,7 @@ use tokio::sync::{mpsc, oneshot};
 
 mod acp_only;
 mod deliver;
+mod jobs;
 mod live;
 mod turns;
 
@@ -203,6 +205,7 @@ impl Client {
             method::COMPLETE | method::SESSIONS | method::LIMITS | method::AMEND => {
                 self.live(id, name, params).await;
             }
+            name if name.starts_with(jobs_method::PREFIX) => self.job(id, name, params),
             method::MODELS => self.answer(
                 &id,
                 Ok(ModelsReply {
@@ -378,8 +381,7 @@ impl Client {
             up_s: self.hub.started.elapsed().as_secs(),
             sessions: self.hub.sessions(),
             clients: self.hub.clients.load(Ordering::Relaxed),
-            // Nothing goes on without a client.
-            busy: false,
+            busy: self.hub.jobs.busy(),
             rss: resident_bytes(),
             websocket: self.hub.websocket.lock().ok().and_then(|w| w.clone()),
         }

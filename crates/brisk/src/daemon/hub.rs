@@ -3,6 +3,7 @@
 use super::actor::{self, Control, Handle, Means};
 use super::felt::Desk;
 use super::fleet::Fleet;
+use super::jobs::Jobs;
 use super::log::Log;
 use super::models::Models;
 use super::{now, takeover};
@@ -46,6 +47,7 @@ pub(crate) struct Hub {
     pub(crate) home: Home,
     pub(crate) models: Arc<Models>,
     pub(crate) fleet: Arc<Fleet>,
+    pub(crate) jobs: Arc<Jobs>,
     pub(crate) log: Log,
     pub(crate) desk: Desk,
     pub(crate) started: std::time::Instant,
@@ -65,11 +67,19 @@ fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Hub {
-    pub(crate) fn new(home: Home, models: Arc<Models>, fleet: Arc<Fleet>, log: Log, desk: Desk) -> Hub {
+    pub(crate) fn new(
+        home: Home,
+        models: Arc<Models>,
+        fleet: Arc<Fleet>,
+        jobs: Arc<Jobs>,
+        log: Log,
+        desk: Desk,
+    ) -> Hub {
         Hub {
             home,
             models,
             fleet,
+            jobs,
             log,
             desk,
             started: std::time::Instant::now(),

@@ -11,6 +11,7 @@ mod felt;
 mod fleet;
 mod gather;
 mod hub;
+mod jobs;
 mod log;
 mod mailbox;
 mod mention;

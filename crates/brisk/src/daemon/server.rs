@@ -4,6 +4,7 @@ use super::client::{Client, Outlet};
 use super::felt::{Desk, Exporter};
 use super::fleet::Fleet;
 use super::hub::Hub;
+use super::jobs::Jobs;
 use super::log::Log;
 use super::models::Models;
 use super::patience::{Accept, Patience};
@@ -72,7 +73,8 @@ pub fn run(home: Home) -> Result<(), DaemonError> {
     let (desk, felt) = Desk::start(&events, telemetry.keep_days, export)?;
     let socket = home.socket();
     let fleet = Fleet::start(&home, crate::routing::fleet(&config, &home));
-    let hub = Arc::new(Hub::new(home, models, fleet, log, desk.clone()));
+    let jobs = Jobs::start(&home, Arc::clone(&models), Arc::clone(&fleet))?;
+    let hub = Arc::new(Hub::new(home, models, fleet, jobs, log, desk.clone()));
     runtime.block_on(async {
         // The lock says that no daemon runs: a socket that is there belongs to one that died.
         match std::fs::remove_file(&socket) {
@@ -94,6 +96,7 @@ pub fn run(home: Home) -> Result<(), DaemonError> {
         serve(&hub, &listener, Duration::from_secs(config.daemon.idle_s)).await?;
         drop(door);
         let _ = std::fs::remove_file(&socket);
+        hub.jobs.leave();
         hub.end_sessions().await;
         Ok(())
     })?;
@@ -144,7 +147,7 @@ async fn serve(hub: &Arc<Hub>, listener: &UnixListener, idle: Duration) -> io::R
             }
             _ = check.tick() => {
                 let quiet = now().0.saturating_sub(hub.active_us.load(Ordering::Relaxed));
-                if hub.clients.load(Ordering::Relaxed) == 0 && u128::from(quiet) >= idle.as_micros() {
+                if hub.clients.load(Ordering::Relaxed) == 0 && !hub.jobs.busy() && u128::from(quiet) >= idle.as_micros() {
                     note("idle, going");
                     return Ok(());
                 }

@@ -1,3 +1,8 @@
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "whatever else comes is a failure of the test"
+)]
+
 use super::*;
 use brisk_domain::evidence::{Digest, Tree};
 use brisk_domain::job::Proof;

@@ -1,0 +1,118 @@
+//! `delegate` and `jobs`, as `clap` reads them.
+
+use clap::{Args, Subcommand};
+
+/// `delegate`.
+#[derive(Debug, Args)]
+pub(crate) struct DelegateArgs {
+    /// What is to be done, in your words
+    pub text: String,
+    /// Files that it is about
+    pub files: Vec<String>,
+    /// How many attempts, side by side (default: one for each model that you name, else one)
+    #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=16))]
+    pub attempts: Option<u32>,
+    /// Who tries (`brisk model list`)
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub models: Vec<String>,
+    /// Begin at this revision (default: HEAD)
+    #[arg(long, value_name = "REV", conflicts_with = "with_draft")]
+    pub base: Option<String>,
+    /// Begin with your worktree as it is, with what is not committed
+    #[arg(long)]
+    pub with_draft: bool,
+    /// How often the checks may run for each attempt
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub rounds: Option<u32>,
+    /// Minutes until it ends
+    #[arg(long, value_name = "M", value_parser = clap::value_parser!(u32).range(1..))]
+    pub minutes: Option<u32>,
+    /// Lines that the patch may add and remove
+    #[arg(long, value_name = "N")]
+    pub lines: Option<usize>,
+    /// Settle for a sandbox without all of its parts; the evidence says so
+    #[arg(long)]
+    pub degraded: bool,
+    /// Stay, and tell what happens until it is over
+    #[arg(long)]
+    pub wait: bool,
+}
+
+/// `jobs`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum JobsCmd {
+    /// Jobs of this repository, newest first
+    List {
+        /// Of every repository
+        #[arg(long)]
+        all: bool,
+        /// At most so many
+        #[arg(short = 'n', long, default_value_t = 20)]
+        limit: usize,
+    },
+    /// One job: every attempt, and why it counts or not
+    Show {
+        /// Which
+        #[arg(value_parser = job)]
+        job: u64,
+    },
+    /// Follow a job until it is over
+    Watch {
+        /// Which
+        #[arg(value_parser = job)]
+        job: u64,
+    },
+    /// Everything that attempts said and did
+    Log {
+        /// Which
+        #[arg(value_parser = job)]
+        job: u64,
+        /// Of this attempt only
+        attempt: Option<u32>,
+    },
+    /// What a job changed: the attempt that won, else the best, or the one that you name
+    Diff {
+        /// Which
+        #[arg(value_parser = job)]
+        job: u64,
+        /// Which attempt
+        attempt: Option<u32>,
+    },
+    /// Say something to every attempt that runs; it hears it after its step
+    Steer {
+        /// Which
+        #[arg(value_parser = job)]
+        job: u64,
+        /// Your words
+        text: String,
+    },
+    /// Stop a job
+    Cancel {
+        /// Which
+        #[arg(value_parser = job)]
+        job: u64,
+    },
+    /// Write what a job made into your worktree, once it is verified with what you have there
+    Merge {
+        /// Which
+        #[arg(value_parser = job)]
+        job: u64,
+        /// Settle for a sandbox without all of its parts; the evidence says so
+        #[arg(long)]
+        degraded: bool,
+    },
+    /// Say that you do not want what a job made
+    Drop {
+        /// Which
+        #[arg(value_parser = job)]
+        job: u64,
+    },
+}
+
+/// A job's number; its letter (`j3`) may stay.
+fn job(text: &str) -> Result<u64, String> {
+    let number = text.strip_prefix('j').unwrap_or(text);
+    number
+        .parse()
+        .map_err(|_| "a number is needed, for example j3".to_owned())
+}

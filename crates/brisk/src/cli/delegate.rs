@@ -1,0 +1,57 @@
+//! `delegate`: hands a task over and goes; with `--wait` it stays to see what comes of it.
+
+use crate::cli::args::DelegateArgs;
+use crate::cli::context::Context;
+use crate::cli::style::Tone;
+use crate::cli::{connect, cwd, jobs, say};
+use crate::exit::{CliError, Exit};
+use brisk_domain::ModelId;
+use brisk_protocol::jobs::{Delegate, Delegated, method};
+
+/// `delegate TEXT [FILE...]`.
+pub(crate) fn run(context: &Context, args: &DelegateArgs) -> Result<Exit, CliError> {
+    let wish = Delegate {
+        cwd: cwd()?,
+        text: args.text.clone(),
+        files: args.files.clone(),
+        attempts: args.attempts,
+        models: args.models.iter().cloned().map(ModelId).collect(),
+        base: args.base.clone(),
+        with_draft: args.with_draft,
+        rounds: args.rounds,
+        minutes: args.minutes,
+        lines: args.lines,
+        degraded: args.degraded,
+    };
+    let mut link = connect::open(&context.home)?;
+    let taken: Delegated = link.call(method::DELEGATE, &wish)?;
+    if context.json {
+        say::object(context, "delegated", &taken)?;
+    } else {
+        let models: Vec<&str> = taken.models.iter().map(|m| m.0.as_str()).collect();
+        let lines = [
+            (
+                Tone::Good,
+                format!(
+                    "{} is taken in: {} on {}",
+                    taken.job,
+                    models.join(", "),
+                    taken.base.short()
+                ),
+            ),
+            (
+                Tone::Dim,
+                format!(
+                    "`brisk jobs watch {0}` follows it, `brisk jobs cancel {0}` stops it",
+                    taken.job
+                ),
+            ),
+        ];
+        let shown = if args.wait { 1 } else { 2 };
+        say::lines(context, lines.get(..shown).unwrap_or_default())?;
+    }
+    match args.wait {
+        true => jobs::follow(context, &mut link, taken.job),
+        false => Ok(Exit::Done),
+    }
+}

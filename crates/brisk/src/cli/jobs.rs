@@ -1,0 +1,256 @@
+//! `jobs`: what became of delegated work, and what becomes of it.
+
+mod text;
+
+use crate::cli::args::JobsCmd;
+use crate::cli::context::Context;
+use crate::cli::link::Link;
+use crate::cli::style::Tone;
+use crate::cli::{connect, cwd, json, say};
+use crate::exit::{CliError, Exit};
+use crate::verify::Gate;
+use brisk_domain::JobId;
+use brisk_domain::job::{Checked, JobState};
+use brisk_protocol::jobs::{
+    AttemptRef, DiffReply, JobList, JobRef, JobSteer, JobView, JobsReply, Merge, Merged, StepsReply,
+    StepsRequest, Watch, Watched, method,
+};
+use serde_json::json;
+
+/// How often a merge is begun again because the worktree changed while it was verified.
+const MERGES: usize = 3;
+
+/// `jobs ...`.
+pub(crate) fn run(context: &Context, command: &JobsCmd) -> Result<Exit, CliError> {
+    match command {
+        JobsCmd::List { all, limit } => list(context, *all, *limit),
+        JobsCmd::Show { job } => show(context, JobId(*job)),
+        JobsCmd::Watch { job } => follow(context, &mut connect::open(&context.home)?, JobId(*job)),
+        JobsCmd::Log { job, attempt } => log(context, JobId(*job), *attempt),
+        JobsCmd::Diff { job, attempt } => diff(context, JobId(*job), *attempt),
+        JobsCmd::Steer { job, text } => {
+            let wish = JobSteer {
+                job: JobId(*job),
+                text: text.clone(),
+            };
+            tell(
+                context,
+                method::STEER,
+                &wish,
+                "steered",
+                "it hears it after its step",
+            )
+        }
+        JobsCmd::Cancel { job } => {
+            let wish = JobRef { job: JobId(*job) };
+            tell(context, method::CANCEL, &wish, "cancelled", "cancelled")
+        }
+        JobsCmd::Merge { job, degraded } => merge(context, JobId(*job), *degraded),
+        JobsCmd::Drop { job } => {
+            let wish = JobRef { job: JobId(*job) };
+            tell(
+                context,
+                method::DROP,
+                &wish,
+                "dropped",
+                "dropped; its diffs stay readable",
+            )
+        }
+    }
+}
+
+fn tell(
+    context: &Context,
+    name: &str,
+    wish: &impl serde::Serialize,
+    kind: &str,
+    words: &str,
+) -> Result<Exit, CliError> {
+    let _: Option<()> = connect::open(&context.home)?.call(name, wish)?;
+    match context.json {
+        true => say::object(context, kind, &wish)?,
+        false => say::lines(context, &[(Tone::Good, words.to_owned())])?,
+    }
+    Ok(Exit::Done)
+}
+
+fn list(context: &Context, all: bool, limit: usize) -> Result<Exit, CliError> {
+    let cwd = if all { None } else { Some(cwd()?) };
+    let reply: JobsReply = connect::ask(&context.home, method::LIST, &JobList { cwd, limit })?;
+    if context.json {
+        for job in &reply.jobs {
+            say::object(context, "job", job)?;
+        }
+        return Ok(Exit::Done);
+    }
+    let mut lines: Vec<_> = reply.jobs.iter().map(text::row).collect();
+    if lines.is_empty() {
+        lines.push((Tone::Dim, "nothing was delegated here yet".to_owned()));
+    }
+    say::lines(context, &lines)?;
+    Ok(Exit::Done)
+}
+
+fn view(context: &Context, job: JobId) -> Result<JobView, CliError> {
+    let watched: Watched = connect::ask(&context.home, method::WATCH, &Watch { job, seen: 0 })?;
+    Ok(watched.job)
+}
+
+fn show(context: &Context, job: JobId) -> Result<Exit, CliError> {
+    let job = view(context, job)?;
+    match context.json {
+        true => say::object(context, "job", &job)?,
+        false => say::lines(context, &text::table(&job))?,
+    }
+    Ok(Exit::Done)
+}
+
+/// Tells what happens in a job until it is over.
+pub(crate) fn follow(context: &Context, link: &mut Link, job: JobId) -> Result<Exit, CliError> {
+    let mut seen = 0;
+    let mut told: Option<JobView> = None;
+    loop {
+        let watched: Watched = link.call(method::WATCH, &Watch { job, seen })?;
+        seen = watched.version;
+        let now = watched.job;
+        if told.as_ref() != Some(&now) {
+            match context.json {
+                true => say::object(context, "job", &now)?,
+                false => say::lines(context, &text::news(told.as_ref(), &now))?,
+            }
+        }
+        if now.state != JobState::Open {
+            if !context.json {
+                say::lines(context, &text::table(&now))?;
+            }
+            return over(&now);
+        }
+        told = Some(now);
+    }
+}
+
+/// How a command ends that waited for a job.
+fn over(job: &JobView) -> Result<Exit, CliError> {
+    let not = |why: String| Err(CliError::new(Exit::Unproven, format!("{}: {why}", job.job)));
+    match &job.state {
+        JobState::Ready(_) | JobState::Merged { .. } | JobState::Open => Ok(Exit::Done),
+        JobState::Failed { why, .. } => not(why.clone()),
+        JobState::Cancelled => not("it was cancelled".to_owned()),
+        JobState::Dropped => not("it was dropped".to_owned()),
+    }
+}
+
+fn log(context: &Context, job: JobId, attempt: Option<u32>) -> Result<Exit, CliError> {
+    let mut link = connect::open(&context.home)?;
+    let watched: Watched = link.call(method::WATCH, &Watch { job, seen: 0 })?;
+    let wanted = watched.job.attempts.iter().map(|a| a.number);
+    for attempt in wanted.filter(|n| attempt.is_none_or(|a| a == *n)) {
+        let ask = StepsRequest {
+            job,
+            attempt,
+            from: 1,
+        };
+        let reply: StepsReply = link.call(method::LOG, &ask)?;
+        for step in &reply.steps {
+            if context.json {
+                let fields = json!({"job": job, "attempt": attempt, "seq": step.seq, "at_us": step.at_us, "step": step.step});
+                say::raw(&json::line("step", context.t_us(), fields))?;
+            } else {
+                say::lines(context, &text::step(attempt, step))?;
+            }
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn diff(context: &Context, job: JobId, attempt: Option<u32>) -> Result<Exit, CliError> {
+    let reply: DiffReply = connect::ask(&context.home, method::DIFF, &AttemptRef { job, attempt })?;
+    match context.json {
+        true => say::object(context, "diff", &reply)?,
+        // Into a file or a pipe as it is: it is for `patch` too.
+        false if !context.streams.output => say::raw(&reply.text)?,
+        false => say::lines(context, &text::diff(&reply.text))?,
+    }
+    Ok(Exit::Done)
+}
+
+/// `jobs merge`: where nobody has verified what worktree and job come to, that is done first, here.
+fn merge(context: &Context, job: JobId, degraded: bool) -> Result<Exit, CliError> {
+    let wish = Merge { cwd: cwd()?, job };
+    let mut link = connect::open(&context.home)?;
+    for _ in 0..MERGES {
+        match link.call(method::MERGE, &wish)? {
+            Merged::Done { op, files, verified } => {
+                if context.json {
+                    let fields = json!({"job": job, "op": op, "files": files, "verified": verified});
+                    say::raw(&json::line("merged", context.t_us(), fields))?;
+                } else {
+                    let names = files.join(", ");
+                    let mut lines = vec![(
+                        Tone::Good,
+                        format!("merged: {names}; `brisk undo {op}` takes it back"),
+                    )];
+                    lines.push(match verified {
+                        true => (
+                            Tone::Good,
+                            "the worktree is verified: `brisk ship` may go".to_owned(),
+                        ),
+                        false => (
+                            Tone::Warn,
+                            "the worktree changed in that moment: `brisk verify` says how it stands"
+                                .to_owned(),
+                        ),
+                    });
+                    say::lines(context, &lines)?;
+                }
+                return Ok(Exit::Done);
+            }
+            Merged::Nothing => {
+                return Err(CliError::new(Exit::Nothing, "the worktree has all of it already"));
+            }
+            Merged::Conflicts { conflicts } => {
+                if context.json {
+                    say::raw(&json::line(
+                        "conflicts",
+                        context.t_us(),
+                        json!({"job": job, "conflicts": conflicts}),
+                    ))?;
+                } else {
+                    for (path, why, diff) in &conflicts {
+                        say::lines(context, &[(Tone::Bad, format!("{path}: {why}"))])?;
+                        say::lines(context, &text::diff(diff))?;
+                    }
+                }
+                return Err(CliError::new(
+                    Exit::Conflict,
+                    "you and the job changed the same lines; nothing was written",
+                )
+                .hint(format!(
+                    "take your change back, or `brisk jobs diff {job} | git apply --3way --unidiff-zero`"
+                )));
+            }
+            Merged::Unverified { tree } => {
+                if !context.json {
+                    let line =
+                        format!("the worktree is not what {job} began with: verifying what both come to ...");
+                    say::lines(context, &[(Tone::Dim, line)])?;
+                }
+                let mut gate = Gate::open(&context.home, &wish.cwd)?;
+                let base = gate.base(&tree)?;
+                if let Checked::Unproven { said, .. } = gate.prove(&tree, &base, degraded)? {
+                    let why = said.lines().next().unwrap_or_default();
+                    return Err(CliError::new(
+                        Exit::Red,
+                        format!("not merged: with what you have here it does not pass: {why}"),
+                    )
+                    .hint("nothing was written"));
+                }
+            }
+        }
+    }
+    Err(CliError::new(
+        Exit::Conflict,
+        "the worktree changes faster than it can be verified; nothing was written",
+    )
+    .hint("once more when it is quiet"))
+}

@@ -1,0 +1,253 @@
+//! Jobs in words. Pure.
+
+use crate::cli::style::{Tone, count};
+use brisk_domain::job::{Checked, End, Found, JobState, PatchSize, Step};
+use brisk_protocol::jobs::{AttemptView, JobView, StepView};
+
+type Line = (Tone, String);
+
+/// Characters of a text that a line shows.
+const SHOWN: usize = 100;
+
+fn first_line(text: &str) -> String {
+    let line = text.lines().find(|l| !l.trim().is_empty()).unwrap_or_default();
+    line.chars().take(SHOWN).collect()
+}
+
+fn tone(state: &JobState) -> Tone {
+    match state {
+        JobState::Ready(_) | JobState::Merged { .. } => Tone::Good,
+        JobState::Failed { .. } => Tone::Bad,
+        JobState::Open => Tone::Plain,
+        JobState::Cancelled | JobState::Dropped => Tone::Dim,
+    }
+}
+
+fn size(size: PatchSize) -> String {
+    format!("{} in {}", count(size.lines, "line"), count(size.files, "file"))
+}
+
+/// One line of `jobs list`.
+pub(super) fn row(job: &JobView) -> Line {
+    let over = job.attempts.iter().filter(|a| a.end.is_some()).count();
+    let text = format!(
+        "{:>5} {:<9} {over}/{} over  {}",
+        job.job.to_string(),
+        job.state.name(),
+        job.attempts.len(),
+        first_line(&job.text)
+    );
+    (tone(&job.state), text)
+}
+
+/// The table of why: every attempt, what the checks say about it, and which one counts.
+pub(super) fn table(job: &JobView) -> Vec<Line> {
+    let head = format!("{} {}: {}", job.job, job.state.name(), first_line(&job.text));
+    let mut lines = vec![(tone(&job.state), head)];
+    let winner = match &job.state {
+        JobState::Ready(ready) | JobState::Merged { ready, .. } => Some(ready.winner),
+        JobState::Open | JobState::Failed { .. } | JobState::Cancelled | JobState::Dropped => None,
+    };
+    for attempt in &job.attempts {
+        let mark = if winner == Some(attempt.number) { '*' } else { ' ' };
+        let (tone, verdict) = verdict(attempt, winner);
+        let spent = format!(
+            "{}, {}",
+            count(usize::try_from(attempt.rounds).unwrap_or(usize::MAX), "round"),
+            count(usize::try_from(attempt.tokens).unwrap_or(usize::MAX), "token")
+        );
+        lines.push((
+            tone,
+            format!(
+                "{mark} a{} {}: {verdict} ({spent})",
+                attempt.number, attempt.model
+            ),
+        ));
+    }
+    match &job.state {
+        JobState::Ready(_) => lines.push((
+            Tone::Dim,
+            format!(
+                "`brisk jobs diff {0}` shows it, `brisk jobs merge {0}` takes it",
+                job.job
+            ),
+        )),
+        JobState::Failed {
+            best: Some((number, _)),
+            ..
+        } => lines.push((
+            Tone::Dim,
+            format!("the best that there was: `brisk jobs diff {} {number}`", job.job),
+        )),
+        JobState::Merged { op, .. } => {
+            lines.push((Tone::Dim, format!("`brisk undo {op}` takes it back")));
+        }
+        JobState::Open | JobState::Failed { best: None, .. } | JobState::Cancelled | JobState::Dropped => {}
+    }
+    lines
+}
+
+fn verdict(attempt: &AttemptView, winner: Option<u32>) -> (Tone, String) {
+    match &attempt.end {
+        Some(End::Proven { size: s, proof }) => {
+            let text = format!("every check passes on {}, {}", proof.tree().short(), size(*s));
+            match winner {
+                Some(w) if w == attempt.number => (Tone::Good, format!("won: {text}")),
+                Some(_) => (Tone::Plain, format!("{text}, no smaller than the one that won")),
+                None => (Tone::Plain, text),
+            }
+        }
+        Some(End::Failed { why, .. }) => (Tone::Bad, why.clone()),
+        None if attempt.doing.is_empty() => (Tone::Dim, "waits".to_owned()),
+        None => (Tone::Plain, attempt.doing.clone()),
+    }
+}
+
+/// What is new since the last look.
+pub(super) fn news(before: Option<&JobView>, now: &JobView) -> Vec<Line> {
+    let old = |number| before.and_then(|job| job.attempts.iter().find(|a| a.number == number));
+    let mut lines = Vec::new();
+    for attempt in &now.attempts {
+        let was = old(attempt.number).map(|a| verdict(a, None));
+        let is = verdict(attempt, None);
+        if was.as_ref() != Some(&is) && (was.is_some() || is.1 != "waits") {
+            lines.push((is.0, format!("a{} {}: {}", attempt.number, attempt.model, is.1)));
+        }
+    }
+    lines
+}
+
+/// One step of the log.
+pub(super) fn step(attempt: u32, step: &StepView) -> Vec<Line> {
+    let head = |what: &str| format!("a{attempt} {:>3} {what}", step.seq);
+    let mut lines = Vec::new();
+    let mut indented = |tone, text: &str| {
+        lines.extend(text.lines().map(|l| (tone, format!("      {l}"))));
+    };
+    let first = match &step.step {
+        Step::Said { text, usage } => {
+            indented(Tone::Plain, text);
+            (
+                Tone::Head,
+                head(&format!("the model said ({} tokens)", usage.input + usage.output)),
+            )
+        }
+        Step::Looked { found } => {
+            for found in found {
+                match found {
+                    Found::File { path, text } => {
+                        indented(Tone::Dim, &format!("{path}: {} lines", text.lines().count()))
+                    }
+                    Found::Words { text } => indented(Tone::Dim, text),
+                }
+            }
+            (Tone::Head, head("the repository was looked at"))
+        }
+        Step::Checked(Checked::Proven { proof }) => (
+            Tone::Good,
+            head(&format!("every check passes on {}", proof.tree().short())),
+        ),
+        Step::Checked(Checked::Unproven { said, .. }) => {
+            indented(Tone::Dim, said);
+            (Tone::Bad, head("the checks did not pass"))
+        }
+        Step::Steered { text } => (Tone::Head, head(&format!("you said: {text}"))),
+        Step::Faulted { message } => (Tone::Bad, head(message)),
+        Step::Stopped { cause } => (Tone::Warn, head(&format!("stopped: {cause:?}"))),
+    };
+    lines.insert(0, first);
+    lines
+}
+
+/// A diff for a terminal.
+pub(super) fn diff(text: &str) -> Vec<Line> {
+    let line = |l: &str| {
+        let tone = match l.chars().next() {
+            Some('+') if !l.starts_with("+++ ") => Tone::Added,
+            Some('-') if !l.starts_with("--- ") => Tone::Removed,
+            Some('@') => Tone::Dim,
+            _ => Tone::Head,
+        };
+        (tone, l.to_owned())
+    };
+    text.lines().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use brisk_domain::evidence::{Digest, Tree};
+    use brisk_domain::job::{Proof, Ready};
+    use brisk_domain::{JobId, ModelId};
+
+    #[test]
+    fn the_table_says_why() {
+        let proof = |c: &str| {
+            Proof::new(
+                Tree::parse(&c.repeat(40)).unwrap(),
+                vec![Digest::parse(&"b".repeat(64)).unwrap()],
+            )
+            .unwrap()
+        };
+        let attempt = |number, model: &str, end| AttemptView {
+            number,
+            model: ModelId(model.into()),
+            doing: String::new(),
+            steps: 3,
+            rounds: 1,
+            tokens: 10,
+            end: Some(end),
+        };
+        let won = PatchSize { lines: 2, files: 1 };
+        let job = JobView {
+            job: JobId(4),
+            root: "/r".into(),
+            text: "fix it\nplease".into(),
+            base: Tree::parse(&"1".repeat(40)).unwrap(),
+            made_us: 0,
+            state: JobState::Ready(Ready {
+                winner: 3,
+                proof: proof("a"),
+                size: won,
+            }),
+            attempts: vec![
+                attempt(
+                    1,
+                    "liar",
+                    End::Failed {
+                        why: "4 answers in a row led nowhere".into(),
+                        best: None,
+                    },
+                ),
+                attempt(
+                    2,
+                    "broom",
+                    End::Proven {
+                        proof: proof("c"),
+                        size: PatchSize { lines: 90, files: 2 },
+                    },
+                ),
+                attempt(
+                    3,
+                    "right",
+                    End::Proven {
+                        proof: proof("a"),
+                        size: won,
+                    },
+                ),
+            ],
+        };
+        let lines: Vec<String> = table(&job).into_iter().map(|(_, l)| l).collect();
+        assert_eq!(
+            lines,
+            [
+                "j4 ready: fix it",
+                "  a1 liar: 4 answers in a row led nowhere (1 round, 10 tokens)",
+                "  a2 broom: every check passes on cccccccccccc, 90 lines in 2 files, no smaller than the one that won (1 round, 10 tokens)",
+                "* a3 right: won: every check passes on aaaaaaaaaaaa, 2 lines in 1 file (1 round, 10 tokens)",
+                "`brisk jobs diff j4` shows it, `brisk jobs merge j4` takes it",
+            ]
+        );
+        assert_eq!(row(&job).1, "   j4 ready     3/3 over  fix it");
+    }
+}

@@ -1,0 +1,396 @@
+//! One attempt: does what the reducer asks for, one step after the other, and writes each down before the next begins.
+
+use super::{Held, Jobs, note, wall_us};
+use crate::daemon::now;
+use crate::exit::CliError;
+use crate::verify::{Base, Gate};
+use brisk_domain::job::{AttemptId, Checked, End, Found, Step};
+use brisk_domain::port::{FaultSource, GenerateRequest, ModelEvent, Retry, Running, Sink, Usage};
+use brisk_domain::{CancelReason, Lane};
+use brisk_lanes::slow::{Attempt, Brief, Effect, Look};
+use brisk_router::quota::Amount;
+use brisk_sandbox::Stop;
+use brisk_store::JobRow;
+use brisk_worktree::Base as Files;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant};
+
+/// What an attempt hears while it works.
+pub(super) enum Note {
+    /// Its model, in the generation with this number.
+    Model(u64, ModelEvent),
+    /// The person's words.
+    Steer(String),
+    /// It is stopped where it is.
+    Halt,
+}
+
+/// It was stopped where it was, and nothing is written down about that.
+pub(super) struct Halted;
+
+/// A model that says nothing for so long is lost. Long prompts are read slowly on small machines.
+const SILENCE: Duration = Duration::from_secs(300);
+
+/// How often a model is asked again after a fault that may pass.
+const TRIES: u32 = 5;
+
+/// The longest pause before it is asked again.
+const MAX_PAUSE: Duration = Duration::from_secs(60);
+
+/// Bytes of an answer that are read.
+const MAX_ANSWER: usize = 256 << 10;
+
+/// Lines that a search finds.
+const HITS: usize = 40;
+
+/// Instructions of the repository; told to the model as text.
+const INSTRUCTIONS: &str = "AGENTS.md";
+
+struct Worker<'a> {
+    jobs: &'a Arc<Jobs>,
+    held: &'a Arc<Held>,
+    row: &'a JobRow,
+    id: AttemptId,
+    gate: Gate,
+    files: Files,
+    attempt: Attempt,
+    notes: &'a Sender<Note>,
+    inbox: Receiver<Note>,
+    /// Words that wait for the end of the step.
+    steers: Vec<String>,
+    generation: u64,
+    seq: u64,
+}
+
+/// Runs an attempt from its last completed step to its end.
+pub(super) fn run(
+    jobs: &Arc<Jobs>,
+    held: &Arc<Held>,
+    row: &JobRow,
+    id: AttemptId,
+    stop: Stop,
+    notes: &Sender<Note>,
+    inbox: Receiver<Note>,
+) -> Result<End, Halted> {
+    let failed = |why: String| End::Failed { why, best: None };
+    let Some(model) = row.task.models.get(id.number as usize - 1).cloned() else {
+        return Ok(failed("no model was named for it".to_owned()));
+    };
+    let opened = Gate::open(&jobs.home, &row.root).and_then(|gate| {
+        let files = gate
+            .shadow
+            .base(&row.task.base)
+            .map_err(crate::verify::worktree)?;
+        Ok((gate, files))
+    });
+    let (mut gate, files) = match opened {
+        Ok(opened) => opened,
+        Err(e) => return Ok(failed(e.message)),
+    };
+    gate.for_attempt(id, stop);
+    let named = row.task.files.iter();
+    let texts = named.filter_map(|p| Some((p.clone(), gate.shadow.file(&files, p)?)));
+    let before = row.task.models.iter().take(id.number as usize - 1);
+    let brief = Brief {
+        id,
+        text: row.task.text.clone(),
+        files: texts.collect(),
+        paths: Arc::new(files.paths()),
+        instructions: gate.shadow.file(&files, INSTRUCTIONS).map(|t| t.joined()),
+        strategy: before.filter(|m| m.model == model.model).count(),
+        model,
+        bounds: row.task.bounds,
+    };
+    let mut worker = Worker {
+        jobs,
+        held,
+        row,
+        id,
+        gate,
+        files,
+        attempt: Attempt::new(brief),
+        notes,
+        inbox,
+        steers: Vec::new(),
+        generation: 0,
+        seq: 0,
+    };
+    let taken = jobs.store().steps(id, 1);
+    match taken {
+        Ok(steps) => {
+            for step in steps {
+                worker.seq = step.seq;
+                worker.attempt.take(step.step);
+            }
+        }
+        Err(e) => return Ok(failed(e.to_string())),
+    }
+    worker.work()
+}
+
+impl Worker<'_> {
+    fn work(mut self) -> Result<End, Halted> {
+        loop {
+            while let Ok(note) = self.inbox.try_recv() {
+                self.heard(note)?;
+            }
+            for text in std::mem::take(&mut self.steers) {
+                self.done(Step::Steered { text })?;
+            }
+            let late = Step::Stopped {
+                cause: CancelReason::OverBudget,
+            };
+            let step = match self.attempt.next() {
+                Effect::Over(end) => return Ok(end),
+                _ if self.left().is_zero() => late,
+                Effect::Ask(request) => self.ask(&request)?,
+                Effect::Look(looks) => {
+                    self.doing("reads");
+                    Step::Looked {
+                        found: looks.iter().map(|look| self.look(look)).collect(),
+                    }
+                }
+                Effect::Check => self.check()?,
+            };
+            self.done(step)?;
+        }
+    }
+
+    /// A step counts once it is on disk.
+    fn done(&mut self, step: Step) -> Result<(), Halted> {
+        let written = self
+            .jobs
+            .store()
+            .append(&self.held.claim, self.id.number, self.seq + 1, &step);
+        if let Err(e) = written {
+            // Somebody else's job by now, or the disk is full: whoever claims it next goes on from the step before.
+            note(&format!("{}: {e}", self.id));
+            return Err(Halted);
+        }
+        self.seq += 1;
+        self.attempt.take(step);
+        self.jobs.changed();
+        Ok(())
+    }
+
+    fn doing(&self, what: &str) {
+        self.jobs.doing(self.held, self.id.number, what);
+    }
+
+    /// Until its time is up.
+    fn left(&self) -> Duration {
+        let minutes = u64::from(self.row.task.bounds.minutes);
+        let until = self.row.made_us.saturating_add(minutes * 60_000_000);
+        Duration::from_micros(until.saturating_sub(wall_us()))
+    }
+
+    /// Something that is no report of a model that is asked now.
+    fn heard(&mut self, note: Note) -> Result<(), Halted> {
+        match note {
+            Note::Halt => Err(Halted),
+            Note::Steer(text) => {
+                self.steers.push(text);
+                Ok(())
+            }
+            Note::Model(..) => Ok(()),
+        }
+    }
+
+    fn look(&self, look: &Look) -> Found {
+        let words = |text: String| Found::Words { text };
+        match look {
+            Look::Read { path, .. } => match self.gate.shadow.file(&self.files, path) {
+                Some(text) => Found::File {
+                    path: path.clone(),
+                    text: text.joined(),
+                },
+                None => words(format!("{path} is no text that can be shown")),
+            },
+            Look::List { path } => words(format!("there is no folder {path}")),
+            Look::Search { text } => {
+                let changed = self.attempt.changed();
+                let hits = self.gate.shadow.search(&self.files, &changed, text, HITS);
+                words(match hits.len() {
+                    0 => format!("search {text}: nothing"),
+                    n if n == HITS => format!("search {text}: the first {n}:\n{}", hits.join("\n")),
+                    _ => format!("search {text}:\n{}", hits.join("\n")),
+                })
+            }
+        }
+    }
+
+    fn check(&mut self) -> Result<Step, Halted> {
+        self.doing("checks");
+        match self.prove() {
+            // What a stop cut off says nothing.
+            _ if self.held.halted() => Err(Halted),
+            Ok(checked) => Ok(Step::Checked(checked)),
+            Err(e) => Ok(Step::Faulted {
+                message: format!("nothing can be checked: {}", e.message),
+            }),
+        }
+    }
+
+    fn prove(&mut self) -> Result<Checked, CliError> {
+        let changed = self.attempt.changed();
+        let made = self.gate.shadow.with_texts(&self.files, &changed);
+        let tree = match made {
+            Ok(tree) => tree,
+            Err(e) => {
+                return Ok(Checked::Unproven {
+                    tree: self.row.task.base.clone(),
+                    passed: 0,
+                    failed: 0,
+                    said: e.to_string(),
+                });
+            }
+        };
+        let base = Base {
+            tree: Some(self.row.task.base.clone()),
+            ..self.gate.base(&tree)?
+        };
+        self.gate.prove(&tree, &base, self.row.task.degraded)
+    }
+
+    /// Asks the model until it has answered, with pauses where a fault or a quota asks for one.
+    fn ask(&mut self, request: &GenerateRequest) -> Result<Step, Halted> {
+        let mut tries = 0;
+        loop {
+            self.doing(&format!("asks {}", request.model));
+            let (pause, message) = match self.generate(request)? {
+                Asked::Answered(text, usage) => return Ok(Step::Said { text, usage }),
+                Asked::Late => {
+                    return Ok(Step::Stopped {
+                        cause: CancelReason::OverBudget,
+                    });
+                }
+                Asked::Failed { pause: None, message } => return Ok(Step::Faulted { message }),
+                Asked::Failed {
+                    pause: Some(pause),
+                    message,
+                } => {
+                    tries += 1;
+                    if tries == TRIES {
+                        return Ok(Step::Faulted { message });
+                    }
+                    (pause.min(MAX_PAUSE), message)
+                }
+                // A quota comes back by itself: that is no fault of anybody.
+                Asked::Denied { message } => (Duration::from_secs(1), message),
+            };
+            self.doing(&format!("waits: {message}"));
+            let until = Instant::now() + pause.min(self.left());
+            loop {
+                match self
+                    .inbox
+                    .recv_timeout(until.saturating_duration_since(Instant::now()))
+                {
+                    Ok(note) => self.heard(note)?,
+                    Err(RecvTimeoutError::Timeout) => break,
+                    Err(RecvTimeoutError::Disconnected) => return Err(Halted),
+                }
+            }
+            if self.left().is_zero() {
+                return Ok(Step::Stopped {
+                    cause: CancelReason::OverBudget,
+                });
+            }
+        }
+    }
+
+    fn generate(&mut self, request: &GenerateRequest) -> Result<Asked, Halted> {
+        let board = match self.jobs.fleet.board(&self.row.root, now()) {
+            Ok(board) => board,
+            Err(message) => return Ok(Asked::Failed { pause: None, message }),
+        };
+        let bytes: usize = request.messages.iter().map(|m| m.text.len()).sum();
+        let estimate = Amount {
+            tokens: (bytes / 4 + request.max_tokens) as u64,
+            money: None,
+        };
+        let admitted = self
+            .jobs
+            .fleet
+            .admit(&request.model, Lane::Slow, estimate, &board.policy, now());
+        let mut ticket = match admitted {
+            Ok(ticket) => ticket,
+            Err(denied) => {
+                return Ok(Asked::Denied {
+                    message: denied.message,
+                });
+            }
+        };
+        ticket.asks(request);
+        self.generation += 1;
+        let (mine, notes) = (self.generation, self.notes.clone());
+        let sink: Sink = Arc::new(move |event| {
+            // Nobody listens to an attempt that is over.
+            let _ = notes.send(Note::Model(mine, event));
+        });
+        let _running: Box<dyn Running> = self.jobs.models.generate(request.clone(), sink);
+        let mut text = String::new();
+        loop {
+            let wait = SILENCE.min(self.left());
+            let event = match self.inbox.recv_timeout(wait) {
+                Ok(Note::Model(of, event)) if of == mine => event,
+                Ok(note) => {
+                    self.heard(note)?;
+                    continue;
+                }
+                Err(_) if self.left().is_zero() => return Ok(Asked::Late),
+                Err(_) => {
+                    ticket.stopped(CancelReason::Stalled, now());
+                    return Ok(Asked::Failed {
+                        pause: Some(Duration::from_secs(1)),
+                        message: format!("{} went silent", request.model),
+                    });
+                }
+            };
+            ticket.saw(&event, now());
+            match event {
+                ModelEvent::Sent => {}
+                ModelEvent::Text { text: piece } => {
+                    text.push_str(&piece);
+                    // A model that never ends: what it said so far is its answer.
+                    if text.len() > MAX_ANSWER {
+                        ticket.stopped(CancelReason::OverBudget, now());
+                        return Ok(Asked::Answered(text, Usage::default()));
+                    }
+                }
+                ModelEvent::Done { usage, .. } => return Ok(Asked::Answered(text, usage)),
+                ModelEvent::Failed { fault } => {
+                    let pause = match (fault.retry, fault.source) {
+                        (Retry::After { ms }, _) => Some(Duration::from_millis(ms)),
+                        (
+                            Retry::Elsewhere,
+                            FaultSource::Network | FaultSource::Upstream | FaultSource::Quota,
+                        ) => Some(Duration::from_secs(2)),
+                        (Retry::Elsewhere, FaultSource::Setup | FaultSource::Request) | (Retry::Never, _) => {
+                            None
+                        }
+                    };
+                    return Ok(Asked::Failed {
+                        pause,
+                        message: fault.message,
+                    });
+                }
+            }
+        }
+    }
+}
+
+enum Asked {
+    Answered(String, Usage),
+    /// `pause`: asking again may help after it.
+    Failed {
+        pause: Option<Duration>,
+        message: String,
+    },
+    /// Its quota is used up for now, or it failed too often lately.
+    Denied {
+        message: String,
+    },
+    /// The attempt's time was up.
+    Late,
+}

@@ -1,0 +1,174 @@
+//! Taking a job in: everything that it needs is settled and on disk before the answer.
+
+use super::{Jobs, gate_refusal, refusal};
+use crate::daemon::hub::refuse;
+use crate::daemon::now;
+use crate::exit::Exit;
+use crate::verify::{Gate, worktree};
+use brisk_domain::evidence::Tree;
+use brisk_domain::job::{Bounds, Task};
+use brisk_domain::{Candidate, Intent, Lane, ModelId};
+use brisk_protocol::ErrorBody;
+use brisk_protocol::jobs::{Delegate, Delegated};
+use brisk_router::decide::{Wish, decide, refusal as said, way_out};
+use brisk_router::scale::Trust;
+use brisk_router::shape::{Given, Site, shape};
+use brisk_worktree::Base as Files;
+
+/// Attempts of one job, at most.
+const MAX_ATTEMPTS: usize = 16;
+
+/// Tokens of a prompt that is worth sending. What is said in an attempt is kept within the window of its model, whatever
+/// that is.
+const PROMPT_TOKENS: u32 = 2_000;
+
+impl Jobs {
+    /// Takes a job in.
+    pub(crate) fn delegate(&self, wish: &Delegate) -> Result<Delegated, ErrorBody> {
+        if wish.text.trim().is_empty() {
+            return Err(refuse(Exit::Usage, "say what is to be done"));
+        }
+        let mut gate = Gate::open(&self.home, &wish.cwd).map_err(gate_refusal)?;
+        let base = start(&mut gate, wish)?;
+        // Without a policy nothing could ever be proved, and what it runs, the person has confirmed.
+        let on = gate.base(&base).map_err(gate_refusal)?;
+        gate.policy(&on).map_err(gate_refusal)?;
+        let files = gate.shadow.base(&base).map_err(|e| gate_refusal(worktree(e)))?;
+        let models = self.candidates(wish, &gate)?;
+        let bounds = Bounds::default();
+        let task = Task {
+            text: wish.text.clone(),
+            files: named(&gate, &files, wish)?,
+            base: base.clone(),
+            draft: wish.with_draft,
+            models,
+            bounds: Bounds {
+                rounds: wish.rounds.unwrap_or(bounds.rounds).max(1),
+                minutes: wish.minutes.unwrap_or(bounds.minutes).max(1),
+                lines: wish.lines.unwrap_or(bounds.lines).max(1),
+            },
+            degraded: wish.degraded,
+        };
+        let job = self.store().enqueue(gate.shadow.root(), &task).map_err(refusal)?;
+        self.look();
+        self.changed();
+        Ok(Delegated {
+            job,
+            models: task.models.into_iter().map(|c| c.model).collect(),
+            base,
+        })
+    }
+
+    /// Who tries: those that were named, else whom the router would send it to, the best first; in turn.
+    fn candidates(&self, wish: &Delegate, gate: &Gate) -> Result<Vec<Candidate>, ErrorBody> {
+        let no_model = |message: String| refuse(Exit::NoModel, message);
+        let board = self.fleet.board(gate.shadow.root(), now()).map_err(no_model)?;
+        let given = Given {
+            sites: wish.files.iter().map(|f| Site::parse(f)).collect(),
+            interactive: Some(false),
+            context_tokens: Some(PROMPT_TOKENS),
+            // The person has confirmed what this repository runs.
+            trust: Some(Trust::Known),
+            ..Given::only(Intent::Edit)
+        };
+        let shape = shape(&wish.text, &given);
+        let ranked = |model: Option<ModelId>| {
+            let wish = Wish {
+                lane: Some(Lane::Slow),
+                model: model.as_ref(),
+            };
+            let question = board.question(&shape, wish, now());
+            match decide(&question) {
+                Ok(decision) => Ok(Vec::from_iter(
+                    decision.ranked().iter().map(|r| r.member.candidate()),
+                )),
+                Err(refused) => {
+                    let next = way_out(&question, &refused);
+                    Err(no_model(format!("{}. Next: {next}", said(&refused))))
+                }
+            }
+        };
+        // A model that was named is subject to every bound, and gets no stand-in.
+        let named = |id: &ModelId| {
+            if let Some(why) = self.models.lacking(id) {
+                return Err(no_model(why));
+            }
+            if !board.fleet.iter().any(|m| m.model == *id) {
+                return Err(no_model(format!(
+                    "there is no model {id}; see `brisk model list`"
+                )));
+            }
+            let mut found = ranked(Some(id.clone()))?;
+            found.retain(|c| c.model == *id);
+            found
+                .pop()
+                .ok_or_else(|| no_model(format!("{id} may not take this")))
+        };
+        let who: Vec<Candidate> = match wish.models.is_empty() {
+            true => ranked(None)?,
+            false => wish.models.iter().map(named).collect::<Result<_, _>>()?,
+        };
+        let count = match wish.attempts {
+            Some(n) => n as usize,
+            None if wish.models.is_empty() => 1,
+            None => who.len(),
+        };
+        if !(1..=MAX_ATTEMPTS).contains(&count) {
+            return Err(refuse(
+                Exit::Usage,
+                format!("1 to {MAX_ATTEMPTS} attempts can be made of one job"),
+            ));
+        }
+        Ok(who.into_iter().cycle().take(count).collect())
+    }
+}
+
+/// What the work starts from.
+fn start(gate: &mut Gate, wish: &Delegate) -> Result<Tree, ErrorBody> {
+    if wish.with_draft {
+        return gate.shadow.tree().map_err(|e| gate_refusal(worktree(e)));
+    }
+    let rev = wish.base.as_deref().unwrap_or("HEAD");
+    let found = gate.git.id(&format!("{rev}^{{tree}}")).map_err(gate_refusal)?;
+    let tree = found.ok_or_else(|| {
+        let next = match wish.base {
+            Some(_) => "name another one",
+            None => "commit something first, or delegate --with-draft",
+        };
+        refuse(Exit::Target, format!("there is no commit {rev}; {next}"))
+    })?;
+    let objects = gate.base(&tree).map_err(gate_refusal)?.objects;
+    let adopted = gate.shadow.adopt(&objects, &tree);
+    adopted.map_err(|e| gate_refusal(worktree(e)))?;
+    Ok(tree)
+}
+
+/// The files that were named, below the root. Lines and symbols that were named with them stay in the person's words.
+fn named(gate: &Gate, files: &Files, wish: &Delegate) -> Result<Vec<String>, ErrorBody> {
+    let root = gate.shadow.root();
+    let below = wish.cwd.canonicalize().ok();
+    let below = below.as_deref().and_then(|c| c.strip_prefix(root).ok());
+    let prefix = below
+        .map(|b| b.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    let paths = files.paths();
+    let mut out = Vec::new();
+    for name in &wish.files {
+        let plain = Site::parse(name).path;
+        let plain = plain.strip_prefix("./").unwrap_or(&plain);
+        let path = match prefix.is_empty() {
+            true => plain.to_owned(),
+            false => format!("{prefix}/{plain}"),
+        };
+        if !paths.contains(&path) {
+            let of = if wish.with_draft {
+                "the worktree"
+            } else {
+                "the commit that it starts from"
+            };
+            return Err(refuse(Exit::Target, format!("{path} is not in {of}")));
+        }
+        out.push(path);
+    }
+    Ok(out)
+}

@@ -1,0 +1,393 @@
+//! Delegated work: the supervisor. It claims jobs, gives each a thread, renews their leases, and carries words and stops
+//! to their attempts. What a job is stands in the store; what is held here only says what runs now.
+//!
+//! Attempts work in threads of their own and not in the runtime: they read, search and wait for checks, and a live edit
+//! must never wait for a worker of the runtime that one of them holds. Their requests to models have the priority of
+//! background work.
+
+mod attempt;
+mod begin;
+mod change;
+mod work;
+
+use super::fleet::Fleet;
+use super::hub::{Hub, refuse};
+use super::models::Models;
+use super::note;
+use crate::exit::{CliError, Exit};
+use crate::home::Home;
+use attempt::Note;
+use brisk_domain::job::{AttemptId, JobState, Step};
+use brisk_domain::{CancelReason, JobId};
+use brisk_protocol::ErrorBody;
+use brisk_protocol::jobs::{AttemptView, JobView, StepView, StepsReply};
+use brisk_sandbox::Stop;
+use brisk_store::{Claim, JobRow, JobStore, StoreError};
+use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::sync::watch;
+
+/// How long a job is its worker's without a sign of life, microseconds.
+const LEASE_US: u64 = 10_000_000;
+
+/// Between two signs of life.
+const RENEW: Duration = Duration::from_secs(2);
+
+/// Jobs that run at once; more wait in the store.
+const AT_ONCE: usize = 4;
+
+/// How long a question for news waits for them. Clients give a daemon a minute.
+const NEWS: Duration = Duration::from_secs(20);
+
+fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What a panic elsewhere leaves behind is whole: every change under these locks is one step.
+    m.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// An attempt that runs.
+struct Live {
+    notes: Sender<Note>,
+    /// Ends the check that runs.
+    stop: Stop,
+    doing: String,
+}
+
+/// A job that runs.
+struct Held {
+    claim: Claim,
+    attempts: Mutex<BTreeMap<u32, Live>>,
+    /// No attempt begins any more.
+    halted: Mutex<Option<CancelReason>>,
+}
+
+/// See the module.
+pub(crate) struct Jobs {
+    home: Home,
+    models: Arc<Models>,
+    fleet: Arc<Fleet>,
+    store: Mutex<JobStore>,
+    held: Mutex<BTreeMap<JobId, Arc<Held>>>,
+    wake: Sender<Wake>,
+    /// Counts changes, for those who watch.
+    version: watch::Sender<u64>,
+}
+
+enum Wake {
+    /// There may be a job to claim.
+    Look,
+    /// The daemon goes.
+    Leave,
+}
+
+impl Jobs {
+    /// Opens the store and goes on with every job that is not over.
+    pub(crate) fn start(
+        home: &Home,
+        models: Arc<Models>,
+        fleet: Arc<Fleet>,
+    ) -> Result<Arc<Jobs>, StoreError> {
+        let mut store = JobStore::open(&home.state_dir().join("jobs"))?;
+        if let Some(aside) = store.set_aside() {
+            note(&format!(
+                "the jobs were damaged ({}); they lie in {} and a new store began",
+                aside.why,
+                aside.path.display()
+            ));
+        }
+        // This process holds the lock of daemons: whoever else has claimed something is dead.
+        store.take_over(&owner())?;
+        let (wake, woken) = channel();
+        let jobs = Arc::new(Jobs {
+            home: home.clone(),
+            models,
+            fleet,
+            store: Mutex::new(store),
+            held: Mutex::default(),
+            wake,
+            version: watch::Sender::new(1),
+        });
+        let supervised = Arc::clone(&jobs);
+        std::thread::spawn(move || supervised.supervise(&woken));
+        jobs.look();
+        Ok(jobs)
+    }
+
+    /// Stops every attempt where it is, for the next daemon to go on with.
+    pub(crate) fn leave(&self) {
+        let _ = self.wake.send(Wake::Leave);
+        let held: Vec<Arc<Held>> = lock(&self.held).values().cloned().collect();
+        held.iter().for_each(|h| h.halt(CancelReason::Shutdown));
+    }
+
+    /// Whether anything runs.
+    pub(crate) fn busy(&self) -> bool {
+        !lock(&self.held).is_empty()
+    }
+
+    fn look(&self) {
+        // The supervisor has gone only when the daemon does.
+        let _ = self.wake.send(Wake::Look);
+    }
+
+    fn store(&self) -> MutexGuard<'_, JobStore> {
+        lock(&self.store)
+    }
+
+    fn supervise(self: Arc<Jobs>, woken: &Receiver<Wake>) {
+        loop {
+            match woken.recv_timeout(RENEW) {
+                Ok(Wake::Leave) | Err(RecvTimeoutError::Disconnected) => return,
+                Ok(Wake::Look) | Err(RecvTimeoutError::Timeout) => {}
+            }
+            let until = wall_us() + LEASE_US;
+            let held: Vec<Arc<Held>> = lock(&self.held).values().cloned().collect();
+            for h in &held {
+                match self.store().renew(&h.claim, until) {
+                    // Cancelled, or somebody else's: what it would write is refused from here on.
+                    Err(StoreError::Fenced { .. }) => h.halt(CancelReason::Interrupted),
+                    Err(e) => note(&format!("{}: its lease was not renewed: {e}", h.claim.job)),
+                    Ok(()) => {}
+                }
+            }
+            let mut room = AT_ONCE.saturating_sub(held.len());
+            while room > 0 {
+                let claimed = self.store().claim(&owner(), wall_us(), LEASE_US);
+                match claimed {
+                    Ok(Some(claim)) => self.begin(claim),
+                    Ok(None) => break,
+                    Err(e) => {
+                        note(&format!("no job can be claimed: {e}"));
+                        break;
+                    }
+                }
+                room -= 1;
+            }
+        }
+    }
+
+    fn begin(self: &Arc<Jobs>, claim: Claim) {
+        let job = claim.job;
+        let held = Arc::new(Held {
+            claim,
+            attempts: Mutex::default(),
+            halted: Mutex::default(),
+        });
+        lock(&self.held).insert(job, Arc::clone(&held));
+        let jobs = Arc::clone(self);
+        std::thread::spawn(move || {
+            work::job(&jobs, &held);
+            lock(&jobs.held).remove(&job);
+            jobs.changed();
+            jobs.look();
+        });
+    }
+
+    fn changed(&self) {
+        self.version.send_modify(|v| *v += 1);
+    }
+
+    /// The version once it is another than `seen`, or after a while.
+    pub(crate) async fn news(&self, seen: u64) -> u64 {
+        let mut version = self.version.subscribe();
+        // In time or not: the answer is the version as it is then.
+        let _ = tokio::time::timeout(NEWS, version.wait_for(|v| *v != seen)).await;
+        *version.borrow()
+    }
+
+    fn doing(&self, held: &Held, number: u32, what: &str) {
+        if let Some(live) = lock(&held.attempts).get_mut(&number) {
+            what.clone_into(&mut live.doing);
+        }
+        self.changed();
+    }
+
+    /// One job as it is now.
+    pub(crate) fn view(&self, job: JobId) -> Result<JobView, ErrorBody> {
+        let row = self.store().job(job).map_err(refusal)?;
+        self.view_of(row)
+    }
+
+    /// The newest jobs of a repository, or of all.
+    pub(crate) fn list(
+        &self,
+        root: Option<&std::path::Path>,
+        limit: usize,
+    ) -> Result<Vec<JobView>, ErrorBody> {
+        // Jobs are few: those of other repositories are passed over here.
+        let rows = self.store().jobs(usize::MAX).map_err(refusal)?;
+        rows.into_iter()
+            .filter(|row| root.is_none_or(|root| row.root == root))
+            .take(limit)
+            .map(|row| self.view_of(row))
+            .collect()
+    }
+
+    fn view_of(&self, row: JobRow) -> Result<JobView, ErrorBody> {
+        let held = lock(&self.held).get(&row.id).cloned();
+        let mut attempts = Vec::new();
+        for (number, candidate) in (1..).zip(&row.task.models) {
+            let id = AttemptId { job: row.id, number };
+            let steps = self.store().steps(id, 1).map_err(refusal)?;
+            let mut view = AttemptView {
+                number,
+                model: candidate.model.clone(),
+                doing: String::new(),
+                steps: steps.len() as u64,
+                rounds: 0,
+                tokens: 0,
+                end: row
+                    .ends
+                    .iter()
+                    .find(|(n, _)| *n == number)
+                    .map(|(_, end)| end.clone()),
+            };
+            for step in steps {
+                match step.step {
+                    Step::Said { usage, .. } => view.tokens += (usage.input + usage.output) as u64,
+                    Step::Checked(_) => view.rounds += 1,
+                    Step::Looked { .. }
+                    | Step::Steered { .. }
+                    | Step::Faulted { .. }
+                    | Step::Stopped { .. } => {}
+                }
+            }
+            if let Some(held) = &held
+                && view.end.is_none()
+                && let Some(live) = lock(&held.attempts).get(&number)
+            {
+                view.doing.clone_from(&live.doing);
+            }
+            attempts.push(view);
+        }
+        Ok(JobView {
+            job: row.id,
+            root: row.root,
+            text: row.task.text,
+            base: row.task.base,
+            made_us: row.made_us,
+            state: row.state,
+            attempts,
+        })
+    }
+
+    /// What an attempt did.
+    pub(crate) fn steps(&self, id: AttemptId, from: u64) -> Result<StepsReply, ErrorBody> {
+        self.store().job(id.job).map_err(refusal)?;
+        let steps = self.store().steps(id, from).map_err(refusal)?;
+        let view = |s: brisk_store::StepRow| StepView {
+            seq: s.seq,
+            at_us: s.at_us,
+            step: s.step,
+        };
+        Ok(StepsReply {
+            steps: steps.into_iter().map(view).collect(),
+        })
+    }
+
+    /// Stops a job for good. What its attempts report after this changes nothing.
+    pub(crate) fn cancel(&self, job: JobId) -> Result<(), ErrorBody> {
+        self.store().cancel(job).map_err(refusal)?;
+        if let Some(held) = lock(&self.held).get(&job).cloned() {
+            held.halt(CancelReason::Interrupted);
+        }
+        self.changed();
+        Ok(())
+    }
+
+    /// Gives every attempt of a job the person's words, between two of its steps.
+    pub(crate) fn steer(&self, job: JobId, text: &str) -> Result<(), ErrorBody> {
+        let state = self.store().job(job).map_err(refusal)?.state;
+        let held = lock(&self.held).get(&job).cloned();
+        match (state, held) {
+            (JobState::Open, Some(held)) => {
+                for live in lock(&held.attempts).values() {
+                    // One that has just ended hears nothing more.
+                    let _ = live.notes.send(Note::Steer(text.to_owned()));
+                }
+                Ok(())
+            }
+            (JobState::Open, None) => Err(refuse(
+                Exit::Target,
+                format!("{job} has not begun yet: others run; say it again when it has"),
+            )),
+            (state, _) => Err(refuse(Exit::Target, format!("{job} is {}", state.name()))),
+        }
+    }
+
+    /// What a job made is not wanted.
+    pub(crate) fn drop_job(&self, job: JobId) -> Result<(), ErrorBody> {
+        let over = |state: &JobState| match state {
+            JobState::Ready(_) | JobState::Failed { .. } | JobState::Cancelled => true,
+            JobState::Open | JobState::Merged { .. } | JobState::Dropped => false,
+        };
+        self.store()
+            .change(job, &JobState::Dropped, over)
+            .map_err(refusal)?;
+        self.changed();
+        Ok(())
+    }
+}
+
+impl Held {
+    /// Stops everything that runs. Work that is not written down by now is not.
+    fn halt(&self, cause: CancelReason) {
+        lock(&self.halted).get_or_insert(cause);
+        for live in lock(&self.attempts).values() {
+            live.stop.stop();
+            // One that has just ended needs no stop.
+            let _ = live.notes.send(Note::Halt);
+        }
+    }
+
+    fn halted(&self) -> bool {
+        lock(&self.halted).is_some()
+    }
+}
+
+/// Who claims: this process, and no later one with its number.
+fn owner() -> String {
+    format!("pid {}", std::process::id())
+}
+
+/// Microseconds since 1970.
+fn wall_us() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// A failure of the store as a refusal.
+#[allow(
+    clippy::wildcard_enum_match_arm,
+    clippy::needless_pass_by_value,
+    reason = "whatever is not about the job is the disk's; called as a function value"
+)]
+fn refusal(error: StoreError) -> ErrorBody {
+    let exit = match error {
+        StoreError::NoJob { .. } | StoreError::NotThen { .. } | StoreError::Fenced { .. } => Exit::Target,
+        _ => Exit::Disk,
+    };
+    refuse(exit, error.to_string())
+}
+
+/// A failure of the gate as a refusal.
+fn gate_refusal(error: CliError) -> ErrorBody {
+    let message = match error.hint {
+        Some(hint) => format!("{}. Next: {hint}", error.message),
+        None => error.message,
+    };
+    refuse(error.exit, message)
+}
+
+impl Hub {
+    /// Requests that wait for a disk or for git, away from the runtime's workers.
+    pub(crate) async fn job_work<T: Send + 'static>(
+        self: &Arc<Hub>,
+        work: impl FnOnce(&Hub) -> Result<T, ErrorBody> + Send + 'static,
+    ) -> Result<T, ErrorBody> {
+        let hub = Arc::clone(self);
+        let done = tokio::task::spawn_blocking(move || work(&hub)).await;
+        done.unwrap_or_else(|panic| Err(refuse(Exit::Daemon, panic.to_string())))
+    }
+}

@@ -1,0 +1,13 @@
+//! Delegated work in the whole product: the real binary, its daemon, real checks in the sandbox, and models that say what
+//! the test wants.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests, which end with the test"
+)]
+
+mod bad;
+mod house;
+mod merge;
+mod story;

@@ -1,0 +1,247 @@
+//! Delegated work on the wire: the `_brisk/jobs/*` methods and what they carry.
+
+use brisk_domain::evidence::Tree;
+use brisk_domain::job::{End, JobState, PatchSize, Step};
+use brisk_domain::{JobId, ModelId};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// Method names.
+pub mod method {
+    /// What they all begin with.
+    pub const PREFIX: &str = "_brisk/jobs/";
+    /// Request [`super::Delegate`] -> [`super::Delegated`]: takes a job in. It is on disk when the answer comes.
+    pub const DELEGATE: &str = "_brisk/jobs/delegate";
+    /// Request [`super::JobList`] -> [`super::JobsReply`].
+    pub const LIST: &str = "_brisk/jobs/list";
+    /// Request [`super::Watch`] -> [`super::Watched`]: answers once something has changed.
+    pub const WATCH: &str = "_brisk/jobs/watch";
+    /// Request [`super::StepsRequest`] -> [`super::StepsReply`].
+    pub const LOG: &str = "_brisk/jobs/log";
+    /// Request [`super::AttemptRef`] -> [`super::DiffReply`].
+    pub const DIFF: &str = "_brisk/jobs/diff";
+    /// Request [`super::JobSteer`] -> null: words for every attempt, between two of its steps.
+    pub const STEER: &str = "_brisk/jobs/steer";
+    /// Request [`super::JobRef`] -> null: stops a job.
+    pub const CANCEL: &str = "_brisk/jobs/cancel";
+    /// Request [`super::Merge`] -> [`super::Merged`].
+    pub const MERGE: &str = "_brisk/jobs/merge";
+    /// Request [`super::JobRef`] -> null: what a job made is not wanted.
+    pub const DROP: &str = "_brisk/jobs/drop";
+}
+
+/// A task that is handed over.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Delegate {
+    /// Absolute.
+    pub cwd: PathBuf,
+    /// The person's words.
+    pub text: String,
+    /// Files that it is about, relative to `cwd`.
+    pub files: Vec<String>,
+    /// How many attempts; none: one for each model, or one.
+    pub attempts: Option<u32>,
+    /// Who tries, in turn; none: Brisk chooses.
+    pub models: Vec<ModelId>,
+    /// A revision to start from; none: HEAD.
+    pub base: Option<String>,
+    /// Start from the worktree as it is, with what is not committed.
+    pub with_draft: bool,
+    /// How often the checks may run for each attempt.
+    pub rounds: Option<u32>,
+    /// Minutes until an attempt ends.
+    pub minutes: Option<u32>,
+    /// Lines that the patch may add and remove.
+    pub lines: Option<usize>,
+    /// Settle for a sandbox without all of its parts.
+    pub degraded: bool,
+}
+
+/// The answer to [`Delegate`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Delegated {
+    /// Its number.
+    pub job: JobId,
+    /// Who tries: one attempt for each.
+    pub models: Vec<ModelId>,
+    /// What it starts from.
+    pub base: Tree,
+}
+
+/// Names a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobRef {
+    /// Which.
+    pub job: JobId,
+}
+
+/// Names an attempt of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptRef {
+    /// Which job.
+    pub job: JobId,
+    /// Which attempt; none: the one that won, else the best.
+    #[serde(default)]
+    pub attempt: Option<u32>,
+}
+
+/// Asks for jobs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct JobList {
+    /// Of the repository around this folder; none: of all.
+    #[serde(default)]
+    pub cwd: Option<PathBuf>,
+    /// At most so many, the newest first.
+    pub limit: usize,
+}
+
+/// One attempt, for people.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AttemptView {
+    /// Counted from 1.
+    pub number: u32,
+    /// Who tries.
+    pub model: ModelId,
+    /// What it does now, in a few words; empty when it is over or waits.
+    pub doing: String,
+    /// Completed steps.
+    pub steps: u64,
+    /// How often the checks ran.
+    pub rounds: u64,
+    /// Tokens that it took, read and written.
+    pub tokens: u64,
+    /// How it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<End>,
+}
+
+/// One job, for people.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct JobView {
+    /// Its number.
+    pub job: JobId,
+    /// Root of its repository.
+    pub root: PathBuf,
+    /// The person's words.
+    pub text: String,
+    /// What it starts from.
+    pub base: Tree,
+    /// When it was handed over, microseconds since 1970.
+    pub made_us: u64,
+    /// Where it stands.
+    pub state: JobState,
+    /// Its attempts, in order.
+    pub attempts: Vec<AttemptView>,
+}
+
+/// The answer to [`JobList`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct JobsReply {
+    /// The newest first.
+    pub jobs: Vec<JobView>,
+}
+
+/// Waits for news of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Watch {
+    /// Which.
+    pub job: JobId,
+    /// The `version` of the last answer; 0: answer at once.
+    pub seen: u64,
+}
+
+/// The answer to [`Watch`]; after some seconds it comes without news, too.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Watched {
+    /// For the next question.
+    pub version: u64,
+    /// As it is now.
+    pub job: JobView,
+}
+
+/// Asks for the steps of an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepsRequest {
+    /// Which job.
+    pub job: JobId,
+    /// Which attempt.
+    pub attempt: u32,
+    /// From this step on, counted from 1.
+    pub from: u64,
+}
+
+/// One step with its place.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepView {
+    /// Counted from 1, without a gap.
+    pub seq: u64,
+    /// When it was completed, microseconds since 1970.
+    pub at_us: u64,
+    /// What happened.
+    pub step: Step,
+}
+
+/// The answer to [`StepsRequest`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepsReply {
+    /// In order.
+    pub steps: Vec<StepView>,
+}
+
+/// The answer to a request for a diff.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DiffReply {
+    /// Whose change.
+    pub attempt: u32,
+    /// Against the base.
+    pub size: PatchSize,
+    /// A unified diff without lines of context.
+    pub text: String,
+}
+
+/// Words for a job that runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobSteer {
+    /// Which.
+    pub job: JobId,
+    /// The person's words.
+    pub text: String,
+}
+
+/// Asks to bring what a job made into the worktree.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Merge {
+    /// Absolute; of the job's repository.
+    pub cwd: PathBuf,
+    /// Which.
+    pub job: JobId,
+}
+
+/// What came of [`Merge`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "merge", rename_all = "snake_case")]
+pub enum Merged {
+    /// It is in the worktree.
+    Done {
+        /// The operation that wrote it (`_brisk/undo`).
+        op: u64,
+        /// Files that changed.
+        files: Vec<String>,
+        /// The worktree is exactly what was verified.
+        verified: bool,
+    },
+    /// The worktree differs from the job's base, and nobody has verified what the two come to. Verify this tree, then ask
+    /// again.
+    Unverified {
+        /// Which.
+        tree: Tree,
+    },
+    /// Both sides changed the same lines; nothing was written.
+    Conflicts {
+        /// File, why, and the change as a diff, one for each.
+        conflicts: Vec<(String, String, String)>,
+    },
+    /// The worktree has all of it already.
+    Nothing,
+}
