@@ -76,7 +76,16 @@ pub(crate) fn status(context: &Context) -> Result<Exit, CliError> {
         say::raw(&json::line("status", context.t_us(), fields))?;
     } else {
         let mut lines = status_lines(&status);
-        lines.insert(1, gate.unwrap_or_else(|e| (Tone::Warn, e.message)));
+        match gate {
+            Ok((tone, line)) => {
+                if let Some(first) = lines.first_mut() {
+                    *first = (tone, format!("{}: {line}", status.root.display()));
+                }
+            }
+            // Not a place that the gate can judge: the daemon's word has to do.
+            Err(e) if e.exit == Exit::Target => {}
+            Err(e) => lines.push((Tone::Warn, e.message)),
+        }
         say::lines(context, &lines)?;
     }
     Ok(Exit::Done)
@@ -85,7 +94,10 @@ pub(crate) fn status(context: &Context) -> Result<Exit, CliError> {
 fn status_lines(status: &RepoStatus) -> Vec<(Tone, String)> {
     let short = status.tree.get(..12).unwrap_or(&status.tree);
     let mut lines = vec![
-        (Tone::Plain, format!("{}: tree {short}", status.root.display())),
+        (
+            Tone::Plain,
+            format!("{}: tree {short}, {}", status.root.display(), status.state),
+        ),
         (Tone::Plain, format!("{} to undo", count(status.undoable, "edit"))),
     ];
     if let Some(last) = &status.last {
