@@ -7,9 +7,9 @@ use crate::cli::style::Tone;
 use crate::cli::verify::line as state_line;
 use crate::cli::{cwd, json, say};
 use crate::exit::{CliError, Exit};
-use crate::verify::{Checked, Gate, Lent, check_commit, ledger, ledger_at, worktree};
+use crate::verify::{Checked, Gate, Lent, check_commit, ledger, ledger_at, only_ledger, worktree};
 use brisk_domain::evidence::Tree;
-use brisk_gate::{Act, Keyring, Recorded, Verdict};
+use brisk_gate::{Act, Keyring, Ledger, Recorded, Verdict};
 use brisk_worktree::{attest, install_hook};
 use serde_json::json;
 use std::io::Read;
@@ -120,7 +120,7 @@ fn receive(context: &Context, outside: &Outside) -> Result<Exit, CliError> {
                 format!("{} may not be deleted", update.name),
             ));
         }
-        let new = ledger_at(&mut git, &update.new, &trusted.ring)?;
+        let new = attestation(&mut git, update, &trusted.ring)?;
         if !none(&update.old) {
             let old = ledger_at(&mut git, &update.old, &trusted.ring)?;
             new.goes_on_from(&old).map_err(ledger)?;
@@ -137,7 +137,8 @@ fn receive(context: &Context, outside: &Outside) -> Result<Exit, CliError> {
         let not_old = format!("^{}", update.old);
         let mut args = vec![update.new.as_str()];
         match none(&update.old) {
-            true => args.extend(["--not", "--all"]),
+            // Not what a ledger's ref leads to: nobody judged that as code.
+            true => args.extend(["--not", "--exclude=refs/brisk/*", "--all"]),
             false => args.push(&not_old),
         }
         commits.extend(git.commits(&args)?);
@@ -145,6 +146,31 @@ fn receive(context: &Context, outside: &Outside) -> Result<Exit, CliError> {
     commits.sort();
     commits.dedup();
     judge(context, &mut git, &commits, &trusted, &ledgers)
+}
+
+/// The ledger that is being pushed. Its ref is named after the key that signed all of it, and leads to ledgers and
+/// nothing else, so that nothing else comes in beside them.
+fn attestation(git: &mut Lent, update: &Update, ring: &Keyring) -> Result<Ledger, CliError> {
+    let name = &update.name;
+    let refuse = |why: &str| Err(CliError::new(Exit::Ledger, format!("{name} {why}")));
+    let ledger = ledger_at(git, &update.new, ring)?;
+    let acts = ledger.newest(usize::MAX).map_err(crate::verify::ledger)?;
+    if acts.is_empty() {
+        return refuse("holds an empty ledger");
+    }
+    let key = name.strip_prefix(REFS).unwrap_or_default();
+    if acts.iter().any(|r| r.signer.short() != key) {
+        return refuse("is not named after the key that signed it");
+    }
+    let not_old = format!("^{}", update.old);
+    let mut args = vec![update.new.as_str()];
+    args.extend((!none(&update.old)).then_some(not_old.as_str()));
+    for commit in git.commits(&args)? {
+        if git.parents(&commit)?.len() > 1 || !only_ledger(git, &commit)? {
+            return refuse("leads to something that is no ledger");
+        }
+    }
+    Ok(ledger)
 }
 
 /// `gate pre-push`: what the installed hook runs, with this machine's own ledger and key.

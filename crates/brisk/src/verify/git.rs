@@ -34,10 +34,12 @@ impl Lent {
         &self.runtime
     }
 
-    /// Asks git something. No setting of the repository that names a program is heeded.
+    /// Asks git something. No setting of the repository that names a program is heeded, and no object stands in for
+    /// another one.
     pub(crate) fn read(&mut self, args: &[&str]) -> Result<GitSaid, CliError> {
         let quiet = [
             "--no-optional-locks",
+            "--no-replace-objects",
             "-c",
             "core.fsmonitor=false",
             "-c",
@@ -63,6 +65,19 @@ impl Lent {
             return Err(CliError::new(Exit::Git, why));
         }
         Ok(said.out.lines().map(str::to_owned).collect())
+    }
+
+    /// What a commit says itself that it follows; also those that are not here.
+    pub(crate) fn parents(&mut self, commit: &str) -> Result<Vec<String>, CliError> {
+        let said = self.read(&["cat-file", "commit", commit])?;
+        if said.code != 0 {
+            return Err(CliError::new(Exit::Git, format!("git cannot read the commit {commit}")));
+        }
+        let head = said.out.lines().take_while(|l| !l.is_empty());
+        Ok(head
+            .filter_map(|l| l.strip_prefix("parent "))
+            .map(str::to_owned)
+            .collect())
     }
 
     fn ask(&mut self, args: &[OsString], env: &[(&str, OsString)]) -> Result<GitSaid, String> {

@@ -11,7 +11,7 @@ mod prove;
 
 pub(crate) use check::{Heard, Plan};
 pub(crate) use git::Lent;
-pub(crate) use outside::{Checked, check_commit, ledger_at};
+pub(crate) use outside::{Checked, check_commit, ledger_at, only_ledger};
 pub(crate) use pin::{Confirmed, proposal};
 
 use crate::exit::{CliError, Exit};

@@ -110,6 +110,13 @@ pub(crate) fn ledger_at(git: &mut Lent, name: &str, ring: &Keyring) -> Result<Le
     read.map(|(ledger, _)| ledger).map_err(super::ledger)
 }
 
+/// Whether a commit holds a ledger and nothing beside it.
+pub(crate) fn only_ledger(git: &mut Lent, commit: &str) -> Result<bool, CliError> {
+    let said = git.read(&["ls-tree", commit])?;
+    let one = |line: &str| line.starts_with("100644 blob ") && line.ends_with("\tledger");
+    Ok(said.code == 0 && said.out.lines().count() == 1 && said.out.lines().all(one))
+}
+
 /// A text in the object store, with its exact bytes as far as it is text; `None` if it is not there.
 pub(crate) fn file(git: &mut Lent, name: &str) -> Result<Option<String>, CliError> {
     let size = git.read(&["cat-file", "-s", name])?;

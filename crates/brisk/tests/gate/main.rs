@@ -12,5 +12,6 @@ mod attacks;
 mod cargo;
 mod flags;
 mod house;
+mod receive;
 mod server;
 mod story;

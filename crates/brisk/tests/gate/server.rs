@@ -5,19 +5,19 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-struct Remote {
-    bare: PathBuf,
-    keys: PathBuf,
+pub(crate) struct Remote {
+    pub(crate) bare: PathBuf,
+    pub(crate) keys: PathBuf,
 }
 
-fn executable(path: &Path, text: &str) {
+pub(crate) fn executable(path: &Path, text: &str) {
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(path, text).unwrap();
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 /// A remote that trusts this house's key and receives only what is verified.
-fn remote(house: &House) -> Remote {
+pub(crate) fn remote(house: &House) -> Remote {
     let bare = house.home.path().join("remote.git");
     git_in(
         house.home.path(),
@@ -36,7 +36,7 @@ fn remote(house: &House) -> Remote {
 }
 
 /// A push by git alone; whether it went through, and what was said.
-fn push(house: &House, args: &[&str]) -> (bool, String) {
+pub(crate) fn push(house: &House, args: &[&str]) -> (bool, String) {
     let out = Command::new("git")
         .arg("push")
         .args(args)
