@@ -129,7 +129,7 @@ pub enum Reason {
     },
     /// No rule holds.
     NoRule,
-    /// It belongs in the slow lane, which is not there yet, and nothing forbids to do it live.
+    /// It belongs in the slow lane, it was asked for live, and nothing forbids that.
     NotHere {
         /// The facts that say so; none: no rule holds.
         facts: Vec<String>,

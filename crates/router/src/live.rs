@@ -71,7 +71,9 @@ pub struct Plan {
 /// Why nobody may take it, and what to do next, for the person.
 pub fn plan(question: &Question<'_>) -> Result<Plan, String> {
     if question.wish.lane == Some(Lane::Slow) {
-        return Err("the slow lane is not there yet; leave --lane out, or say --lane fast".to_owned());
+        return Err(
+            "the slow lane is `brisk delegate`; to edit live leave --lane out, or say --lane fast".to_owned(),
+        );
     }
     let first = decide(question);
     if let Ok(decision) = &first
@@ -242,7 +244,7 @@ fn calmly(question: &Question<'_>, reason: &LaneReason, facts: &[FactName]) -> S
         }
     };
     format!(
-        "looks like work for the slow lane, which is not there yet: {}{whose}. Done live: nothing is run or tested \
+        "looks like work for the slow lane (`brisk delegate`): {}{whose}. Done live: nothing is run or tested \
          (--lane fast hides this line)",
         told.join(", ")
     )

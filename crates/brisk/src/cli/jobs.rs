@@ -17,6 +17,9 @@ use brisk_protocol::jobs::{
 };
 use serde_json::json;
 
+/// How often in a row a daemon that went is looked for.
+const RETRIES: u32 = 3;
+
 /// How often a merge is begun again because the worktree changed while it was verified.
 const MERGES: usize = 3;
 
@@ -108,10 +111,21 @@ fn show(context: &Context, job: JobId) -> Result<Exit, CliError> {
 /// Tells what happens in a job until it is over.
 pub(crate) fn follow(context: &Context, link: &mut Link, job: JobId) -> Result<Exit, CliError> {
     let mut seen = 0;
+    let mut lost = 0;
     let mut told: Option<JobView> = None;
     loop {
-        let watched: Watched = link.call(method::WATCH, &Watch { job, seen })?;
-        seen = watched.version;
+        let watched: Watched = match link.call(method::WATCH, &Watch { job, seen }) {
+            Ok(watched) => watched,
+            // The daemon went, and the job did not: another one goes on with it.
+            Err(e) if e.exit == Exit::Daemon && lost < RETRIES => {
+                lost += 1;
+                *link = connect::open(&context.home)?;
+                seen = 0;
+                continue;
+            }
+            Err(e) => return Err(e),
+        };
+        (seen, lost) = (watched.version, 0);
         let now = watched.job;
         if told.as_ref() != Some(&now) {
             match context.json {

@@ -3,9 +3,9 @@
 use brisk_testkit::{Act, FakeServer, Reply};
 use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 use serde_json::Value;
-use std::io::Read;
+use std::io::{BufRead, BufReader, Lines, Read};
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use tempfile::TempDir;
 
 const POLICY: &str = "[verify.checks.unit]\nrun = [\"python3\", \"-m\", \"unittest\", \"-v\"]\nparse = \"unittest\"\ntimeout_s = 60\n";
@@ -179,6 +179,13 @@ impl House {
             .unwrap_or_else(|| panic!("no {kind}: {said}"))
     }
 
+    /// Starts a command whose lines the test reads as they come.
+    pub(crate) fn start(&self, args: &[&str]) -> Running {
+        let mut child = self.command(args).stdout(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        Running { child, lines }
+    }
+
     /// As a person does it: at a terminal.
     fn accept(&self) {
         let pair = native_pty_system().openpty(PtySize::default()).unwrap();
@@ -198,11 +205,17 @@ impl House {
         );
     }
 
-    pub(crate) fn kill_daemon(&self) {
-        let status = self.last(0, "daemon", &["daemon", "status"]);
-        let pid = i32::try_from(status["pid"].as_i64().unwrap()).unwrap();
+    /// `false`: none was there.
+    pub(crate) fn kill_daemon(&self) -> bool {
+        let out = self.command(&["daemon", "status", "--json"]).output().unwrap();
+        let status: Value = serde_json::from_slice(&out.stdout).unwrap();
+        let Some(pid) = status["pid"].as_i64() else {
+            return false;
+        };
+        let pid = i32::try_from(pid).unwrap();
         let pid = rustix::process::Pid::from_raw(pid).unwrap();
-        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+        // One that was just going is gone.
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).is_ok()
     }
 
     /// Folders of attempts that are there.
@@ -213,6 +226,30 @@ impl House {
             .filter_map(|a| std::fs::read_dir(a).ok())
             .flatten()
             .count()
+    }
+}
+
+pub(crate) struct Running {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Running {
+    /// The next line of `--json` of this type.
+    #[track_caller]
+    pub(crate) fn next(&mut self, kind: &str) -> Value {
+        loop {
+            let line = self.lines.next().unwrap().unwrap();
+            let value: Value = serde_json::from_str(&line).unwrap();
+            assert_ne!(value["type"], "error", "{value}");
+            if value["type"] == kind {
+                return value;
+            }
+        }
+    }
+
+    pub(crate) fn finish(mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
     }
 }
 

@@ -1,14 +1,16 @@
 //! From the task to the merge, and what happens to a job when things end in the middle.
 
 use crate::house::{House, WRONG, edit, requests, right};
+use brisk_testkit::server::Script;
+use brisk_testkit::{Act, Reply};
 use serde_json::json;
 
 #[test]
 fn the_one_that_is_right_wins_by_evidence_and_undo_restores() {
     let house = House::new(&["liar", "broom", "right"]);
-    house.servers[0].script(brisk_testkit::server::Script {
+    house.servers[0].script(Script {
         replies: vec![],
-        otherwise: Some(brisk_testkit::Reply::text(
+        otherwise: Some(Reply::text(
             "I have fixed it. All tests pass now.\n```do\ndone\n```\n",
         )),
     });
@@ -86,7 +88,7 @@ fn a_killed_daemon_goes_on_at_the_last_completed_step() {
     house.says(0, &right());
     house.ends(0, &["delegate", "make the tests pass"]);
     let before = house.servers[0].wait_request(2).unwrap();
-    house.kill_daemon();
+    assert!(house.kill_daemon());
     let said = house.ends(0, &["jobs", "watch", "j1"]);
     assert!(said.contains("j1 ready"), "{said}");
     let after = house.servers[0].wait_request(3).unwrap();
@@ -140,7 +142,7 @@ fn a_cancelled_job_lets_its_model_go_and_stays_cancelled() {
             .ends(4, &["jobs", "merge", "j1"])
             .contains("only a job that is ready")
     );
-    house.kill_daemon();
+    assert!(house.kill_daemon());
     let job = house.last(0, "job", &["jobs", "show", "j1"]);
     assert_eq!(job["state"]["state"], "cancelled");
     house.ends(0, &["jobs", "drop", "j1"]);
@@ -151,12 +153,12 @@ fn a_cancelled_job_lets_its_model_go_and_stays_cancelled() {
 fn what_the_person_says_reaches_the_next_step() {
     let house = House::new(&["m"]);
     let gated = vec![
-        brisk_testkit::Act::gate("said"),
-        brisk_testkit::Act::text(requests("read shop.py")),
-        brisk_testkit::Act::stop(),
-        brisk_testkit::Act::Done,
+        Act::gate("said"),
+        Act::text(requests("read shop.py")),
+        Act::stop(),
+        Act::Done,
     ];
-    house.servers[0].reply(brisk_testkit::Reply::stream(gated));
+    house.servers[0].reply(Reply::stream(gated));
     house.says(0, &right());
     house.ends(0, &["delegate", "make the tests pass"]);
     house.servers[0].wait_request(1).unwrap();
@@ -168,4 +170,47 @@ fn what_the_person_says_reaches_the_next_step() {
         second.contains("The person says: keep names as it is"),
         "{second}"
     );
+}
+
+#[test]
+fn killed_at_every_piece_of_news_a_job_is_neither_lost_nor_done_twice() {
+    const KILLS: usize = 12;
+    let house = House::new(&["m"]);
+    // The same whenever it is asked: a question that was cut off is asked again.
+    house.servers[0].script(Script {
+        replies: vec![],
+        otherwise: Some(Reply::text(&right())),
+    });
+    let args = [
+        "delegate",
+        "make the tests pass",
+        "shop.py",
+        "-n",
+        "3",
+        "--wait",
+        "--json",
+    ];
+    let mut news = house.start(&args);
+    let mut kills = 0;
+    let end = loop {
+        let job = news.next("job");
+        if job["state"]["state"] != "open" {
+            break job;
+        }
+        if kills < KILLS && house.kill_daemon() {
+            kills += 1;
+        }
+    };
+    assert_eq!((kills > 3, news.finish()), (true, Some(0)));
+    assert_eq!(end["state"]["state"], "ready");
+    for attempt in end["attempts"].as_array().unwrap() {
+        assert_eq!(
+            (&attempt["steps"], &attempt["end"]["end"]),
+            (&json!(2), &json!("proven")),
+            "{end}"
+        );
+    }
+    assert_eq!(house.folders(), 0);
+    house.ends(0, &["jobs", "merge", "j1"]);
+    assert!(house.ends(0, &["status"]).contains("verified"));
 }

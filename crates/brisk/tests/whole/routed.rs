@@ -188,7 +188,7 @@ fn the_persons_words_come_first() {
         two.house.ends(exit, &[&task[..], flags].concat())
     };
     let said = edit(5, &["--lane", "slow"]);
-    assert!(said.contains("the slow lane is not there yet"), "{said}");
+    assert!(said.contains("the slow lane is `brisk delegate`"), "{said}");
     assert_eq!(two.asked(), (0, 0));
     let said = edit(0, &["--lane", "fast", "--latency", "relaxed", "--model", "other"]);
     let route: Value = said

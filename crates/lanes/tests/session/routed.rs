@@ -48,7 +48,7 @@ fn a_wish_is_rule_zero_and_still_bounded() {
         ("", "small", "best of 2"),
         ("model next", "next", "you named it"),
         ("lane fast", "small", "you named the lane; best of 2"),
-        ("lane slow", "", "the slow lane is not there yet"),
+        ("lane slow", "", "the slow lane is `brisk delegate`"),
         (
             "model none",
             "",

@@ -85,7 +85,7 @@ fn a_page_for_a_person() {
       trust        unknown
     lane: slow (the built-in policy, line 19: safety)
     route: fast lane, near (done live, though it looks slow: safety; the only one that fits)
-      looks like work for the slow lane, which is not there yet: it is sensitive. Done live: nothing is run or tested (--lane fast hides this line)
+      looks like work for the slow lane (`brisk delegate`): it is sensitive. Done live: nothing is run or tested (--lane fast hides this line)
     models
       > near                   73.9 = quality +75.0 waiting -1.1
         far                    no: the variable KEY holds no key

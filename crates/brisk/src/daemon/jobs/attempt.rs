@@ -1,6 +1,6 @@
 //! One attempt: does what the reducer asks for, one step after the other, and writes each down before the next begins.
 
-use super::{Held, Jobs, note, wall_us};
+use super::{Held, Jobs, lock, note, wall_us};
 use crate::daemon::now;
 use crate::exit::CliError;
 use crate::verify::{Base, Gate};
@@ -221,6 +221,11 @@ impl Worker<'_> {
     }
 
     fn check(&mut self) -> Result<Step, Halted> {
+        self.doing("waits for its turn to check");
+        let turn = self.jobs.turns.take(|| !self.held.halted());
+        let Some(_turn) = turn else {
+            return Err(Halted);
+        };
         self.doing("checks");
         match self.prove() {
             // What a stop cut off says nothing.
@@ -250,7 +255,19 @@ impl Worker<'_> {
             tree: Some(self.row.task.base.clone()),
             ..self.gate.base(&tree)?
         };
+        self.based(&base)?;
         self.gate.prove(&tree, &base, self.row.task.degraded)
+    }
+
+    /// What passes on the base is what a change is compared with. It is found out once for all attempts.
+    fn based(&mut self, base: &Base) -> Result<(), CliError> {
+        let mut done = lock(&self.held.based);
+        if !*done && !self.held.halted() {
+            self.gate
+                .prove(&self.row.task.base, base, self.row.task.degraded)?;
+            *done = true;
+        }
+        Ok(())
     }
 
     /// Asks the model until it has answered, with pauses where a fault or a quota asks for one.

@@ -8,6 +8,7 @@
 mod attempt;
 mod begin;
 mod change;
+mod turns;
 mod work;
 
 use super::fleet::Fleet;
@@ -28,6 +29,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
+use turns::Turns;
 
 /// How long a job is its worker's without a sign of life, microseconds.
 const LEASE_US: u64 = 10_000_000;
@@ -60,6 +62,8 @@ struct Held {
     attempts: Mutex<BTreeMap<u32, Live>>,
     /// No attempt begins any more.
     halted: Mutex<Option<CancelReason>>,
+    /// The checks have run on the base: whoever comes first sees to it, and the others wait.
+    based: Mutex<bool>,
 }
 
 /// See the module.
@@ -70,6 +74,8 @@ pub(crate) struct Jobs {
     store: Mutex<JobStore>,
     held: Mutex<BTreeMap<JobId, Arc<Held>>>,
     wake: Sender<Wake>,
+    /// Who may run checks now.
+    turns: Turns,
     /// Counts changes, for those who watch.
     version: watch::Sender<u64>,
 }
@@ -106,6 +112,7 @@ impl Jobs {
             store: Mutex::new(store),
             held: Mutex::default(),
             wake,
+            turns: Turns::of_this_machine(),
             version: watch::Sender::new(1),
         });
         let supervised = Arc::clone(&jobs);
@@ -173,12 +180,18 @@ impl Jobs {
             claim,
             attempts: Mutex::default(),
             halted: Mutex::default(),
+            based: Mutex::default(),
         });
         lock(&self.held).insert(job, Arc::clone(&held));
         let jobs = Arc::clone(self);
         std::thread::spawn(move || {
             work::job(&jobs, &held);
-            lock(&jobs.held).remove(&job);
+            let mut all = lock(&jobs.held);
+            // Claimed anew meanwhile, it is somebody else's entry.
+            if all.get(&job).is_some_and(|h| Arc::ptr_eq(h, &held)) {
+                all.remove(&job);
+            }
+            drop(all);
             jobs.changed();
             jobs.look();
         });
