@@ -158,6 +158,13 @@ pub enum Flag {
         /// Assertions now.
         after: u64,
     },
+    /// More than is written down one by one. Sorted last.
+    More {
+        /// How many.
+        count: u64,
+        /// Of the words of all of them, one a line.
+        digest: Digest,
+    },
 }
 
 impl fmt::Display for Flag {
@@ -169,6 +176,9 @@ impl fmt::Display for Flag {
             Flag::TestsDeleted { path } => write!(f, "{path}: a file of tests is gone"),
             Flag::TestsGutted { path, before, after } => {
                 write!(f, "{path}: {before} assertions became {after}")
+            }
+            Flag::More { count, digest } => {
+                write!(f, "and {count} more such changes ({})", digest.short())
             }
         }
     }

@@ -3,6 +3,7 @@
 
 use crate::policy::Policy;
 use brisk_domain::evidence::Flag;
+use std::collections::BTreeSet;
 use toml::{Table, Value};
 
 /// One path that differs from the base. `None`: not there, or no text.
@@ -40,6 +41,8 @@ const SETTINGS: &[&str] = &[
     "rust-toolchain",
     "rust-toolchain.toml",
     ".npmrc",
+    "setup.py",
+    "build.rs",
 ];
 
 /// Beginnings of such names.
@@ -47,6 +50,9 @@ const SETTINGS_OF: &[&str] = &[
     "jest.config.",
     "vitest.config.",
     "vitest.workspace.",
+    "vite.config.",
+    "babel.config.",
+    ".babelrc",
     "karma.conf.",
     "ava.config.",
 ];
@@ -56,9 +62,15 @@ const ASSERTS: &[&str] = &[
     "assert", "expect(", ".should", "t.Error", "t.Fatal", "t.Fail", "require.", "raises(",
 ];
 
-/// Everything that a person should see, sorted.
+/// Flags that are written down one by one, and bytes of them: evidence must stay small enough to travel.
+const LISTED: usize = 40;
+const LISTED_BYTES: usize = 8 << 10;
+
+/// Everything that a person should see, sorted; what is beyond a bound as a count and a digest.
 pub fn flags(changes: &[Change], policy: &Policy) -> Vec<Flag> {
     let mut out = Vec::new();
+    let run = Run::of(policy);
+    let mut arrived = arrivals(changes);
     for change in changes {
         let path = &change.path;
         if path == "brisk.toml" {
@@ -74,17 +86,93 @@ pub fn flags(changes: &[Change], policy: &Policy) -> Vec<Flag> {
         if policy.protects(path) {
             out.push(Flag::Protected { path: path.clone() });
         }
-        if let Some(what) = runner(change) {
+        let what = match run.runs(change) {
+            true => Some("is what a check runs".to_owned()),
+            false => runner(change),
+        };
+        if let Some(what) = what {
             out.push(Flag::RunnerChanged {
                 path: path.clone(),
                 what,
             });
         }
-        out.extend(tests(change));
+        if !moved(change, &mut arrived) {
+            out.extend(tests(change));
+        }
     }
     out.sort();
     out.dedup();
-    out
+    bounded(out)
+}
+
+fn bounded(mut all: Vec<Flag>) -> Vec<Flag> {
+    let words: Vec<String> = all.iter().map(Flag::to_string).collect();
+    let mut bytes = 0;
+    let fit = |w: &&String| {
+        bytes += w.len();
+        bytes <= LISTED_BYTES
+    };
+    let keep = words.iter().take(LISTED).take_while(fit).count();
+    if keep < all.len() {
+        let count = (all.len() - keep) as u64;
+        let digest = crate::digest(words.join("\n").as_bytes());
+        all.truncate(keep);
+        all.push(Flag::More { count, digest });
+    }
+    all
+}
+
+/// Files of tests that are new, by their text.
+fn arrivals(changes: &[Change]) -> Vec<&str> {
+    let new = changes.iter().filter(|c| c.before.is_none());
+    let tests = new.filter_map(|c| c.after.as_deref().filter(|t| shows_tests(&c.path, t)));
+    tests.filter(|t| !t.is_empty()).collect()
+}
+
+/// Whether a file that is gone is a new file of tests elsewhere, byte for byte. Each of these is found once.
+fn moved(change: &Change, arrived: &mut Vec<&str>) -> bool {
+    let gone = change.before.as_deref().filter(|_| change.after.is_none());
+    let at = gone.and_then(|text| arrived.iter().position(|t| *t == text));
+    at.map(|at| arrived.swap_remove(at)).is_some()
+}
+
+/// Files that the commands of a policy name.
+struct Run(BTreeSet<String>);
+
+impl Run {
+    fn of(policy: &Policy) -> Run {
+        let mut out = BTreeSet::new();
+        for check in policy.checks().values() {
+            let mut module = false;
+            for word in &check.run {
+                // A word may be a line for a shell, or an option with its value.
+                let parts = word.split(|c: char| c.is_whitespace() || ";&|()<>=\"'`,:$".contains(c));
+                out.extend(parts.map(|p| plain(p).to_owned()));
+                if module {
+                    // Python looks for a module in the working folder first.
+                    let path = word.replace('.', "/");
+                    out.extend(["", "/__init__", "/__main__"].map(|end| format!("{path}{end}.py")));
+                }
+                module = word == "-m";
+            }
+        }
+        out.remove("");
+        Run(out)
+    }
+
+    /// Whether a change is one of what a check runs. A file of tests that is named is judged by its assertions.
+    fn runs(&self, change: &Change) -> bool {
+        self.0.contains(&change.path) && !is_test(&change.path)
+    }
+}
+
+/// A path as the tree has it.
+fn plain(word: &str) -> &str {
+    let mut word = word;
+    while let Some(rest) = word.strip_prefix("./") {
+        word = rest.trim_start_matches('/');
+    }
+    word
 }
 
 /// Why a change is one of how tests run.
@@ -186,23 +274,34 @@ fn package(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// Whether a file holds tests, by its name, or by what stands in it.
-pub fn shows_tests(path: &str, text: &str) -> bool {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    let by_name = name.starts_with("test_")
+fn test_by_name(name: &str) -> bool {
+    name.starts_with("test_")
         || ["_test.py", "_test.go", "_test.rb", "_spec.rb"]
             .iter()
             .any(|e| name.ends_with(e))
         || name.contains(".test.")
-        || name.contains(".spec.");
-    let folder = |dir: &str| path.split('/').rev().skip(1).any(|p| p == dir);
-    let source = [
+        || name.contains(".spec.")
+}
+
+fn source(name: &str) -> bool {
+    let ends = [
         ".py", ".js", ".mjs", ".cjs", ".ts", ".tsx", ".jsx", ".rs", ".go", ".rb",
-    ]
-    .iter()
-    .any(|e| name.ends_with(e));
-    by_name
-        || (source && (folder("tests") || folder("test") || folder("__tests__")))
+    ];
+    ends.iter().any(|e| name.ends_with(e))
+}
+
+/// A source file that is named as tests are.
+fn is_test(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    test_by_name(name) && source(name)
+}
+
+/// Whether a file holds tests, by its name, or by what stands in it.
+pub fn shows_tests(path: &str, text: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let folder = |dir: &str| path.split('/').rev().skip(1).any(|p| p == dir);
+    test_by_name(name)
+        || (source(name) && (folder("tests") || folder("test") || folder("__tests__")))
         || (name.ends_with(".rs") && (text.contains("#[test]") || text.contains("::test]")))
 }
 
@@ -239,6 +338,77 @@ mod tests {
             after: after.map(Into::into),
         };
         flags(&[change], &policy).iter().map(Flag::to_string).collect()
+    }
+
+    fn change(path: &str, before: Option<&str>, after: Option<&str>) -> Change {
+        Change {
+            path: path.into(),
+            before: before.map(Into::into),
+            after: after.map(Into::into),
+        }
+    }
+
+    #[test]
+    fn what_a_check_runs_is_seen() {
+        let policy = |run: &str| Policy::parse(&format!("[verify.checks.a]\nrun = {run}\n")).unwrap();
+        for (run, path, seen) in [
+            (r#"["./test.sh"]"#, "test.sh", true),
+            (r#"["test.sh"]"#, "test.sh", true),
+            (r#"["./test.sh"]"#, "sub/test.sh", false),
+            (
+                r#"["sh", "-c", "cd x; ./ci/test.sh && true"]"#,
+                "ci/test.sh",
+                true,
+            ),
+            (r#"["tool", "--config=ci/rules.txt"]"#, "ci/rules.txt", true),
+            (r#"["python3", "-m", "tools.check"]"#, "tools/check.py", true),
+            (r#"["python3", "-m", "unittest", "-v"]"#, "unittest.py", true),
+            (r#"["python3", "-m", "unittest"]"#, "unittest/__init__.py", true),
+            (r#"["cargo", "test"]"#, "test.py", false),
+            // What a file of tests lost is told by its assertions.
+            (r#"["pytest", "tests/test_a.py"]"#, "tests/test_a.py", false),
+        ] {
+            let said = flags(&[change(path, Some("a"), Some("b"))], &policy(run));
+            assert_eq!(!said.is_empty(), seen, "{run} {path}: {said:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_of_tests_that_only_moved_is_not_gone() {
+        let policy = Policy::parse("[verify.checks.a]\nrun = [\"x\"]\n").unwrap();
+        let text = Some("def test_a():\n    assert 1\n");
+        let said = |changes: &[Change]| flags(changes, &policy).len();
+        let gone = |path: &str| change(path, text, None);
+        assert_eq!(
+            said(&[gone("test_a.py"), change("tests/test_a.py", None, text)]),
+            0
+        );
+        assert_eq!(said(&[gone("test_a.py"), change("notes.txt", None, text)]), 1);
+        let one_for_two = [
+            gone("test_a.py"),
+            gone("test_b.py"),
+            change("test_c.py", None, text),
+        ];
+        assert_eq!(said(&one_for_two), 1);
+        let other = change("tests/test_a.py", None, Some("def test_a(): pass\n"));
+        assert_eq!(said(&[gone("test_a.py"), other]), 1);
+    }
+
+    #[test]
+    fn what_is_flagged_is_bounded_and_still_names_all_of_it() {
+        let policy = Policy::parse("[verify.checks.a]\nrun = [\"x\"]\n").unwrap();
+        let gone = |n: usize, path: &str| change(&format!("{path}{n}/test_a.py"), Some("assert 1"), None);
+        let some = |path: &str| flags(&(0..700).map(|n| gone(n, path)).collect::<Vec<_>>(), &policy);
+        let all = some("a");
+        assert_eq!(all.len(), LISTED + 1);
+        assert!(matches!(all.last(), Some(Flag::More { count: 660, .. })));
+        let long = some(&"a".repeat(1_000));
+        let bytes: usize = long.iter().map(|f| f.to_string().len()).sum();
+        assert!(bytes < 2 * LISTED_BYTES, "{bytes}");
+        // Seen is what was there: another change beyond the bound is another word.
+        let mut changes: Vec<Change> = (0..700).map(|n| gone(n, "a")).collect();
+        changes.push(gone(0, "z"));
+        assert_ne!(all.last(), flags(&changes, &policy).last());
     }
 
     #[test]
@@ -284,6 +454,10 @@ mod tests {
             ("Makefile", Some("a"), Some("b"), "decides how tests"),
             (".config/nextest.toml", None, Some("x"), "decides how tests"),
             ("jest.config.js", None, Some("x"), "decides how tests"),
+            ("vite.config.ts", None, Some("x"), "decides how tests"),
+            (".babelrc", None, Some("x"), "decides how tests"),
+            ("a/build.rs", None, Some("x"), "decides how tests"),
+            ("setup.py", None, Some("x"), "decides how tests"),
             (
                 ".cargo/config.toml",
                 None,

@@ -214,11 +214,15 @@ impl Ledger {
         let mut missing = Vec::new();
         for name in policy.checks().keys() {
             let check = || name.clone();
-            match check_state(&acts, policy.digest(), name) {
+            match check_state(&acts, policy.digest(), name, base) {
                 CheckState::Never => missing.push(check()),
-                CheckState::Ran {
-                    run, line, verdict, ..
-                } => match verdict {
+                CheckState::OtherBase { was } => {
+                    return Err(Why::BaseMoved {
+                        was,
+                        is: base.cloned(),
+                    });
+                }
+                CheckState::Ran { line, verdict, .. } => match verdict {
                     Verdict::Red(red) => return Err(Why::Failed { check: check(), red }),
                     Verdict::Inconclusive(doubt) => {
                         return Err(Why::Inconclusive {
@@ -227,13 +231,6 @@ impl Ledger {
                         });
                     }
                     Verdict::Flagged(concerns) => return Err(Why::Flagged { concerns }),
-                    // On a base that has the same content, or on none, nothing can have been lost.
-                    Verdict::Green if run.base.as_ref() != base && base != Some(tree) && base.is_some() => {
-                        return Err(Why::BaseMoved {
-                            was: run.base,
-                            is: base.cloned(),
-                        });
-                    }
                     Verdict::Green => receipts.push(line),
                 },
             }

@@ -87,14 +87,20 @@ pub enum CheckState {
         /// It both passed and failed on this tree.
         flaky: bool,
     },
+    /// It passed, compared with something else than what the tree stands on: what was lost since is not known.
+    OtherBase {
+        /// What the newest such run was compared with.
+        was: Option<Tree>,
+    },
 }
 
 impl Ledger {
-    /// Where a tree stands. An edit makes another tree, which is a draft; undoing it brings back what was proved.
+    /// Where a tree stands on a base. An edit makes another tree, which is a draft; undoing it brings back what was
+    /// proved.
     ///
     /// # Errors
     /// When a line about the tree is not believed.
-    pub fn state(&self, tree: &Tree, policy: &Policy) -> Result<State, LedgerError> {
+    pub fn state(&self, tree: &Tree, policy: &Policy, base: Option<&Tree>) -> Result<State, LedgerError> {
         if let Some((_, check)) = self.running.as_ref().filter(|(t, _)| t == tree) {
             return Ok(State::Verifying { check: check.clone() });
         }
@@ -104,8 +110,8 @@ impl Ledger {
         let mut missing = Vec::new();
         let mut doubt = None;
         for name in policy.checks().keys() {
-            match check_state(&acts, policy.digest(), name) {
-                CheckState::Never => missing.push(name.clone()),
+            match check_state(&acts, policy.digest(), name, base) {
+                CheckState::Never | CheckState::OtherBase { .. } => missing.push(name.clone()),
                 CheckState::Ran {
                     verdict,
                     flaky: unsteady,
@@ -154,12 +160,18 @@ impl Ledger {
         })
     }
 
-    /// Where one check stands on a tree.
+    /// Where one check stands on a tree with this base.
     ///
     /// # Errors
     /// When a line about the tree is not believed.
-    pub fn check_state(&self, tree: &Tree, policy: &Policy, check: &str) -> Result<CheckState, LedgerError> {
-        Ok(check_state(&self.about(tree)?, policy.digest(), check))
+    pub fn check_state(
+        &self,
+        tree: &Tree,
+        policy: &Policy,
+        check: &str,
+        base: Option<&Tree>,
+    ) -> Result<CheckState, LedgerError> {
+        Ok(check_state(&self.about(tree)?, policy.digest(), check, base))
     }
 
     /// The newest run of a check on a tree in the same environment, if what it said still counts: the same again
@@ -179,8 +191,7 @@ impl Ledger {
             run.policy == *policy.digest()
                 && run.check == check
                 && run.environment == *environment
-                // A tree compared with itself has lost nothing.
-                && (run.base.as_ref() == base || base == Some(tree))
+                && stands_on(run, base)
         };
         let acts = self.about(tree)?;
         let runs = acts.into_iter().filter_map(|r| match r.act {
@@ -192,22 +203,40 @@ impl Ledger {
     }
 }
 
-pub(crate) fn check_state(acts: &[Recorded], policy: &Digest, check: &str) -> CheckState {
+/// Whether a run was compared with this base. On a base that has the same content, or on none, nothing can have been
+/// lost.
+fn stands_on(run: &Run, base: Option<&Tree>) -> bool {
+    base.is_none() || base == Some(&run.tree) || run.base.as_ref() == base
+}
+
+pub(crate) fn check_state(
+    acts: &[Recorded],
+    policy: &Digest,
+    check: &str,
+    base: Option<&Tree>,
+) -> CheckState {
     let runs = acts.iter().filter_map(|r| match &r.act {
         Act::Ran(run) if run.policy == *policy && run.check == check => Some((run, &r.hash)),
         Act::Ran(_) | Act::Acknowledged { .. } | Act::Shipped { .. } | Act::Waived { .. } => None,
     });
-    let mut newest = None;
+    let (mut newest, mut elsewhere) = (None, None);
     let (mut passes, mut failures) = (false, false);
     for (run, line) in runs {
         let verdict = Verdict::of(run);
-        passes |= matches!(verdict, Verdict::Green | Verdict::Flagged(_));
+        let passed = matches!(verdict, Verdict::Green | Verdict::Flagged(_));
+        passes |= passed;
         failures |= matches!(verdict, Verdict::Red(_));
-        newest = Some((run, line, verdict));
+        // A failure is one on every base; that it passed is only half of the answer.
+        if passed && !stands_on(run, base) {
+            elsewhere = Some(run.base.clone());
+        } else {
+            newest = Some((run, line, verdict));
+        }
     }
-    match newest {
-        None => CheckState::Never,
-        Some((run, line, verdict)) => CheckState::Ran {
+    match (newest, elsewhere) {
+        (None, None) => CheckState::Never,
+        (None, Some(was)) => CheckState::OtherBase { was },
+        (Some((run, line, verdict)), _) => CheckState::Ran {
             run: run.clone(),
             line: line.clone(),
             verdict: acknowledged(acts, policy, verdict),

@@ -91,7 +91,7 @@ fn why(ledger: &Ledger, of: char, base: char) -> Why {
 #[test]
 fn a_tree_goes_its_way() {
     let red = |r: &mut Run| r.ended = Ended::Exited { code: 101 };
-    let state = |l: &Ledger, c| l.state(&tree(c), &policy()).unwrap();
+    let state = |l: &Ledger, c| l.state(&tree(c), &policy(), Some(&tree('0'))).unwrap();
     let (l, _) = ledger(vec![]);
     assert_eq!(state(&l, 'a'), State::Draft);
     assert_eq!(why(&l, 'a', '0'), Why::Unverified);
@@ -310,7 +310,10 @@ fn a_check_that_passes_and_fails_on_one_tree_says_so() {
         run('a', "test", |_| ()),
         run('a', "lint", |_| ()),
     ];
-    let state = ledger(acts).0.state(&tree('a'), &policy()).unwrap();
+    let state = ledger(acts)
+        .0
+        .state(&tree('a'), &policy(), Some(&tree('0')))
+        .unwrap();
     assert!(matches!(state, State::Verified { flaky, .. } if flaky == ["test"]));
     // The clock has no say in which run is the newest.
     let early = |r: &mut Run| {
@@ -324,7 +327,10 @@ fn a_check_that_passes_and_fails_on_one_tree_says_so() {
         run('a', "test", early),
     ];
     assert!(matches!(
-        ledger(acts).0.state(&tree('a'), &policy()).unwrap(),
+        ledger(acts)
+            .0
+            .state(&tree('a'), &policy(), Some(&tree('0')))
+            .unwrap(),
         State::Failed { .. }
     ));
 }
@@ -373,7 +379,7 @@ fn a_waiver_is_good_for_one_tree_and_once() {
     );
     assert!(l.waiver(&tree('a')).is_err(), "used");
     assert!(matches!(
-        l.state(&tree('a'), &policy()).unwrap(),
+        l.state(&tree('a'), &policy(), Some(&tree('0'))).unwrap(),
         State::Draft | State::Shipped { waived: true, .. }
     ));
 }

@@ -21,6 +21,9 @@ pub struct Confined {
     pub cwd: PathBuf,
     /// Shown as they are, beside the system's own folders (`/usr`, parts of `/etc`).
     pub read_only: Vec<PathBuf>,
+    /// Shown read-only at another place than their own: where it is, and the folder where the command finds it, which
+    /// is there already.
+    pub placed: Vec<(PathBuf, PathBuf)>,
     /// May be changed. A path of `read_only` inside of one of these stays read-only.
     pub writable: Vec<PathBuf>,
     /// Never shown, also where a folder around them is. The person's keys are covered without being named.
@@ -49,6 +52,7 @@ impl Confined {
             argv,
             read_only: vec![cwd.clone()],
             cwd,
+            placed: Vec::new(),
             writable: Vec::new(),
             hidden: Vec::new(),
             env: pass.chain([EnvRule::PassPrefix("LC_".to_owned())]).collect(),

@@ -225,40 +225,46 @@ fn hidden(place: &Place, confined: &Confined) -> Vec<PathBuf> {
 
 /// The listed paths, the outer ones first.
 fn shown(place: &Place, confined: &Confined, hidden: &[PathBuf]) -> Result<Vec<Shown>, RunError> {
-    let listed = [(&confined.writable, true), (&confined.read_only, false)];
+    let own = |paths: &[PathBuf], writable| {
+        let all = paths.iter().map(|path| (path.clone(), None, writable));
+        all.collect::<Vec<_>>()
+    };
+    let placed = confined.placed.iter().cloned();
+    let mut listed = own(&confined.writable, true);
+    listed.extend(own(&confined.read_only, false));
+    listed.extend(placed.map(|(path, at)| (path, Some(at), false)));
     let mut all = Vec::new();
-    for (paths, writable) in listed {
-        for path in paths {
-            let refused = |why| RunError::Refused {
-                path: path.clone(),
-                why,
-            };
-            if !path.is_absolute() {
-                return Err(refused("the path must begin at the root"));
-            }
-            let source = path
-                .canonicalize()
-                .map_err(|_| refused("it is not there, or it may not be looked at"))?;
-            if source == Path::new("/") || OURS.iter().any(|ours| source.starts_with(ours)) {
-                return Err(refused("the sandbox has its own"));
-            }
-            if hidden.iter().any(|secret| source.starts_with(secret)) {
-                return Err(refused("it is one of the person's secrets"));
-            }
-            let whole_home = place.home.as_ref().is_some_and(|home| home.starts_with(&source));
-            if writable && whole_home {
-                return Err(refused("the person's own programs are started from there"));
-            }
-            let mut at = vec![source.clone()];
-            if *path != source {
-                at.push(path.clone());
-            }
-            all.extend(at.into_iter().map(|at| Shown {
-                source: source.clone(),
-                at,
-                writable,
-            }));
+    for (path, elsewhere, writable) in listed {
+        let refused = |why| RunError::Refused {
+            path: path.clone(),
+            why,
+        };
+        if !path.is_absolute() || elsewhere.as_ref().is_some_and(|at| !at.is_absolute()) {
+            return Err(refused("the path must begin at the root"));
         }
+        let source = path
+            .canonicalize()
+            .map_err(|_| refused("it is not there, or it may not be looked at"))?;
+        if source == Path::new("/") || OURS.iter().any(|ours| source.starts_with(ours)) {
+            return Err(refused("the sandbox has its own"));
+        }
+        if hidden.iter().any(|secret| source.starts_with(secret)) {
+            return Err(refused("it is one of the person's secrets"));
+        }
+        let whole_home = place.home.as_ref().is_some_and(|home| home.starts_with(&source));
+        if writable && whole_home {
+            return Err(refused("the person's own programs are started from there"));
+        }
+        let at = match elsewhere {
+            Some(at) => vec![at],
+            None if path != source => vec![source.clone(), path.clone()],
+            None => vec![source.clone()],
+        };
+        all.extend(at.into_iter().map(|at| Shown {
+            source: source.clone(),
+            at,
+            writable,
+        }));
     }
     // Stable: where a path is listed twice, read-only comes last and wins.
     all.sort_by_key(|one| one.at.components().count());

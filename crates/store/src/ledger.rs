@@ -72,6 +72,23 @@ impl LedgerFile {
         }
     }
 
+    /// Says what is last before there is a first line, so that a ledger never has lines and no word on its end.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`], [`StoreError::DiskFull`]; no line is there then.
+    pub fn begin(&self, head: &str) -> Result<(), StoreError> {
+        self.say(head).map_err(io_at(&self.path()))
+    }
+
+    fn say(&self, head: &str) -> io::Result<()> {
+        let fresh = self.dir.join("head.tmp");
+        let mut file = File::create(&fresh)?;
+        file.write_all(head.as_bytes())?;
+        file.sync_data()?;
+        fs::rename(&fresh, self.dir.join("head"))?;
+        File::open(&self.dir)?.sync_all()
+    }
+
     /// Adds a line (with its end) after the first `whole` bytes (what stands after them is the torn beginning of a
     /// line), then says what is last. Both are on disk when this returns; after a crash in between the line is there
     /// and the head is the older one.
@@ -85,12 +102,7 @@ impl LedgerFile {
             self.file.seek(SeekFrom::Start(whole))?;
             self.file.write_all(line.as_bytes())?;
             self.file.sync_data()?;
-            let fresh = self.dir.join("head.tmp");
-            let mut file = File::create(&fresh)?;
-            file.write_all(head.as_bytes())?;
-            file.sync_data()?;
-            fs::rename(&fresh, self.dir.join("head"))?;
-            File::open(&self.dir)?.sync_all()
+            self.say(head)
         };
         add().map_err(io_at(&at))
     }

@@ -7,6 +7,7 @@
 
 mod attempt;
 mod blobs;
+mod build;
 mod commit;
 mod error;
 mod history;

@@ -3,7 +3,7 @@
 use crate::error::{WorktreeError, io_at};
 use crate::path::{find_root, resolve};
 use crate::repo::state_folder;
-use crate::slot::Slot;
+use crate::slot::{Slot, lendable};
 use crate::snapshot::{Listing, Snapshots};
 use brisk_domain::evidence::Tree;
 use brisk_gate::Change;
@@ -145,6 +145,20 @@ impl Shadow {
         let mut slot = Slot::take(&self.state.join("slot"))?;
         self.lay_out(&mut slot, tree, borrow)?;
         Ok(slot)
+    }
+
+    /// Which of these folders of the person's worktree can be lent to a check of a tree: real ones, and nothing that
+    /// the tree itself has.
+    ///
+    /// # Errors
+    /// `UnknownTree`.
+    pub fn lendable(&self, tree: &Tree, borrow: &[String]) -> Result<Vec<String>, WorktreeError> {
+        if borrow.is_empty() {
+            return Ok(Vec::new());
+        }
+        let listing = self.listing(tree)?;
+        let fits = borrow.iter().filter(|b| lendable(&self.root, b, &listing));
+        Ok(fits.cloned().collect())
     }
 
     /// Lays another tree out in a slot.

@@ -1,6 +1,6 @@
 //! A folder in which a tree is laid out to be checked: re-used, so that builds stay warm; outside of the person's
-//! root, so that no draft can write to it; with a build folder of its own, because two trees that share one can pass
-//! with each other's results.
+//! root, so that no draft can write to it; with a build folder of its own (see [`crate::build`]), because two trees
+//! that share one can pass with each other's results.
 //!
 //! Files that are right already are left alone with their times. Everything else goes: what an earlier check left
 //! behind must not count for the next one.
@@ -22,10 +22,10 @@ use std::time::SystemTime;
 
 /// A slot, held: nobody else uses it while this lives.
 pub struct Slot {
-    work: PathBuf,
-    build: PathBuf,
+    pub(crate) work: PathBuf,
+    pub(crate) build: PathBuf,
     cache: StatCache,
-    fresh: bool,
+    pub(crate) fresh: bool,
     _lock: File,
 }
 
@@ -64,7 +64,7 @@ impl Slot {
         &self.work
     }
 
-    /// Where builds go. Checks may write here and it stays for the next one.
+    /// Where builds go. Checks may write here; what becomes of it is for [`Slot::settle_build`].
     pub fn build(&self) -> &Path {
         &self.build
     }
@@ -72,17 +72,6 @@ impl Slot {
     /// The build folder was empty when the slot was taken, or since it was emptied.
     pub fn fresh(&self) -> bool {
         self.fresh
-    }
-
-    /// Empties the build folder.
-    ///
-    /// # Errors
-    /// `Io`.
-    pub fn empty_build(&mut self) -> Result<(), WorktreeError> {
-        remove(&self.build).map_err(io_at("empty", &self.build))?;
-        fs::create_dir(&self.build).map_err(io_at("make", &self.build))?;
-        self.fresh = true;
-        Ok(())
     }
 
     pub(crate) fn lay_out(
@@ -120,14 +109,11 @@ impl Slot {
             }
         }
         for name in borrow {
-            let (source, target) = (root.join(name), work.join(name));
-            if source.is_dir() && !listing.contains_key(name.as_bytes()) && !folders.contains(Path::new(name))
-            {
-                let made = target
-                    .parent()
-                    .map_or(Ok(()), fs::create_dir_all)
-                    .and_then(|()| remove(&target))
-                    .and_then(|()| symlink(&source, &target));
+            if lendable(root, name, listing) {
+                // The sandbox shows the folder in this place. A link would lead out of the tree: a package that is
+                // linked from `node_modules` into the worktree would be the worktree's.
+                let target = work.join(name);
+                let made = remove(&target).and_then(|()| fs::create_dir_all(&target));
                 made.map_err(io_at("write", &target))?;
             }
         }
@@ -181,6 +167,21 @@ impl Slot {
         let paths: Vec<PathBuf> = listing.keys().map(|p| path_of(p)).collect();
         self.cache.save(&paths).map_err(io_at("write in", &self.work))
     }
+}
+
+/// Whether a folder of the person's worktree can be lent to a check: a real one, below real ones, and nothing that the
+/// tree itself has. A draft can put a link anywhere, and must not choose what is lent.
+pub(crate) fn lendable(root: &Path, name: &str, listing: &Listing) -> bool {
+    let mut at = root.to_owned();
+    let real = Path::new(name).components().all(|part| {
+        at.push(part);
+        at.symlink_metadata().is_ok_and(|m| m.is_dir())
+    });
+    let of_tree = |p: &[u8]| {
+        let path = path_of(p);
+        path.starts_with(name) || Path::new(name).starts_with(&path)
+    };
+    real && !listing.keys().any(|p| of_tree(p))
 }
 
 fn path_of(bytes: &[u8]) -> PathBuf {

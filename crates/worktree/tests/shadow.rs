@@ -172,15 +172,35 @@ fn a_slot_holds_the_tree_and_nothing_else_and_keeps_what_is_right() {
 }
 
 #[test]
-fn borrowed_folders_are_seen_and_never_replace_what_is_in_the_tree() {
+fn borrowed_folders_are_real_and_never_replace_what_is_in_the_tree() {
     let mut world = World::new();
     let tree = world.shadow.tree().unwrap();
-    let borrow = ["built".to_owned(), "src".to_owned(), "nowhere".to_owned()];
-    let slot = world.shadow.slot(&tree, &borrow).unwrap();
+    symlink("built", world.dir.path().join("repo/linked.log")).unwrap();
+    let borrow = [
+        "built",
+        "built/deep",
+        "src",
+        "src/deep",
+        "nowhere",
+        "linked.log",
+        "linked.log/deep",
+        "a.txt",
+    ];
+    let borrow = borrow.map(str::to_owned);
+    fs::create_dir(world.dir.path().join("repo/built/deep")).unwrap();
+    let lent = world.shadow.lendable(&tree, &borrow).unwrap();
     assert_eq!(
-        fs::read_to_string(slot.work().join("built/y")).unwrap(),
-        "ignored"
+        lent,
+        ["built", "built/deep"],
+        "real folders that the tree does not have"
     );
+    let slot = world.shadow.slot(&tree, &borrow[..1]).unwrap();
+    let place = slot.work().join("built");
+    assert!(
+        place.symlink_metadata().unwrap().is_dir(),
+        "a place to show it in"
+    );
+    assert!(fs::read_dir(place).unwrap().next().is_none());
     assert!(
         slot.work().join("src").symlink_metadata().unwrap().is_dir(),
         "the tree's own folder stays"

@@ -280,8 +280,13 @@ fn show(context: &Context, rev: Option<&str>) -> Result<Exit, CliError> {
     };
     let book = gate.ledger()?;
     let base = gate.base(&tree)?;
+    // A commit stands on its parent, wherever HEAD is.
+    let on = match rev {
+        None => base.tree.clone(),
+        Some(rev) => gate.git.id(&format!("{rev}^1^{{tree}}"))?,
+    };
     let state = match gate.policy(&base) {
-        Ok(policy) => Some(book.state(&tree, &policy).map_err(ledger)?),
+        Ok(policy) => Some(book.state(&tree, &policy, on.as_ref()).map_err(ledger)?),
         Err(_) => None,
     };
     let acts = book.about(&tree).map_err(ledger)?;

@@ -7,7 +7,7 @@ use crate::cli::{cwd, json, say};
 use crate::exit::{CliError, Exit};
 use crate::verify::{Base, Confirmed, Gate, Heard, Plan, ledger, proposal, user, worktree};
 use brisk_domain::evidence::{Counts, Run, Summary, Tree};
-use brisk_gate::{Act, CheckState, Ledger, Level, Policy, Reason, State, Verdict, flags};
+use brisk_gate::{Act, CheckState, Level, Policy, Reason, State, Verdict, flags};
 use serde_json::json;
 use std::collections::VecDeque;
 
@@ -30,7 +30,7 @@ pub(crate) fn run(context: &Context, args: &VerifyArgs) -> Result<Exit, CliError
         }
     };
     if let Some(reason) = &args.acknowledge {
-        return acknowledge(context, &gate, &tree, &policy, reason);
+        return acknowledge(context, &gate, &base, &tree, &policy, reason);
     }
     let wanted = wanted(&mut gate, args, &base, &tree, &policy)?;
     let mut worst = Exit::Done;
@@ -77,10 +77,13 @@ pub(crate) fn run(context: &Context, args: &VerifyArgs) -> Result<Exit, CliError
                 gate.run_check(&plan, name, check, flagged.as_deref().unwrap_or_default(), heard)?
             }
         };
-        let state = gate.ledger()?.check_state(&tree, &policy, name).map_err(ledger)?;
+        let state = gate
+            .ledger()?
+            .check_state(&tree, &policy, name, base.tree.as_ref())
+            .map_err(ledger)?;
         let (verdict, flaky) = match state {
             CheckState::Ran { verdict, flaky, .. } => (verdict, flaky),
-            CheckState::Never => (Verdict::of(&run), false),
+            CheckState::Never | CheckState::OtherBase { .. } => (Verdict::of(&run), false),
         };
         worst = worse(worst, &verdict);
         let log = gate.dir().join("logs").join(run.log.as_str());
@@ -95,7 +98,11 @@ pub(crate) fn run(context: &Context, args: &VerifyArgs) -> Result<Exit, CliError
         };
         tell(context, &told)?;
     }
-    end(context, &gate.ledger()?, &tree, &policy, worst)
+    let state = gate
+        .ledger()?
+        .state(&tree, &policy, base.tree.as_ref())
+        .map_err(ledger)?;
+    end(context, &state, &tree, &policy, worst)
 }
 
 /// What about the change a person should see; nothing where there is no base to compare with.
@@ -205,6 +212,7 @@ fn propose(context: &Context, gate: &mut Gate, base: &Base, tree: &Tree) -> Resu
 fn acknowledge(
     context: &Context,
     gate: &Gate,
+    base: &Base,
     tree: &Tree,
     policy: &Policy,
     reason: &str,
@@ -228,7 +236,9 @@ fn acknowledge(
         if let CheckState::Ran {
             verdict: Verdict::Flagged(more),
             ..
-        } = book.check_state(tree, policy, name).map_err(ledger)?
+        } = book
+            .check_state(tree, policy, name, base.tree.as_ref())
+            .map_err(ledger)?
         {
             concerns.extend(more);
         }
@@ -253,7 +263,8 @@ fn acknowledge(
             .collect();
         say::lines(context, &lines)?;
     }
-    end(context, &after, tree, policy, Exit::Done)
+    let state = after.state(tree, policy, base.tree.as_ref()).map_err(ledger)?;
+    end(context, &state, tree, policy, Exit::Done)
 }
 
 fn begin(context: &Context, name: &str, argv: &[String]) -> Result<(), CliError> {
@@ -363,14 +374,13 @@ fn worse(so_far: Exit, verdict: &Verdict) -> Exit {
     if rank(this) > rank(so_far) { this } else { so_far }
 }
 
-fn end(context: &Context, book: &Ledger, tree: &Tree, policy: &Policy, exit: Exit) -> Result<Exit, CliError> {
-    let state = book.state(tree, policy).map_err(ledger)?;
+fn end(context: &Context, state: &State, tree: &Tree, policy: &Policy, exit: Exit) -> Result<Exit, CliError> {
     if context.json {
-        let fields = json!({"tree": tree, "policy": policy.digest(), "state": line(tree, Some(&state)), "exit": exit.code()});
+        let fields = json!({"tree": tree, "policy": policy.digest(), "state": line(tree, Some(state)), "exit": exit.code()});
         say::raw(&json::line("verify", context.t_us(), fields))?;
         return Ok(exit);
     }
-    let mut lines = vec![(tone(&state), line(tree, Some(&state)))];
+    let mut lines = vec![(tone(state), line(tree, Some(state)))];
     if exit == Exit::Flagged {
         let next = "next: look at it, then `brisk verify --acknowledge REASON`";
         lines.push((Tone::Plain, next.to_owned()));

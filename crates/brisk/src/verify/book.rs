@@ -44,6 +44,11 @@ impl Book {
     pub(super) fn add(&self, act: Act) -> Result<Ledger, CliError> {
         let mut file = LedgerFile::open(&self.dir).map_err(disk)?;
         let (mut ledger, whole) = self.parse(&mut file)?;
+        if ledger.is_empty() {
+            // A crash after the first line must find a word on the end, else nobody could tell it from a cut.
+            let none = serde_json::to_string(&ledger.head()).unwrap_or_default();
+            file.begin(&none).map_err(disk)?;
+        }
         let line = ledger.append(act, &self.key);
         let head = serde_json::to_string(&ledger.head()).unwrap_or_default();
         file.append(whole, &line, &head).map_err(disk)?;

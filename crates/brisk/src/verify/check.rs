@@ -8,7 +8,8 @@ use brisk_gate::{Act, Check, Parse, Policy, digest};
 use brisk_sandbox::{Accept, Confined, EnvRule, Lines, Network, Sandbox, Unavailable, toolchains};
 use brisk_worktree::Slot;
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -48,12 +49,15 @@ impl Gate {
                 .map(|d| d.join(program))
                 .find(|p| p.is_file()),
         };
-        let borrowed = check.borrow.iter().map(|b| self.shadow.root().join(b));
-        for path in found.into_iter().chain(borrowed) {
-            let stamp = path
-                .metadata()
-                .map(|m| (m.len(), m.mtime(), m.mtime_nsec(), m.ino()));
-            all.push_str(&format!("{} {:?}\n", path.display(), stamp.ok()));
+        // A program of rustup's is another one for each toolchain.
+        let compilers = rustup_compilers();
+        for path in found.into_iter().chain(compilers) {
+            let real = path.canonicalize().unwrap_or_else(|_| path.clone());
+            all.push_str(&format!("{} {}\n", path.display(), real.display()));
+            stamp(&real, &mut all);
+        }
+        for name in &check.borrow {
+            stamps(&self.shadow.root().join(name), &mut all);
         }
         digest(all.as_bytes())
     }
@@ -169,9 +173,12 @@ impl Gate {
         if plan.fresh {
             slot.empty_build().map_err(worktree)?;
         }
+        slot.settle_build(plan.tree, plan.base.tree.as_ref())
+            .map_err(worktree)?;
         let _running = Running::mark(self.dir(), plan.tree, name);
         let build = if slot.fresh() { Build::Fresh } else { Build::Warm };
-        let confined = self.confined(&slot, check);
+        let lent = self.shadow.lendable(plan.tree, &check.borrow).map_err(worktree)?;
+        let confined = self.confined(&slot, check, &lent);
         let mut output = Vec::new();
         let mut lines = Lines::default();
         let began_ms = wall_ms();
@@ -193,7 +200,7 @@ impl Gate {
         };
         let mut changed = self.shadow.changed(&mut slot, plan.tree).map_err(worktree)?;
         changed.truncate(LISTED);
-        let summary = self.summary(&slot, check, &String::from_utf8_lossy(&output), before)?;
+        let summary = self.summary(&slot, check, plan.tree, &String::from_utf8_lossy(&output), before)?;
         let run = Run {
             tree: plan.tree.clone(),
             base: plan.base.tree.clone(),
@@ -220,7 +227,7 @@ impl Gate {
         Ok(run)
     }
 
-    fn confined(&self, slot: &Slot, check: &Check) -> Confined {
+    fn confined(&self, slot: &Slot, check: &Check, lent: &[String]) -> Confined {
         let argv = check.run.iter().map(OsString::from).collect();
         let mut confined = Confined::new(argv, slot.work().to_owned());
         let set = |n: &str, v: OsString| EnvRule::Set(n.into(), v);
@@ -231,7 +238,8 @@ impl Gate {
             set("CARGO_TARGET_DIR", below("cargo")),
             set("GOCACHE", below("go")),
             set("npm_config_cache", below("npm")),
-            set("PYTHONPYCACHEPREFIX", below("python")),
+            // Compiled Python is believed by the second and the size of its source: too little between two trees.
+            set("PYTHONDONTWRITEBYTECODE", "1".into()),
             EnvRule::Pass("CARGO_HOME".into()),
             EnvRule::Pass("RUSTUP_HOME".into()),
         ]);
@@ -251,8 +259,12 @@ impl Gate {
                     .filter(|p| p.exists()),
             );
         }
-        let borrowed = check.borrow.iter().map(|b| self.shadow.root().join(b));
-        read_only.extend(borrowed.filter(|p| p.is_dir()));
+        for name in lent {
+            let source = self.shadow.root().join(name);
+            // Scripts of a virtual environment name it by its own place.
+            read_only.push(source.clone());
+            confined.placed.push((source, slot.work().join(name)));
+        }
         confined.read_only = read_only;
         confined.writable = vec![slot.work().to_owned(), slot.build().to_owned()];
         confined.hidden = vec![self.dir().to_owned()];
@@ -270,16 +282,20 @@ impl Gate {
         &self,
         slot: &Slot,
         check: &Check,
+        tree: &Tree,
         output: &str,
         before: &Before,
     ) -> Result<Summary, CliError> {
         if check.parse == Parse::Exit {
             return Ok(Summary::ExitOnly);
         }
-        let file = check
-            .report
-            .as_ref()
-            .and_then(|r| plain_text(&slot.work().join(r)));
+        if let Some(report) = &check.report
+            && self.shadow.paths(tree).map_err(worktree)?.contains(report)
+        {
+            let why = format!("{report} is a file of the tree: the report was there before the check ran");
+            return Ok(Summary::Unreadable { why });
+        }
+        let file = check.report.as_ref().and_then(|r| plain_text(slot.work(), r));
         Ok(match report::read(check.parse, output, file.as_deref()) {
             Err(why) => Summary::Unreadable { why },
             Ok(report) => {
@@ -295,35 +311,90 @@ impl Gate {
     }
 }
 
-/// A report that the check wrote: a plain file, never what a link leads to.
-fn plain_text(path: &Path) -> Option<String> {
+/// A report that the check wrote: a plain file in the tree's own folders, never what a link leads to.
+fn plain_text(work: &Path, name: &str) -> Option<String> {
+    let path = work.join(name);
+    let folder = path.parent()?;
+    if folder.canonicalize().ok()? != work.canonicalize().ok()?.join(folder.strip_prefix(work).ok()?) {
+        return None;
+    }
     path.symlink_metadata().ok().filter(fs::Metadata::is_file)?;
     fs::read_to_string(path).ok()
 }
 
-/// Says that a check runs, for as long as it lives.
-struct Running(PathBuf);
+/// What tells one file from another of the same name without reading it.
+fn stamp(path: &Path, into: &mut String) {
+    let found = path.symlink_metadata().map(|m| {
+        let changed = (m.mtime(), m.mtime_nsec(), m.ctime(), m.ctime_nsec());
+        (m.mode(), m.len(), m.ino(), changed)
+    });
+    into.push_str(&format!("{:?} {:?}\n", path, found.ok()));
+}
+
+/// The same of all that is below a folder; no link is followed.
+fn stamps(path: &Path, into: &mut String) {
+    stamp(path, into);
+    if !path.symlink_metadata().is_ok_and(|m| m.is_dir()) {
+        return;
+    }
+    let entries = fs::read_dir(path).into_iter().flatten();
+    let mut below: Vec<PathBuf> = entries.filter_map(|e| Some(e.ok()?.path())).collect();
+    below.sort();
+    below.iter().for_each(|p| stamps(p, into));
+}
+
+/// The compiler of each toolchain that rustup has.
+fn rustup_compilers() -> Vec<PathBuf> {
+    let own = || Some(std::env::home_dir()?.join(".rustup"));
+    let home = std::env::var_os("RUSTUP_HOME").map(PathBuf::from).or_else(own);
+    let entries = home.and_then(|h| fs::read_dir(h.join("toolchains")).ok());
+    let all = entries.into_iter().flatten().filter_map(|e| Some(e.ok()?.path()));
+    let mut all: Vec<PathBuf> = all.map(|p| p.join("bin/rustc")).collect();
+    all.sort();
+    all
+}
+
+/// Says that a check runs, for as long as it lives: by the lock that it holds, which ends with the process however that
+/// ends.
+struct Running(Option<File>);
 
 impl Running {
     fn mark(dir: &Path, tree: &Tree, check: &str) -> Running {
-        let path = dir.join("running");
-        // Only a display depends on it.
-        let _ = fs::write(&path, format!("{} {tree} {check}", std::process::id()));
-        Running(path)
+        // Only a display depends on it. Where another check runs beside this one, that one is shown.
+        let mark = || -> std::io::Result<Option<File>> {
+            let options = File::options()
+                .create(true)
+                .truncate(false)
+                .write(true)
+                .open(dir.join("running"));
+            let mut file = options?;
+            if file.try_lock().is_err() {
+                return Ok(None);
+            }
+            file.set_len(0)?;
+            file.write_all(format!("{tree} {check}").as_bytes())?;
+            Ok(Some(file))
+        };
+        Running(mark().ok().flatten())
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
+        if let Some(file) = &self.0 {
+            let _ = file.set_len(0);
+        }
     }
 }
 
 /// The check that another process, or this one, runs now.
 pub(super) fn running(dir: &Path) -> Option<(Tree, String)> {
-    let text = fs::read_to_string(dir.join("running")).ok()?;
-    let mut words = text.split(' ');
-    let pid = words.next()?;
-    let found = (Tree::parse(words.next()?)?, words.next()?.to_owned());
-    Path::new("/proc").join(pid).exists().then_some(found)
+    let mut file = File::open(dir.join("running")).ok()?;
+    if file.try_lock_shared().is_ok() {
+        return None;
+    }
+    let mut text = String::new();
+    file.read_to_string(&mut text).ok()?;
+    let (tree, check) = text.split_once(' ')?;
+    Some((Tree::parse(tree)?, check.to_owned()))
 }

@@ -154,7 +154,10 @@ impl Gate {
         let Ok(policy) = self.policy(&base) else {
             return Ok((tree, None));
         };
-        let state = self.ledger()?.state(&tree, &policy).map_err(ledger)?;
+        let state = self
+            .ledger()?
+            .state(&tree, &policy, base.tree.as_ref())
+            .map_err(ledger)?;
         Ok((tree, Some(state)))
     }
 }

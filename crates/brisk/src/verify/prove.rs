@@ -51,7 +51,10 @@ impl Gate {
                     &mut quiet,
                 )?;
             }
-            let state = self.ledger()?.check_state(tree, &policy, name).map_err(ledger)?;
+            let state = self
+                .ledger()?
+                .check_state(tree, &policy, name, base.tree.as_ref())
+                .map_err(ledger)?;
             let (failed, said) = match state {
                 CheckState::Ran {
                     line,
@@ -76,7 +79,7 @@ impl Gate {
                         format!("{name}: {verdict}{need}\n{}", self.end_of_log(&run.log)),
                     )
                 }
-                CheckState::Never => (0, format!("{name}: it did not run")),
+                CheckState::Never | CheckState::OtherBase { .. } => (0, format!("{name}: it did not run")),
             };
             return Ok(Checked::Unproven {
                 tree: tree.clone(),
@@ -93,7 +96,10 @@ impl Gate {
     /// Whether every check of the policy in force passed on a tree, by the ledger.
     pub(crate) fn proven(&mut self, tree: &Tree, base: &Base) -> Result<bool, CliError> {
         let policy = self.policy(base)?;
-        let state = self.ledger()?.state(tree, &policy).map_err(ledger)?;
+        let state = self
+            .ledger()?
+            .state(tree, &policy, base.tree.as_ref())
+            .map_err(ledger)?;
         Ok(matches!(
             state,
             State::Verified {

@@ -12,6 +12,7 @@ mod attacks;
 mod cargo;
 mod flags;
 mod house;
+mod kept;
 mod receive;
 mod server;
 mod story;
