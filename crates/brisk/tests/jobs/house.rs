@@ -187,7 +187,7 @@ impl House {
     }
 
     /// As a person does it: at a terminal.
-    fn accept(&self) {
+    pub(crate) fn accept(&self) {
         let pair = native_pty_system().openpty(PtySize::default()).unwrap();
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_brisk"));
         command.args(["verify", "--accept"]);
@@ -195,6 +195,8 @@ impl House {
         command.env("BRISK_HOME", self.home.path());
         let mut child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
+        let mut writer = pair.master.take_writer().unwrap();
+        writer.write_all(b"y\n").unwrap();
         let mut said = Vec::new();
         // The other side's end is an error here.
         let _ = pair.master.try_clone_reader().unwrap().read_to_end(&mut said);

@@ -150,6 +150,30 @@ fn a_cancelled_job_lets_its_model_go_and_stays_cancelled() {
 }
 
 #[test]
+fn a_check_that_runs_is_ended_by_a_cancel() {
+    let house = House::raw(&["m"]);
+    // One that would outlast every patience.
+    house.write(
+        "brisk.toml",
+        "[verify.checks.slow]\nrun = [\"sleep\", \"600\"]\nparse = \"exit\"\n",
+    );
+    house.git(&["commit", "-q", "-am", "slow"]);
+    house.accept();
+    house.says(0, &right());
+    let mut news = house.start(&["delegate", "make the tests pass", "shop.py", "--wait", "--json"]);
+    while news.next("job")["attempts"][0]["doing"] != "checks" {}
+    house.ends(0, &["jobs", "cancel", "j1"]);
+    assert_eq!(news.next("job")["state"]["state"], "cancelled");
+    // The slot of checks is free again: another job gets as far as this one did, and ends as well.
+    house.says(0, &right());
+    let mut again = house.start(&["delegate", "once more", "shop.py", "--wait", "--json"]);
+    while again.next("job")["attempts"][0]["doing"] != "checks" {}
+    house.ends(0, &["jobs", "cancel", "j2"]);
+    assert_eq!((news.finish(), again.finish()), (Some(26), Some(26)));
+    house.ends(0, &["daemon", "stop"]);
+}
+
+#[test]
 fn what_the_person_says_reaches_the_next_step() {
     let house = House::new(&["m"]);
     let gated = vec![

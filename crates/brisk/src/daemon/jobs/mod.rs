@@ -185,15 +185,8 @@ impl Jobs {
         lock(&self.held).insert(job, Arc::clone(&held));
         let jobs = Arc::clone(self);
         std::thread::spawn(move || {
-            work::job(&jobs, &held);
-            let mut all = lock(&jobs.held);
-            // Claimed anew meanwhile, it is somebody else's entry.
-            if all.get(&job).is_some_and(|h| Arc::ptr_eq(h, &held)) {
-                all.remove(&job);
-            }
-            drop(all);
-            jobs.changed();
-            jobs.look();
+            let over = Over { jobs, held };
+            work::job(&over.jobs, &over.held);
         });
     }
 
@@ -340,6 +333,26 @@ impl Jobs {
             .map_err(refusal)?;
         self.changed();
         Ok(())
+    }
+}
+
+/// The end of a job's thread, however it ends: a job that nobody works on must not look as if somebody did.
+struct Over {
+    jobs: Arc<Jobs>,
+    held: Arc<Held>,
+}
+
+impl Drop for Over {
+    fn drop(&mut self) {
+        let job = self.held.claim.job;
+        let mut all = lock(&self.jobs.held);
+        // Claimed anew meanwhile, it is somebody else's entry.
+        if all.get(&job).is_some_and(|h| Arc::ptr_eq(h, &self.held)) {
+            all.remove(&job);
+        }
+        drop(all);
+        self.jobs.changed();
+        self.jobs.look();
     }
 }
 

@@ -39,6 +39,10 @@ pub(super) fn job(jobs: &Arc<Jobs>, held: &Arc<Held>) {
         }
     });
     if held.halted() {
+        // Cancelled: nobody comes back to its folders. Else the next daemon does.
+        if jobs.store().job(id).is_ok_and(|row| row.state != JobState::Open) {
+            clear(jobs, &row, |name| of_job(name, &row));
+        }
         return;
     }
     let ends = match jobs.store().job(id) {
