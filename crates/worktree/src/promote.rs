@@ -3,11 +3,18 @@
 //! The git program does it, because only it runs the person's own hooks and signs as they want; the binary lends it.
 //! Whatever git makes is compared with the tree that leave was given for, before and after.
 
+mod asked;
+mod saved;
+
 use crate::error::WorktreeError;
 use crate::shadow::Shadow;
+use asked::{Careful, Index};
 use brisk_domain::evidence::{Digest, Tree};
 use brisk_gate::Promotable;
-use std::ffi::{OsStr, OsString};
+use gix_object::tree::EntryKind;
+use saved::Saved;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// How git ended and what it said.
@@ -50,10 +57,14 @@ pub enum Way {
         /// Which, outside of the repository.
         file: PathBuf,
     },
-    /// HEAD is pushed; leave must be for its tree.
+    /// A commit is pushed; leave must be for its tree.
     Push {
         /// Where to.
         remote: String,
+        /// Which; exactly this one, wherever the branch is by then.
+        commit: Tree,
+        /// The branch that it is pushed to.
+        branch: String,
         /// Refs that go with it.
         refs: Vec<String>,
     },
@@ -90,7 +101,19 @@ pub enum PromoteError {
         /// What git would make of it.
         is: Tree,
         /// What makes the difference, as far as can be said.
-        why: &'static str,
+        why: String,
+    },
+    /// A merge, or something like one, is not settled: git has several contents for a path.
+    #[error("git has conflicts to settle first: {paths}")]
+    Unmerged {
+        /// Which.
+        paths: String,
+    },
+    /// Files that are tracked and not laid out (a sparse checkout): they would be shipped as deleted.
+    #[error("these files are tracked and not checked out: {paths}")]
+    Sparse {
+        /// Which.
+        paths: String,
     },
     /// Git, or a hook, refused.
     #[error("git refused ({doing}): {said}")]
@@ -105,9 +128,10 @@ pub enum PromoteError {
     Worktree(#[from] WorktreeError),
 }
 
-const FILTERS: &str =
-    "a filter, line end conversion, submodule or repository inside of it changes what git stores";
 const HOOK: &str = "a hook changed it; verify what the hook makes, then ship";
+
+/// The tree without anything in it, which every repository knows.
+const EMPTY_TREE: &str = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
 
 /// Ships. Leave is used up, whatever comes of it.
 ///
@@ -121,62 +145,35 @@ pub fn promote(
 ) -> Result<Promoted, PromoteError> {
     let tree = leave.tree().clone();
     let mut git = Careful { git };
-    let head = git.ask(&["rev-parse", "--verify", "--quiet", "HEAD"]);
-    let head_tree = git.ask(&["rev-parse", "--verify", "--quiet", "HEAD^{tree}"]);
-    if let Way::Push { remote, refs } = way {
-        let is = head_tree.unwrap_or_else(|| tree.clone());
-        if is != tree {
-            return Err(PromoteError::Stale { verified: tree, is });
+    let (head, index) = match prepare(&tree, shadow, &mut git, way)? {
+        Prepared::There { head } => {
+            return Ok(Promoted {
+                tree,
+                commit: head,
+                already: true,
+            });
         }
-        let mut args = vec!["push", "--atomic", remote.as_str(), "HEAD"];
-        args.extend(refs.iter().map(String::as_str));
-        git.must(&args, &[])?;
-        return Ok(Promoted {
-            tree,
-            commit: head,
-            already: false,
-        });
-    }
-    let is = shadow.tree()?;
-    if is != tree {
-        return Err(PromoteError::Stale { verified: tree, is });
-    }
-    if head_tree.as_ref() == Some(&tree) && matches!(way, Way::Commit { .. }) {
-        return Ok(Promoted {
-            tree,
-            commit: head,
-            already: true,
-        });
-    }
-    let index = Index::new(shadow.state(), "ship");
-    let staged = index.stage(&mut git, head.is_some())?;
-    if staged != tree {
-        let why = FILTERS;
-        return Err(PromoteError::Other {
-            verified: tree,
-            is: staged,
-            why,
-        });
-    }
+        Prepared::Staged { head, index } => (head, index),
+    };
     let commit = match way {
-        Way::Commit { message } => Some(commit(&mut git, &tree, head.as_ref(), message)?),
+        Way::Commit { message } => Some(commit(&mut git, &index, &tree, head.as_ref(), message)?),
         Way::Branch { name, message } => Some(branch(&mut git, &index, &tree, head.as_ref(), name, message)?),
         Way::Patch { file } => {
-            let output = format!("--output={}", file.display());
-            let base = head.as_ref().map_or(EMPTY_TREE, Tree::as_str);
-            let args = [
-                "diff",
-                "--cached",
-                "--binary",
-                "--full-index",
-                "--no-ext-diff",
-                "--no-textconv",
-            ];
-            let args: Vec<&str> = args.into_iter().chain([output.as_str(), base]).collect();
-            git.must(&args, &index.env())?;
+            patch(&mut git, &index, head.as_ref(), file)?;
             None
         }
-        Way::Push { .. } => None,
+        Way::Push {
+            remote,
+            commit,
+            branch,
+            refs,
+        } => {
+            let what = format!("{commit}:refs/heads/{branch}");
+            let mut args = vec!["push", "--atomic", remote.as_str(), what.as_str()];
+            args.extend(refs.iter().map(String::as_str));
+            git.must(&args, &[])?;
+            Some(commit.clone())
+        }
     };
     Ok(Promoted {
         tree,
@@ -185,32 +182,221 @@ pub fn promote(
     })
 }
 
-/// The tree without anything in it, which every repository knows.
-const EMPTY_TREE: &str = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
+/// Whether git would ship exactly this tree, asked before anybody gives leave. Nothing is changed.
+///
+/// # Errors
+/// [`PromoteError`], as from [`promote`].
+pub fn ready(tree: &Tree, shadow: &mut Shadow, git: &mut dyn Git, way: &Way) -> Result<(), PromoteError> {
+    prepare(tree, shadow, &mut Careful { git }, way).map(drop)
+}
 
+enum Prepared {
+    /// HEAD has it.
+    There { head: Option<Tree> },
+    /// It lies in an index of our own, except where it is a commit already.
+    Staged { head: Option<Tree>, index: Index },
+}
+
+fn prepare(
+    tree: &Tree,
+    shadow: &mut Shadow,
+    git: &mut Careful<'_>,
+    way: &Way,
+) -> Result<Prepared, PromoteError> {
+    let head = git.ask(&["rev-parse", "--verify", "--quiet", "HEAD"]);
+    let index = Index::new(shadow.state(), "ship");
+    let stale = |is: Tree| PromoteError::Stale {
+        verified: tree.clone(),
+        is,
+    };
+    if let Way::Push { commit, .. } = way {
+        let is = git.id(
+            &["rev-parse", "--verify", "--quiet", &format!("{commit}^{{tree}}")],
+            &[],
+        )?;
+        return match is == *tree {
+            true => Ok(Prepared::Staged { head, index }),
+            false => Err(stale(is)),
+        };
+    }
+    settled(git)?;
+    let is = shadow.tree()?;
+    if is != *tree {
+        return Err(stale(is));
+    }
+    let head_tree = git.ask(&["rev-parse", "--verify", "--quiet", "HEAD^{tree}"]);
+    // A merge may come to the same content; it is to be committed all the same.
+    let merge = git.ask(&["rev-parse", "--verify", "--quiet", "MERGE_HEAD"]);
+    if head_tree.as_ref() == Some(tree) && merge.is_none() && matches!(way, Way::Commit { .. }) {
+        return Ok(Prepared::There { head });
+    }
+    let staged = index.stage(git, head.is_some())?;
+    if staged != *tree {
+        return Err(PromoteError::Other {
+            verified: tree.clone(),
+            is: staged,
+            why: differing(git, &index, shadow, tree)?,
+        });
+    }
+    Ok(Prepared::Staged { head, index })
+}
+
+/// A few of many names.
+fn few<'a>(names: impl Iterator<Item = &'a str>) -> Option<String> {
+    let names: Vec<&str> = names.collect();
+    let more = match names.len() {
+        0 => return None,
+        n @ 1..=3 => return Some(names.get(..n)?.join(", ")),
+        n => n - 3,
+    };
+    Some(format!("{} and {more} more", names.get(..3)?.join(", ")))
+}
+
+/// Refuses while the person's index has conflicts, or leaves files out.
+fn settled(git: &mut Careful<'_>) -> Result<(), PromoteError> {
+    let unmerged = git.must(&["ls-files", "--unmerged"], &[])?.out;
+    let mut paths: Vec<&str> = unmerged
+        .lines()
+        .filter_map(|l| Some(l.split_once('\t')?.1))
+        .collect();
+    paths.dedup();
+    if let Some(paths) = few(paths.into_iter()) {
+        return Err(PromoteError::Unmerged { paths });
+    }
+    let all = git.must(&["ls-files", "-v"], &[])?.out;
+    match few(all.lines().filter_map(|l| l.strip_prefix("S "))) {
+        Some(paths) => Err(PromoteError::Sparse { paths }),
+        None => Ok(()),
+    }
+}
+
+/// Which files git would store otherwise than they are.
+fn differing(
+    git: &mut Careful<'_>,
+    index: &Index,
+    shadow: &Shadow,
+    tree: &Tree,
+) -> Result<String, PromoteError> {
+    let said = git.must(
+        &["-c", "core.quotePath=false", "ls-files", "--stage"],
+        &index.env(),
+    )?;
+    // MODE ID STAGE<tab>PATH
+    let staged: BTreeMap<&str, (&str, &str)> = said
+        .out
+        .lines()
+        .filter_map(|l| {
+            let (entry, path) = l.split_once('\t')?;
+            let mut words = entry.split(' ');
+            Some((path, (words.next()?, words.next()?)))
+        })
+        .collect();
+    let tested = shadow.listing(tree)?;
+    let links = staged.iter().filter(|(_, (mode, _))| *mode == "160000");
+    if let Some(paths) = few(links.map(|(path, _)| *path)) {
+        return Ok(format!("submodules cannot be shipped from here yet ({paths})"));
+    }
+    let same = |path: &str, id: &str| {
+        tested
+            .get(path.as_bytes())
+            .is_some_and(|(kind, was)| *kind != EntryKind::Commit && was.to_hex() == *id)
+    };
+    let others = staged.iter().filter(|(path, (_, id))| !same(path, id));
+    Ok(match few(others.map(|(path, _)| *path)) {
+        Some(paths) => format!("a filter or a line end conversion changes what git stores ({paths})"),
+        None => "git leaves out some of what was tested".to_owned(),
+    })
+}
+
+/// The message as the person's hooks leave it, in the file where git keeps it; `tree` lies in `index`.
+fn hooks(git: &mut Careful<'_>, index: &Index, tree: &Tree, message: &str) -> Result<PathBuf, PromoteError> {
+    let file = git.paths(&["COMMIT_EDITMSG"])?.remove(0);
+    std::fs::write(&file, format!("{}\n", message.trim_end())).map_err(|e| PromoteError::Git {
+        doing: format!("writing {}", file.display()),
+        said: e.to_string(),
+    })?;
+    let at = file.to_string_lossy();
+    git.hook("pre-commit", &[], &index.env())?;
+    git.hook("prepare-commit-msg", &[&at, "message"], &index.env())?;
+    git.hook("commit-msg", &[&at], &index.env())?;
+    let is = git.id(&["write-tree"], &index.env())?;
+    match is == *tree {
+        true => Ok(file),
+        false => Err(PromoteError::Other {
+            verified: tree.clone(),
+            is,
+            why: HOOK.to_owned(),
+        }),
+    }
+}
+
+/// A commit on HEAD. The hooks run before the person's index is touched, so HEAD never names what a hook made.
 fn commit(
     git: &mut Careful<'_>,
+    index: &Index,
     tree: &Tree,
     head: Option<&Tree>,
     message: &str,
 ) -> Result<Tree, PromoteError> {
+    let file = hooks(git, index, tree, message)?;
+    let saved = Saved::take(git)?;
+    let made = match commit_staged(git, tree, head, &file) {
+        Ok(made) => made,
+        Err(refused) => {
+            saved.restore()?;
+            return Err(refused);
+        }
+    };
+    // As with git itself, it comes too late to refuse anything.
+    let _ = git.hook("post-commit", &[], &[]);
+    Ok(made)
+}
+
+fn commit_staged(
+    git: &mut Careful<'_>,
+    tree: &Tree,
+    head: Option<&Tree>,
+    message: &Path,
+) -> Result<Tree, PromoteError> {
+    let other = |is: Tree, why: String| PromoteError::Other {
+        verified: tree.clone(),
+        is,
+        why,
+    };
     git.must(&["add", "--all", "--", ":/"], &[])?;
-    git.must(&["commit", "--quiet", "--message", message], &[])?;
+    let staged = git.id(&["write-tree"], &[])?;
+    if staged != *tree {
+        let all = git.must(&["ls-files", "-v"], &[])?.out;
+        let kept = all.lines().filter_map(|l| l.strip_prefix("h "));
+        let why = few(kept).map(|paths| {
+            format!("git is told to assume that these never change: {paths}; `git update-index --no-assume-unchanged` ends it")
+        });
+        return Err(other(staged, why.unwrap_or_else(|| HOOK.to_owned())));
+    }
+    let message = message.to_string_lossy();
+    // The hooks have run.
+    let quiet = [
+        "-c",
+        "core.hooksPath=/dev/null",
+        "commit",
+        "--quiet",
+        "--file",
+        &message,
+    ];
+    git.must(&quiet, &[])?;
     let made = git.id(&["rev-parse", "HEAD"], &[])?;
     let is = git.id(&["rev-parse", "HEAD^{tree}"], &[])?;
     if is == *tree {
         return Ok(made);
     }
-    // The commit never left; HEAD goes back, the index keeps what the hook staged.
     match head {
         Some(old) => git.must(&["update-ref", "HEAD", old.as_str(), made.as_str()], &[])?,
         None => git.must(&["update-ref", "-d", "HEAD", made.as_str()], &[])?,
     };
-    Err(PromoteError::Other {
-        verified: tree.clone(),
+    Err(other(
         is,
-        why: HOOK,
-    })
+        "something else wrote to the index meanwhile".to_owned(),
+    ))
 }
 
 fn branch(
@@ -222,17 +408,12 @@ fn branch(
     message: &str,
 ) -> Result<Tree, PromoteError> {
     git.must(&["check-ref-format", "--branch", name], &[])?;
-    // `commit-tree` runs no hook by itself.
-    git.must(&["hook", "run", "--ignore-missing", "pre-commit"], &index.env())?;
-    let is = git.id(&["write-tree"], &index.env())?;
-    if is != *tree {
-        return Err(PromoteError::Other {
-            verified: tree.clone(),
-            is,
-            why: HOOK,
-        });
-    }
-    let mut args = vec!["commit-tree", tree.as_str(), "-m", message];
+    let file = hooks(git, index, tree, message)?;
+    let file = file.to_string_lossy();
+    let mut args = vec!["commit-tree", tree.as_str(), "-F", &file];
+    // `commit-tree` does not look at this setting itself.
+    let signs = git.run(&["config", "--type=bool", "--get", "commit.gpgSign"], &[])?;
+    args.extend((signs.out.trim() == "true").then_some("-S"));
     args.extend(head.iter().flat_map(|h| ["-p", h.as_str()]));
     let made = git.id(&args, &[])?;
     // Forty zeros: it must not be there yet.
@@ -242,6 +423,26 @@ fn branch(
         &[],
     )?;
     Ok(made)
+}
+
+/// A patch that can be applied whatever the person's settings for diffs are.
+fn patch(git: &mut Careful<'_>, index: &Index, head: Option<&Tree>, file: &Path) -> Result<(), PromoteError> {
+    let output = format!("--output={}", file.display());
+    let args = [
+        "diff",
+        "--cached",
+        "--binary",
+        "--full-index",
+        "--no-ext-diff",
+        "--no-textconv",
+        "--no-color",
+        "--no-relative",
+        "--src-prefix=a/",
+        "--dst-prefix=b/",
+        &output,
+        head.map_or(EMPTY_TREE, Tree::as_str),
+    ];
+    git.must(&args, &index.env()).map(drop)
 }
 
 /// The ledger as a git ref.
@@ -317,90 +518,4 @@ pub fn install_hook(git: &mut dyn Git, name: &str, script: &str) -> Result<PathB
     };
     write().map_err(|e| refuse(e.to_string()))?;
     Ok(path)
-}
-
-/// An index of our own beside the person's.
-struct Index(PathBuf);
-
-impl Index {
-    fn new(state: &Path, name: &str) -> Index {
-        Index(state.join(format!("{name}.index")))
-    }
-
-    fn clear(&self) {
-        // It may not be there.
-        let _ = std::fs::remove_file(&self.0);
-    }
-
-    fn env(&self) -> [(&'static str, OsString); 1] {
-        [("GIT_INDEX_FILE", self.0.clone().into_os_string())]
-    }
-
-    /// Stages all of the worktree here and gives the tree that git makes of it.
-    fn stage(&self, git: &mut Careful<'_>, head: bool) -> Result<Tree, PromoteError> {
-        self.clear();
-        if head {
-            git.must(&["read-tree", "HEAD"], &self.env())?;
-        }
-        git.must(&["add", "--all", "--", ":/"], &self.env())?;
-        git.id(&["write-tree"], &self.env())
-    }
-}
-
-impl Drop for Index {
-    fn drop(&mut self) {
-        self.clear();
-    }
-}
-
-/// Git without the settings that would run a program because of a worktree.
-struct Careful<'a> {
-    git: &'a mut dyn Git,
-}
-
-impl Careful<'_> {
-    fn run(&mut self, args: &[&str], env: &[(&str, OsString)]) -> Result<GitSaid, PromoteError> {
-        let fixed = ["-c", "core.fsmonitor=false"];
-        let all: Vec<OsString> = fixed
-            .iter()
-            .chain(args)
-            .map(|a| OsStr::new(a).to_owned())
-            .collect();
-        self.git.run(&all, env).map_err(|said| PromoteError::Git {
-            doing: doing(args),
-            said,
-        })
-    }
-
-    fn must(&mut self, args: &[&str], env: &[(&str, OsString)]) -> Result<GitSaid, PromoteError> {
-        let said = self.run(args, env)?;
-        if said.code == 0 {
-            return Ok(said);
-        }
-        let words = format!("{}{}", said.out, said.err);
-        Err(PromoteError::Git {
-            doing: doing(args),
-            said: match words.trim_end() {
-                "" => format!("exit code {}", said.code),
-                words => words.to_owned(),
-            },
-        })
-    }
-
-    fn id(&mut self, args: &[&str], env: &[(&str, OsString)]) -> Result<Tree, PromoteError> {
-        let said = self.must(args, env)?;
-        Tree::parse(said.out.trim()).ok_or_else(|| PromoteError::Git {
-            doing: doing(args),
-            said: "it named no object".to_owned(),
-        })
-    }
-
-    fn ask(&mut self, args: &[&str]) -> Option<Tree> {
-        let said = self.run(args, &[]).ok().filter(|s| s.code == 0)?;
-        Tree::parse(said.out.trim())
-    }
-}
-
-fn doing(args: &[&str]) -> String {
-    format!("git {}", args.first().unwrap_or(&""))
 }

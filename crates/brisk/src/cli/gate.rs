@@ -205,12 +205,12 @@ fn own(gate: &mut Gate) -> Result<(Trusted, Vec<String>), CliError> {
     Ok((trusted, vec![attested.name]))
 }
 
-/// Before a push by `ship`: every commit that the remote does not have must be verified. Gives the refs that go with
-/// them.
-pub(crate) fn before_push(gate: &mut Gate, remote: &str) -> Result<Vec<String>, CliError> {
+/// Before a push of `commit` by `ship`: every commit that the remote does not have must be verified. Gives the refs that
+/// go with them.
+pub(crate) fn before_push(gate: &mut Gate, remote: &str, commit: &Tree) -> Result<Vec<String>, CliError> {
     let (trusted, ledgers) = own(gate)?;
     let known = format!("--remotes={remote}");
-    for commit in gate.git.commits(&["HEAD", "--not", &known])? {
+    for commit in gate.git.commits(&[commit.as_str(), "--not", &known])? {
         let found = check_commit(
             &mut gate.git,
             &commit,

@@ -9,7 +9,7 @@ use crate::exit::{CliError, Exit};
 use crate::verify::{Gate, ledger, user, worktree};
 use brisk_domain::evidence::Tree;
 use brisk_gate::{Act, Promotable, Refusal, Why};
-use brisk_worktree::{PromoteError, Promoted, Way, promote};
+use brisk_worktree::{PromoteError, Promoted, Way, promote, ready};
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -17,31 +17,7 @@ use std::path::PathBuf;
 pub(crate) fn run(context: &Context, args: &ShipArgs) -> Result<Exit, CliError> {
     let mut gate = Gate::open(&context.home, &cwd()?)?;
     gate.git.terminal = context.streams.input && !context.json;
-    let tree = match &args.how {
-        ShipCmd::Push { .. } => gate
-            .git
-            .id("HEAD^{tree}")?
-            .ok_or_else(|| CliError::new(Exit::Git, "there is no commit to push"))?,
-        ShipCmd::Commit { .. } | ShipCmd::Branch { .. } | ShipCmd::Patch { .. } => {
-            gate.shadow.tree().map_err(worktree)?
-        }
-    };
-    let mut way = match &args.how {
-        ShipCmd::Commit { message } => Way::Commit {
-            message: message.clone(),
-        },
-        ShipCmd::Branch { name, message } => Way::Branch {
-            name: name.clone(),
-            message: message.clone().unwrap_or_else(|| name.clone()),
-        },
-        ShipCmd::Patch { .. } => Way::Patch {
-            file: gate.dir().join("ship.patch"),
-        },
-        ShipCmd::Push { remote } => Way::Push {
-            remote: remote.clone(),
-            refs: Vec::new(),
-        },
-    };
+    let (tree, mut way) = what(&mut gate, &args.how)?;
     let how = match &args.how {
         ShipCmd::Commit { .. } => "commit".to_owned(),
         ShipCmd::Branch { name, .. } => format!("branch {name}"),
@@ -49,13 +25,20 @@ pub(crate) fn run(context: &Context, args: &ShipArgs) -> Result<Exit, CliError> 
         ShipCmd::Push { remote } => format!("push {remote}"),
     };
     let leave = match args.unverified {
-        true => waive(context, &gate, &tree, &how, args.reason.as_deref())?,
+        true => {
+            // Nobody gives their word for what git would not ship.
+            ready(&tree, &mut gate.shadow, &mut gate.git, &way).map_err(refused)?;
+            waive(context, &gate, &tree, &how, args.reason.as_deref())?
+        }
         false => evidence(&mut gate, &tree, &how)?,
     };
     let (policy, waived) = (leave.policy().cloned(), leave.waived());
-    if let Way::Push { remote, refs } = &mut way {
+    if let Way::Push {
+        remote, commit, refs, ..
+    } = &mut way
+    {
         // The ledger goes with what it is about. A waiver for HEAD is none for what HEAD stands on.
-        *refs = before_push(&mut gate, remote)?;
+        *refs = before_push(&mut gate, remote, commit)?;
     }
     let done = promote(leave, &mut gate.shadow, &mut gate.git, &way).map_err(refused)?;
     if !done.already {
@@ -74,6 +57,45 @@ pub(crate) fn run(context: &Context, args: &ShipArgs) -> Result<Exit, CliError> 
         }
     }
     tell(context, &done, &how, waived)
+}
+
+/// What is to be shipped, and how. For a push it is one commit from here on, wherever HEAD goes.
+fn what(gate: &mut Gate, how: &ShipCmd) -> Result<(Tree, Way), CliError> {
+    let way = match how {
+        ShipCmd::Commit { message } => Way::Commit {
+            message: message.clone(),
+        },
+        ShipCmd::Branch { name, message } => Way::Branch {
+            name: name.clone(),
+            message: message.clone().unwrap_or_else(|| name.clone()),
+        },
+        ShipCmd::Patch { .. } => Way::Patch {
+            file: gate.dir().join("ship.patch"),
+        },
+        ShipCmd::Push { remote } => {
+            let said = gate.git.read(&["symbolic-ref", "--quiet", "HEAD"])?;
+            let branch = said.out.trim().strip_prefix("refs/heads/").map(str::to_owned);
+            let branch = branch.ok_or_else(|| {
+                CliError::new(Exit::Git, "no branch is checked out: HEAD is detached")
+                    .hint("`git switch -c NAME`, then push that")
+            })?;
+            let none = || CliError::new(Exit::Git, "there is no commit to push");
+            let commit = gate.git.id("HEAD")?.ok_or_else(none)?;
+            let tree = gate.git.id(&format!("{commit}^{{tree}}"))?.ok_or_else(none)?;
+            let remote = remote.clone();
+            let refs = Vec::new();
+            return Ok((
+                tree,
+                Way::Push {
+                    remote,
+                    commit,
+                    branch,
+                    refs,
+                },
+            ));
+        }
+    };
+    Ok((gate.shadow.tree().map_err(worktree)?, way))
 }
 
 /// Leave from the ledger.
@@ -136,6 +158,10 @@ fn refused(e: PromoteError) -> CliError {
     let text = e.to_string();
     match e {
         PromoteError::Stale { .. } => CliError::new(Exit::Stale, text).hint("`brisk verify`"),
+        PromoteError::Unmerged { .. } => {
+            CliError::new(Exit::Git, text).hint("settle them, `git add` them, `brisk verify`")
+        }
+        PromoteError::Sparse { .. } => CliError::new(Exit::Git, text).hint("`git sparse-checkout disable`"),
         PromoteError::Other { .. } | PromoteError::Git { .. } => CliError::new(Exit::Git, text),
         PromoteError::Worktree(e) => worktree(e),
     }

@@ -71,7 +71,10 @@ impl Lent {
     pub(crate) fn parents(&mut self, commit: &str) -> Result<Vec<String>, CliError> {
         let said = self.read(&["cat-file", "commit", commit])?;
         if said.code != 0 {
-            return Err(CliError::new(Exit::Git, format!("git cannot read the commit {commit}")));
+            return Err(CliError::new(
+                Exit::Git,
+                format!("git cannot read the commit {commit}"),
+            ));
         }
         let head = said.out.lines().take_while(|l| !l.is_empty());
         Ok(head
@@ -112,15 +115,28 @@ impl Lent {
     }
 }
 
+/// The word that says what git is to do: no setting before it, and no value after it.
+fn word(args: &[OsString]) -> Option<&OsString> {
+    let mut args = args.iter();
+    loop {
+        match args.next()? {
+            setting if setting == "-c" => drop(args.next()),
+            word => return Some(word),
+        }
+    }
+}
+
 impl Git for Lent {
     fn run(&mut self, args: &[OsString], env: &[(&str, OsString)]) -> Result<GitSaid, String> {
-        let theirs = args.iter().any(|a| a == "commit" || a == "push");
-        if self.terminal && theirs && env.is_empty() {
-            let mut argv = vec![
-                OsString::from("git"),
-                "-C".into(),
-                self.root.clone().into_os_string(),
-            ];
+        let theirs = word(args).is_some_and(|w| w == "commit" || w == "push" || w == "hook");
+        if self.terminal && theirs {
+            let mut argv = vec![OsString::from("env")];
+            argv.extend(env.iter().map(|(name, value)| {
+                let mut set = OsString::from(format!("{name}="));
+                set.push(value);
+                set
+            }));
+            argv.extend(["git".into(), "-C".into(), self.root.clone().into_os_string()]);
             argv.extend_from_slice(args);
             let status = foreground(&argv).map_err(|e| e.to_string())?;
             return Ok(GitSaid {

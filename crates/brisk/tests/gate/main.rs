@@ -15,4 +15,5 @@ mod house;
 mod kept;
 mod receive;
 mod server;
+mod ship;
 mod story;
