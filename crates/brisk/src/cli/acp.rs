@@ -4,6 +4,7 @@
 use crate::cli::connect;
 use crate::cli::context::Context;
 use crate::exit::{CliError, Exit};
+use crate::models::began::Asks;
 use std::io::{self, IsTerminal, Read, Write};
 use std::net::Shutdown;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ pub(crate) fn run(context: &Context) -> Result<Exit, CliError> {
         .hint("name it as an agent in the editor's settings: command `brisk`, argument `acp`"));
     }
     // The greeting makes sure that the daemon is of this version. The editor greets once more, for itself.
-    let mut from_daemon = connect::open(&context.home)?.into_stream()?;
+    let mut from_daemon = connect::open_to(&context.home, Asks::Any)?.into_stream()?;
     let mut to_daemon = from_daemon.try_clone().map_err(broken)?;
     let ended = Arc::new(AtomicBool::new(false));
     let over = Arc::clone(&ended);

@@ -4,7 +4,7 @@
 use crate::cli::link::Link;
 use crate::exit::{CliError, Exit};
 use crate::home::Home;
-use crate::models::began::Marks;
+use crate::models::began::{Asks, Marks};
 use brisk_protocol::acp::{InitializeResponse, NewSessionRequest, NewSessionResponse};
 use brisk_protocol::{BEGAN_META, DaemonStatus, NoParams, greeting, method};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -42,10 +42,15 @@ pub(crate) mod acp_method {
     pub(crate) const SESSION_CANCEL: &str = "session/cancel";
 }
 
-/// A connection with a session in `cwd`. Greeting and session go out in one write.
-pub(crate) fn session(home: &Home, cwd: PathBuf) -> Result<(Link, NewSessionResponse), CliError> {
+/// A connection with a session in `cwd`, for prompts to these models. Greeting and session go out in one write.
+pub(crate) fn session(
+    home: &Home,
+    cwd: PathBuf,
+    asks: Asks<'_>,
+) -> Result<(Link, NewSessionResponse), CliError> {
     let request = NewSessionRequest::new(cwd);
-    let (mut link, id) = greeted(home, |link| link.request_line(acp_method::SESSION_NEW, &request))?;
+    let (mut link, id, marks) = greeted(home, |link| link.request_line(acp_method::SESSION_NEW, &request))?;
+    not_astray(home, marks.as_ref(), asks)?;
     let session = link.answer(id)?;
     Ok((link, session))
 }
@@ -56,13 +61,32 @@ pub(crate) fn ask<R: DeserializeOwned>(
     method: &str,
     params: &impl Serialize,
 ) -> Result<R, CliError> {
-    let (mut link, id) = greeted(home, |link| link.request_line(method, params))?;
+    let (mut link, id, _) = greeted(home, |link| link.request_line(method, params))?;
     link.answer(id)
 }
 
 /// A greeted connection. For requests that change something: they wait until the version is known.
 pub(crate) fn open(home: &Home) -> Result<Link, CliError> {
-    greeted(home, |_| (0, String::new())).map(|(link, _)| link)
+    greeted(home, |_| (0, String::new())).map(|(link, ..)| link)
+}
+
+/// The same, for requests that ask these models.
+pub(crate) fn open_to(home: &Home, asks: Asks<'_>) -> Result<Link, CliError> {
+    let (link, _, marks) = greeted(home, |_| (0, String::new()))?;
+    not_astray(home, marks.as_ref(), asks)?;
+    Ok(link)
+}
+
+/// Refuses to let a daemon that is in use, and so could not be renewed, send anything where this terminal does not.
+fn not_astray(home: &Home, marks: Option<&Marks>, asks: Asks<'_>) -> Result<(), CliError> {
+    let Some(variable) = marks.and_then(|marks| marks.astray(home, asks)) else {
+        return Ok(());
+    };
+    let message =
+        format!("the daemon is in use, and asks another address than the {variable} of this terminal");
+    Err(CliError::new(Exit::NoModel, message).hint(
+        "end its other clients or `brisk daemon stop`, then again; or set the variable as it was there",
+    ))
 }
 
 /// A connection to a running daemon of any version; `None` when there is none. Nothing is started.
@@ -97,11 +121,19 @@ fn version(hello: InitializeResponse) -> String {
     hello.agent_info.map(|a| a.version).unwrap_or_default()
 }
 
+/// What the daemon began with.
+fn marks(hello: &InitializeResponse) -> Option<Marks> {
+    let marks = hello
+        .meta
+        .as_ref()
+        .and_then(|meta| meta.get(BEGAN_META))
+        .cloned()?;
+    serde_json::from_value(marks).ok()
+}
+
 /// What this process has and the daemon began without, by name.
 fn news(home: &Home, hello: &InitializeResponse) -> Vec<String> {
-    let marks = hello.meta.as_ref().and_then(|meta| meta.get(BEGAN_META)).cloned();
-    let marks: Option<Marks> = marks.and_then(|value| serde_json::from_value(value).ok());
-    marks.map_or_else(Vec::new, |marks| marks.news(home))
+    marks(hello).map_or_else(Vec::new, |marks| marks.news(home))
 }
 
 /// What a running daemon began without, by name; nothing where none runs.
@@ -117,7 +149,10 @@ pub(crate) fn unseen(home: &Home) -> Result<Vec<String>, CliError> {
 /// Connects and greets, with one more request (made by `more`) in the same write. A daemon that was just going takes
 /// the connection with it: that is tried once more, and so is a daemon of another version after its end, or one that
 /// nobody else uses and that began before a key was set or a file was changed.
-fn greeted(home: &Home, more: impl Fn(&mut Link) -> (i64, String)) -> Result<(Link, i64), CliError> {
+fn greeted(
+    home: &Home,
+    more: impl Fn(&mut Link) -> (i64, String),
+) -> Result<(Link, i64, Option<Marks>), CliError> {
     let mut tries = 0;
     let mut renewed = false;
     loop {
@@ -128,12 +163,13 @@ fn greeted(home: &Home, more: impl Fn(&mut Link) -> (i64, String)) -> Result<(Li
         let found: Result<InitializeResponse, CliError> = link.send(&lines).and_then(|()| link.answer(hello));
         tries += 1;
         let stale = !renewed && found.as_ref().is_ok_and(|hello| !news(home, hello).is_empty());
+        let marks = found.as_ref().ok().and_then(marks);
         match found.map(version) {
             Ok(v) if v == VERSION && stale => {
                 renewed = true;
                 renew(link)?;
             }
-            Ok(v) if v == VERSION => return Ok((link, id)),
+            Ok(v) if v == VERSION => return Ok((link, id, marks)),
             Ok(v) if tries < 3 => replace(link, &v)?,
             Ok(v) => {
                 let message = format!("the daemon has version {v:?}, this is {VERSION}");

@@ -5,6 +5,7 @@ use crate::cli::context::Context;
 use crate::cli::style::Tone;
 use crate::cli::{connect, cwd, jobs, say};
 use crate::exit::{CliError, Exit};
+use crate::models::began::Asks;
 use brisk_domain::ModelId;
 use brisk_protocol::jobs::{Delegate, Delegated, method};
 
@@ -23,7 +24,12 @@ pub(crate) fn run(context: &Context, args: &DelegateArgs) -> Result<Exit, CliErr
         lines: args.lines,
         degraded: args.degraded,
     };
-    let mut link = connect::open(&context.home)?;
+    let mut asks = args.models.iter().map(|model| Asks::Named(model));
+    let first = asks.next().unwrap_or(Asks::Listed);
+    let mut link = connect::open_to(
+        &context.home,
+        if asks.next().is_some() { Asks::Any } else { first },
+    )?;
     let taken: Delegated = link.call(method::DELEGATE, &wish)?;
     if context.json {
         say::object(context, "delegated", &taken)?;

@@ -1,5 +1,6 @@
 //! `edit` and `ask`: the shell around [`Turn`]. One thread polls socket, keys and signals; the person comes first.
 
+use crate::cli::args::RouteArgs;
 use crate::cli::connect::{self, VERSION, acp_method};
 use crate::cli::context::Context;
 use crate::cli::face::{Face, Json, Live, Output, Plain};
@@ -10,7 +11,7 @@ use crate::cli::outcome::Outcome;
 use crate::cli::term::{self, Keyboard, Signals};
 use crate::cli::turn::{Act, Call, Input, Setting, Turn};
 use crate::exit::{CliError, Exit};
-use crate::cli::args::RouteArgs;
+use crate::models::began::Asks;
 use brisk_domain::{Intent, ModelId, SessionId};
 use brisk_protocol::acp::{CancelNotification, ContentBlock, Meta, PromptRequest, TextContent};
 use brisk_protocol::{
@@ -38,7 +39,8 @@ pub(crate) struct Wish {
 /// Runs one turn to its end.
 pub(crate) fn run(context: &Context, wish: Wish) -> Result<Exit, CliError> {
     let cwd = crate::cli::cwd()?;
-    let (mut link, session) = connect::session(&context.home, cwd.clone())?;
+    let asks = wish.route.model.as_deref().map_or(Asks::Listed, Asks::Named);
+    let (mut link, session) = connect::session(&context.home, cwd.clone(), asks)?;
     let name = session.session_id.0;
     let id = name
         .strip_prefix('s')

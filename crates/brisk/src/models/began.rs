@@ -4,6 +4,7 @@
 //! Only marks are compared, never values: short, salted digests, from which no key can be told.
 
 use super::provider::Provider;
+use super::remote::Catalogue;
 use crate::config::Config;
 use crate::daemon::MODEL_ENV;
 use crate::home::Home;
@@ -40,9 +41,32 @@ impl Marks {
     }
 
     /// What is different in this process, by name: a variable that is new or has another value, a file that changed.
-    /// A variable that is missing here says nothing: another terminal may have it.
+    /// A key that is missing here says nothing: another terminal may have it. An address that is missing here is a
+    /// difference where this terminal has the key: what it sends is to go where it says.
     pub(crate) fn news(&self, home: &Home) -> Vec<String> {
         self.compared(home, &now(home))
+    }
+
+    /// The variable by which a daemon that cannot be renewed would send what this process asks of these models, and a
+    /// key with it, to another address than this process names.
+    pub(crate) fn astray(&self, home: &Home, asks: Asks<'_>) -> Option<&'static str> {
+        self.other_address(&now(home), |provider| asks.may_reach(home, provider))
+    }
+
+    fn other_address(
+        &self,
+        now: &BTreeMap<String, Vec<u8>>,
+        asked: impl Fn(Provider) -> bool,
+    ) -> Option<&'static str> {
+        let mut all = Provider::ALL.into_iter().filter_map(|provider| {
+            let facts = provider.facts();
+            let address = facts.address?;
+            let here = now.get(address).map(|value| mark(&self.salt, address, value));
+            // Without a key of its own, or without its list, the daemon asks nobody there.
+            let sends = self.marks.contains_key(facts.key.unwrap_or(address));
+            (sends && self.marks.get(address) != here.as_ref() && asked(provider)).then_some(address)
+        });
+        all.next()
     }
 
     fn compared(&self, home: &Home, now: &BTreeMap<String, Vec<u8>>) -> Vec<String> {
@@ -55,7 +79,45 @@ impl Marks {
             .map(|(name, _)| name)
             .filter(|name| self.marks.contains_key(*name) && !now.contains_key(*name))
             .map(str::to_owned);
-        changed.chain(gone).collect()
+        let moved = Provider::ALL.into_iter().filter_map(|provider| {
+            let facts = provider.facts();
+            let address = facts.address?;
+            let own_key = facts.key.is_none_or(|key| now.contains_key(key));
+            (own_key && self.marks.contains_key(address) && !now.contains_key(address))
+                .then(|| address.to_owned())
+        });
+        changed.chain(gone).chain(moved).collect()
+    }
+}
+
+/// Which models a command may ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asks<'a> {
+    /// This one.
+    Named(&'a str),
+    /// Those that are asked unasked.
+    Listed,
+    /// Any: it is said later.
+    Any,
+}
+
+impl Asks<'_> {
+    fn may_reach(self, home: &Home, provider: Provider) -> bool {
+        let prefix = format!("{}/", provider.facts().id);
+        let catalogue = Catalogue::load(&known::own_file(home)).unwrap_or_default();
+        let of = |name: &str| {
+            let mut entries = catalogue.entries().iter();
+            let entry = entries.find(|entry| entry.name.as_str() == name);
+            entry.map_or(name.starts_with(&prefix), |entry| entry.provider == provider)
+        };
+        match self {
+            Asks::Named(name) => of(name),
+            Asks::Listed => {
+                let config = Config::load(&home.config_file()).unwrap_or_default();
+                config.lanes.fast.candidates.iter().any(|name| of(name))
+            }
+            Asks::Any => true,
+        }
     }
 }
 
@@ -124,7 +186,7 @@ mod tests {
     fn what_is_new_is_named() {
         let home = Home::from_env().unwrap();
         type Values<'a> = &'a [(&'a str, &'a str)];
-        let cases: [(Values<'_>, Values<'_>, &[&str]); 6] = [
+        let cases: [(Values<'_>, Values<'_>, &[&str]); 10] = [
             (&[("A", "1")], &[("A", "1")], &[]),
             (&[("A", "1")], &[("A", "2")], &["A"]),
             (&[], &[("A", "1")], &["A"]),
@@ -132,9 +194,38 @@ mod tests {
             (&[("A", "1")], &[], &[]),
             (&[("config.toml", "x")], &[], &["config.toml"]),
             (&[], &[("models.toml", "x")], &["models.toml"]),
+            // Whoever has the key says where it goes, by naming nothing, too.
+            (&[(KEY, "k"), (URL, "u")], &[(KEY, "k")], &[URL]),
+            (&[(KEY, "k"), (URL, "u")], &[(KEY, "k"), (URL, "u")], &[]),
+            (&[(KEY, "k"), (URL, "u")], &[], &[]),
+            (&[("OLLAMA_HOST", "h")], &[], &["OLLAMA_HOST"]),
         ];
         for (then, now, want) in cases {
             assert_eq!(marks(then).compared(&home, &of(now)), want, "{then:?} {now:?}");
+        }
+    }
+
+    const KEY: &str = "ANTHROPIC_API_KEY";
+    const URL: &str = "ANTHROPIC_BASE_URL";
+
+    #[test]
+    fn an_address_that_differs_is_seen_where_something_would_go_there() {
+        type Values<'a> = &'a [(&'a str, &'a str)];
+        let cases: [(Values<'_>, Values<'_>, Option<&str>); 7] = [
+            (&[(KEY, "k"), (URL, "u")], &[(KEY, "k")], Some(URL)),
+            (&[(KEY, "k"), (URL, "u")], &[], Some(URL)),
+            (&[(KEY, "k")], &[(KEY, "k"), (URL, "u")], Some(URL)),
+            (&[(KEY, "k"), (URL, "u")], &[(URL, "v")], Some(URL)),
+            (&[(KEY, "k"), (URL, "u")], &[(KEY, "k"), (URL, "u")], None),
+            // It has no key: it says so itself.
+            (&[(URL, "u")], &[(KEY, "k")], None),
+            (&[], &[("OLLAMA_HOST", "h")], None),
+        ];
+        for (then, now, want) in cases {
+            let marks = marks(then);
+            assert_eq!(marks.other_address(&of(now), |_| true), want, "{then:?} {now:?}");
+            let others = marks.other_address(&of(now), |p| p == Provider::Groq);
+            assert_eq!(others, None, "{then:?} {now:?}");
         }
     }
 

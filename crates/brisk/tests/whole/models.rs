@@ -316,6 +316,38 @@ fn a_daemon_in_use_is_left_alone_and_says_what_to_do() {
     drop(client);
 }
 
+/// A key and a text go where the terminal says, and by saying nothing it says the vendor's own address.
+#[test]
+fn nothing_goes_to_an_address_that_only_another_terminal_names() {
+    let house = House::new();
+    let url = house.server.url();
+    let key = ("ANTHROPIC_API_KEY", KEY);
+    let both = [key, ("ANTHROPIC_BASE_URL", url.as_str())];
+    let named = [&EDIT[..], &["--model", HAIKU]].concat();
+    // An address of this test, so that nothing leaves the machine: there nobody listens.
+    let mine = [key, ("ANTHROPIC_BASE_URL", "http://127.0.0.1:9")];
+    ends(&house, 0, &both, &["daemon", "start"]);
+    let before = house.daemon_pid();
+    // In use: it cannot be renewed.
+    let client = house.client();
+    for env in [&[key][..], &mine] {
+        let said = ends(&house, 5, env, &named);
+        for part in ["ANTHROPIC_BASE_URL", "brisk daemon stop"] {
+            assert!(said.contains(part), "{said}");
+        }
+    }
+    assert_eq!(house.server.requests().len(), 0);
+    // What does not go there goes on.
+    house.answers(REGION);
+    ends(&house, 0, &[key], &EDIT);
+    assert_eq!(house.daemon_pid(), before);
+    assert_eq!(house.server.requests().len(), 1);
+    drop(client);
+    // Nobody uses it: it is renewed, and knows no other address than this terminal.
+    ends(&house, 0, &[key], &["daemon", "start"]);
+    assert_ne!(house.daemon_pid(), before);
+}
+
 /// A server that refuses every request.
 fn refusing() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -4,6 +4,7 @@ use crate::cli::connect;
 use crate::cli::link::{Link, lost};
 use crate::exit::{CliError, Exit};
 use crate::home::Home;
+use crate::models::began::Asks;
 use brisk_protocol::domain::SessionId;
 use brisk_protocol::{
     DaemonStatus, NoParams, RepoRequest, Resume, Resumed, SessionSummary, SessionsReply, method,
@@ -38,7 +39,7 @@ pub(super) fn dial(home: &Home, cwd: &Path, want: Want) -> Result<Opened, CliErr
     let (mut link, found) = match want {
         Want::New => return fresh(home, cwd),
         Want::Latest | Want::Session(_) => {
-            let mut link = connect::open(home)?;
+            let mut link = connect::open_to(home, Asks::Any)?;
             let cwd = cwd.to_owned();
             let all: SessionsReply = link.call(method::SESSIONS, &RepoRequest { cwd })?;
             (link, all.sessions)
@@ -64,7 +65,7 @@ pub(super) fn dial(home: &Home, cwd: &Path, want: Want) -> Result<Opened, CliErr
 }
 
 fn fresh(home: &Home, cwd: &Path) -> Result<Opened, CliError> {
-    let (link, session) = connect::session(home, cwd.to_owned())?;
+    let (link, session) = connect::session(home, cwd.to_owned(), Asks::Any)?;
     let name = session.session_id.0;
     let id = name.strip_prefix('s').and_then(|n| n.parse().ok()).map(SessionId);
     let id = id.ok_or_else(|| lost(format!("unknown session name {name:?}")))?;
