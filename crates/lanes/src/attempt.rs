@@ -6,7 +6,7 @@ use crate::check::{self, Flaw};
 use crate::io::Reach;
 use crate::place::{Kind, Place};
 use crate::prompt::Rung;
-use brisk_domain::port::ModelEvent;
+use brisk_domain::port::{ModelEvent, Usage};
 use brisk_domain::{EditFormat, EffectId, Event, HunkId, LineKind, Now, TurnId};
 use brisk_patch::{Budget, Change, LineSide, PatchStream, Spent, StreamEvent, Text, bare, repair_tail};
 use brisk_router::live::{Leg, Plan};
@@ -63,6 +63,10 @@ pub(crate) struct Attempt {
     pub(crate) partial: String,
     pub(crate) spoke: bool,
     pub(crate) heard: Now,
+    /// Whether it is on the wire: from then on it costs.
+    pub(crate) sent: bool,
+    /// Size of the request.
+    bytes: usize,
     /// Reports that came while the turn waits for a word about its budget.
     pub(crate) held: Option<Vec<ModelEvent>>,
     pub(crate) refusals: Vec<String>,
@@ -87,8 +91,13 @@ pub(crate) struct Begin {
     pub(crate) work: Work,
     pub(crate) words: bool,
     pub(crate) budget: Budget,
+    /// Size of the request.
+    pub(crate) bytes: usize,
     pub(crate) now: Now,
 }
+
+/// Bytes of text that make a token, where nobody counted.
+const BYTES_PER_TOKEN: usize = 4;
 
 impl Attempt {
     pub(crate) fn new(b: Begin) -> Attempt {
@@ -123,6 +132,8 @@ impl Attempt {
             partial: String::new(),
             spoke: false,
             heard: b.now,
+            sent: false,
+            bytes: b.bytes,
             held: None,
             refusals: Vec::new(),
             reader,
@@ -152,12 +163,27 @@ impl Attempt {
             .map_or_else(String::new, |leg| leg.candidate.model.to_string())
     }
 
-    /// Who comes next when it failed.
+    /// What it took as far as one can tell from outside: whoever is stopped before the end does not say.
+    pub(crate) fn spent(&self) -> Usage {
+        Usage {
+            input: if self.sent {
+                self.bytes.div_ceil(BYTES_PER_TOKEN)
+            } else {
+                0
+            },
+            output: self.partial.len().div_ceil(BYTES_PER_TOKEN),
+            ..Usage::default()
+        }
+    }
+
+    /// Who comes next when it failed: the first of the route that was not tried. In a race a later one may be the one that
+    /// runs.
     pub(crate) fn next(&self, reach: Reach) -> Option<usize> {
         let pool = self.leg().map(|leg| leg.pool.as_str());
         let other = |leg: &Leg| reach == Reach::Model || Some(leg.pool.as_str()) != pool;
-        let mut after = self.plan.legs.iter().enumerate().skip(self.candidate + 1);
-        let next = after.find(|(n, leg)| !self.tried.contains(n) && other(leg));
+        let left = |n: usize| n != self.candidate && !self.tried.contains(&n);
+        let mut legs = self.plan.legs.iter().enumerate();
+        let next = legs.find(|(n, leg)| left(*n) && other(leg));
         next.map(|(n, _)| n).filter(|_| reach != Reach::Lane)
     }
 

@@ -149,6 +149,28 @@ fn one_stream_at_once_sends_the_second_session_to_the_other_model() {
     assert_eq!(two.asked(), (2, 1));
 }
 
+/// Who is silent gives its place back before the next one asks for it.
+#[test]
+fn the_only_place_of_a_lane_goes_on_to_the_fallback() {
+    let other = FakeServer::start().unwrap();
+    let more = format!(
+        "[models.other]\nbase_url = \"{}\"\nmodel = \"other\"\nformat = \"region\"\n\n\
+         [lanes.fast]\ncandidates = [\"fake\", \"other\"]\ndeadline = {{ first_token_ms = 1000, stall_ms = 1000 }}\n",
+        other.url()
+    );
+    let house = House::with(&more);
+    let two = Two { house, other };
+    policy(&two.house, "[lanes.fast]\nquota = { concurrent = 1 }\n");
+    two.house.server.reply(Reply::stream(vec![Act::Hang]));
+    two.other.reply(Reply::text(&fenced(REGION)));
+    let said = two.edit();
+    assert!(
+        said.contains("fake said nothing for 1.0 s; trying other"),
+        "{said}"
+    );
+    assert_eq!(two.asked(), (1, 1));
+}
+
 #[test]
 fn a_model_that_is_late_is_raced_and_the_loser_let_go() {
     let two = Two::new();
@@ -167,7 +189,9 @@ fn a_model_that_is_late_is_raced_and_the_loser_let_go() {
     two.house.server.reply(Reply::stream(vec![Act::Hang]));
     two.other.reply(Reply::text("it adds prices"));
     let said = ask("adds prices");
-    assert!(said.contains("fake is late; other answered first"), "{said}");
+    for part in ["fake is late; other is asked, too", "other answered first"] {
+        assert!(said.contains(part), "{said}");
+    }
     two.house.server.wait_gone(9).unwrap();
     assert_eq!(two.asked(), (9, 1));
 }

@@ -172,6 +172,7 @@ impl Session {
             max_lines: self.limits.max_lines,
             max_files: self.limits.max_files,
         };
+        let bytes: usize = request.messages.iter().map(|message| message.text.len()).sum();
         out.push(Effect::Generate {
             id: effect,
             request,
@@ -188,8 +189,18 @@ impl Session {
             work,
             words,
             budget,
+            bytes,
             now,
         }))
+    }
+
+    /// Counts what an answer took, wanted or not.
+    pub(super) fn took(&mut self, usage: Usage) {
+        if let Some(turn) = &mut self.turn {
+            turn.usage.input += usage.input;
+            turn.usage.cached += usage.cached;
+            turn.usage.output += usage.output;
+        }
     }
 
     /// The attempt that `effect` belongs to, if it is the one whose answer counts.
@@ -307,11 +318,7 @@ impl Session {
         };
         let brought = attempt.finish(&mut hunks);
         self.hunks = hunks;
-        if let Some(turn) = &mut self.turn {
-            turn.usage.input += usage.input;
-            turn.usage.cached += usage.cached;
-            turn.usage.output += usage.output;
-        }
+        self.took(usage);
         let over = brought.over.is_some();
         self.bring(effect, brought, out);
         let Some(attempt) = self.attempt(effect) else {
@@ -325,7 +332,7 @@ impl Session {
             return;
         }
         if attempt.is_words() {
-            return self.end(StopReason::EndTurn, out);
+            return self.told(effect, finish, now, out);
         }
         let verdict = match finish {
             Finish::Stop => attempt.judge(),
@@ -357,6 +364,26 @@ impl Session {
                 None => self.climb(effect, &flaw, now, out),
             },
         }
+    }
+
+    /// An answer in words is over. Without a word it is none; one that was cut is not shown as whole.
+    fn told(&mut self, effect: EffectId, finish: Finish, now: Now, out: &mut Vec<Effect>) {
+        let Some(attempt) = self.attempt(effect) else {
+            return;
+        };
+        let (turn, model) = (attempt.turn, attempt.model());
+        if attempt.partial.trim().is_empty() {
+            let message = match finish {
+                Finish::Stop => format!("{model} answered nothing"),
+                Finish::Length => format!("{model} reached its limit before it said anything"),
+            };
+            return self.lost(effect, message, Reach::Model, Failure::Upstream, now, out);
+        }
+        if finish == Finish::Length {
+            let text = format!("{model} reached its limit: the answer is cut; ask for the rest, or for less");
+            out.push(Effect::Emit(Event::Notice { turn, text }));
+        }
+        self.end(StopReason::EndTurn, out);
     }
 
     /// The answer passed: the turn ends, or its hunks are written first.
@@ -406,11 +433,12 @@ impl Session {
             return;
         }
         let message = format!("{} said nothing for {:.1} s", attempt.model(), bound as f64 / 1e6);
-        self.lost(effect, message, Reach::Model, Failure::Upstream, now, out);
+        // Stopped first: what it holds of a quota is what the next one may need.
         out.push(Effect::Stop {
             id: effect,
             cause: CancelReason::Stalled,
         });
+        self.lost(effect, message, Reach::Model, Failure::Upstream, now, out);
     }
 }
 

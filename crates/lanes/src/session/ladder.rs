@@ -1,6 +1,7 @@
 //! What comes after an answer that failed: another rung for the same model, the next model, or the end of the turn.
 
 use super::Session;
+use super::race::Out;
 use crate::attempt::{Attempt, Work};
 use crate::check::Flaw;
 use crate::io::{Denied, Effect, Reach};
@@ -134,6 +135,9 @@ impl Session {
 
     pub(super) fn denied(&mut self, effect: EffectId, denied: &Denied, now: Now, out: &mut Vec<Effect>) {
         let message = denied.message.clone();
+        if self.outrun(effect, &message, Out::Denied, now, out) {
+            return;
+        }
         self.lost(effect, message, denied.reach, Failure::Model, now, out);
     }
 
@@ -147,7 +151,7 @@ impl Session {
         now: Now,
         out: &mut Vec<Effect>,
     ) {
-        if self.outrun(effect, &message, now, out) {
+        if self.outrun(effect, &message, Out::Failed, now, out) {
             return;
         }
         let Some(attempt) = self.attempt(effect) else {

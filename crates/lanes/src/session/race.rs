@@ -12,6 +12,15 @@ use brisk_domain::{CancelReason, EffectId, Event, Now};
 use brisk_router::hedge::{Act, Race, Runner, Seen};
 use std::sync::Arc;
 
+/// How a runner went out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Out {
+    /// It was asked, and it will not answer.
+    Failed,
+    /// It was not asked: there was no leave.
+    Denied,
+}
+
 impl Session {
     /// The race that an attempt is in: alone, where its habit is not known or nobody of another vendor could take over.
     /// Only a first answer is raced; what is asked again was heard before.
@@ -46,8 +55,18 @@ impl Session {
         let Some(n) = lead.next(Reach::Pool) else {
             return true;
         };
-        let next = Try::first(lead.work.clone(), Arc::clone(&lead.plan), n, lead.tried.clone());
+        let (turn, late) = (lead.turn, lead.model());
+        // The rival knows that the lead was asked: where it goes on alone, nobody is asked twice.
+        let tried = lead.tried.iter().copied().chain([lead.candidate]).collect();
+        let next = Try::first(lead.work.clone(), Arc::clone(&lead.plan), n, tried);
         if let Some(rival) = self.begin(next, now, out) {
+            // Said before anything of it leaves: it may be somebody else's machine, and it costs.
+            let text = format!("{late} is late; {} is asked, too", rival.model());
+            let at = out.iter().rposition(|e| matches!(e, Effect::Generate { .. }));
+            out.insert(
+                at.unwrap_or(out.len()),
+                Effect::Emit(Event::Notice { turn, text }),
+            );
             out.push(Effect::Wake {
                 id: rival.effect,
                 at: Now(now.0.saturating_add(first_token_us)),
@@ -72,21 +91,29 @@ impl Session {
             return false;
         };
         match event {
-            ModelEvent::Sent => who == Runner::First,
+            ModelEvent::Sent => {
+                if let Some(runner) = self.runner(effect) {
+                    runner.sent = true;
+                }
+                who == Runner::First
+            }
             ModelEvent::Text { .. } => {
-                if let Some(Act::Take { winner, cancel: true }) = answer.race.seen(Seen::Token(who), now) {
-                    answer.take(winner, out);
+                if let Some(Act::Take { winner, cancel: true }) = answer.race.seen(Seen::Token(who), now)
+                    && let Some(loser) = answer.take(winner, out)
+                {
+                    self.took(loser.spent());
                 }
                 true
             }
             // An answer without a word is no answer while another one may come.
-            ModelEvent::Done { .. } if answer.rival.is_some() => {
+            ModelEvent::Done { usage, .. } if answer.rival.is_some() => {
                 let message = format!("{} answered nothing", answer.model(who));
-                !self.outrun(effect, &message, now, out)
+                self.took(*usage);
+                !self.outrun(effect, &message, Out::Failed, now, out)
             }
             ModelEvent::Failed { fault } if answer.rival.is_some() => {
                 let message = fault.message.clone();
-                !self.outrun(effect, &message, now, out)
+                !self.outrun(effect, &message, Out::Failed, now, out)
             }
             ModelEvent::Done { .. } | ModelEvent::Failed { .. } => true,
         }
@@ -97,6 +124,7 @@ impl Session {
         &mut self,
         effect: EffectId,
         message: &str,
+        why: Out,
         now: Now,
         out: &mut Vec<Effect>,
     ) -> bool {
@@ -114,10 +142,12 @@ impl Session {
             Runner::First => {
                 let text = format!("{message}; {} goes on", rival.model());
                 let turn = rival.turn;
-                let out_of_it = std::mem::replace(&mut answer.lead, rival);
-                answer.lead.tried.push(out_of_it.candidate);
+                // Its rival knows of it.
+                answer.lead = rival;
                 out.push(Effect::Emit(Event::Notice { turn, text }));
             }
+            // One that was not let start may be the way out later.
+            Runner::Second if why == Out::Denied => {}
             Runner::Second => answer.lead.tried.push(rival.candidate),
         }
         true
@@ -140,14 +170,14 @@ impl Answer {
         }
     }
 
-    /// One of two has spoken; the other is stopped.
-    fn take(&mut self, winner: Runner, out: &mut Vec<Effect>) {
-        let Some(rival) = self.rival.take() else { return };
+    /// One of two has spoken; the other is stopped and given back.
+    fn take(&mut self, winner: Runner, out: &mut Vec<Effect>) -> Option<Attempt> {
+        let rival = self.rival.take()?;
         let loser = match winner {
             Runner::First => rival,
             Runner::Second => {
                 let turn = rival.turn;
-                let text = format!("{} is late; {} answered first", self.lead.model(), rival.model());
+                let text = format!("{} answered first", rival.model());
                 out.push(Effect::Emit(Event::Notice { turn, text }));
                 std::mem::replace(&mut self.lead, rival)
             }
@@ -156,5 +186,6 @@ impl Answer {
             id: loser.effect,
             cause: CancelReason::Superseded,
         });
+        Some(loser)
     }
 }

@@ -1,7 +1,7 @@
 //! Where a turn goes: the decision is made of data that came with the files, and told with its reasons.
 
 use crate::world::{ANSWER, World, model, prompt, world, world_with};
-use brisk_domain::port::FaultSource;
+use brisk_domain::port::{FaultSource, Finish, ModelEvent, Usage};
 use brisk_domain::{Failure, Intent, Lane, Latency, ModelId, Prompt, Reason, StopReason, Target};
 use brisk_lanes::{Denied, Input, Limits, Reach};
 use brisk_router::fleet::Member;
@@ -311,6 +311,62 @@ fn who_has_nothing_left_is_passed_over() {
     }
     w.ask(prompt("count both sides twice"));
     assert!(failed(&w).contains("Next: try again in 3 s"), "{}", failed(&w));
+}
+
+/// An answer in words that was cut is not shown as whole, and one without a word is none.
+#[test]
+fn an_answer_that_is_cut_or_empty_is_not_whole() {
+    // What comes, how it ends, who is asked then, words of the line.
+    let cases = [
+        ("It adds.", Finish::Stop, vec!["small"], None),
+        (
+            "It adds",
+            Finish::Length,
+            vec!["small"],
+            Some("the answer is cut"),
+        ),
+        (
+            "\n",
+            Finish::Stop,
+            vec!["small", "next"],
+            Some("small answered nothing; trying next"),
+        ),
+        (
+            "",
+            Finish::Length,
+            vec!["small", "next"],
+            Some("reached its limit before it said anything; trying next"),
+        ),
+    ];
+    for (said, finish, asked, line) in cases {
+        let mut w = world();
+        w.ask(Prompt {
+            intent: Intent::Ask,
+            ..prompt("what does it do?")
+        });
+        let effect = w.current();
+        if !said.is_empty() {
+            w.say(said);
+        }
+        let usage = Usage::default();
+        w.report(effect, ModelEvent::Done { finish, usage });
+        assert_eq!(w.asked(), asked, "{said:?}");
+        let notices = w.notices();
+        assert_eq!(notices.len(), usize::from(line.is_some()), "{notices:?}");
+        assert!(
+            notices.iter().all(|n| line.is_some_and(|line| n.contains(line))),
+            "{notices:?}"
+        );
+        if asked.len() > 1 {
+            w.done();
+            assert!(
+                matches!(w.stop_reason(), Some(StopReason::Failed { .. })),
+                "nobody said anything"
+            );
+        } else {
+            assert_eq!(w.stop_reason(), Some(StopReason::EndTurn));
+        }
+    }
 }
 
 #[test]

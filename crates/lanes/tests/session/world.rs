@@ -2,7 +2,8 @@
 
 use brisk_domain::port::{Fault, FaultSource, Finish, GenerateRequest, ModelEvent, Retry, Usage};
 use brisk_domain::{
-    CancelReason, Command, EffectId, Event, HunkId, Intent, ModelId, Now, Prompt, Route, StopReason, Target,
+    CancelReason, Command, EffectId, Event, HunkId, Intent, ModelId, Now, Prompt, Route, Settled, StopReason,
+    Target,
 };
 use brisk_lanes::{Effect, Gathered, Hint, Input, Limits, Session, Wrote};
 use brisk_patch::{Change, Hunk, Text, apply};
@@ -172,8 +173,12 @@ impl World {
     }
 
     pub(crate) fn stop_reason(&self) -> Option<StopReason> {
+        self.settled().map(|settled| settled.stop)
+    }
+
+    pub(crate) fn settled(&self) -> Option<Settled> {
         self.events.iter().rev().find_map(|e| match e {
-            Event::TurnEnded { settled, .. } => Some(settled.stop.clone()),
+            Event::TurnEnded { settled, .. } => Some(settled.clone()),
             _ => None,
         })
     }
