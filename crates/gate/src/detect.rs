@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-/// Proposes a `brisk.toml`. `files`: every path of the tree; `read`: the text of one of them. `None`: nothing that
+/// Proposes a `brisk.toml`. `files`: every path of the tree, and `.venv/bin/python` where there is one; `read`: the text of one of them. `None`: nothing that
 /// could be run was recognised.
 pub fn propose(files: &BTreeSet<String>, read: impl Fn(&str) -> Option<String>) -> Option<String> {
     let has = |name: &str| files.contains(name);
@@ -73,6 +73,23 @@ fn python(
         || says("requirements-dev.txt", "pytest")
         || says("requirements.txt", "pytest")
         || says("tox.ini", "pytest");
+    // Their own interpreter, with what is installed there: the system's would lack it.
+    if files.contains(".venv/bin/python") && !files.contains("uv.lock") && (pytest || tests) {
+        return Some(match pytest {
+            true => (
+                "pytest",
+                r#"[".venv/bin/python", "-m", "pytest", "-v"]"#,
+                "pytest",
+                "borrow = [\".venv\"]\n",
+            ),
+            false => (
+                "unittest",
+                r#"[".venv/bin/python", "-m", "unittest", "-v"]"#,
+                "unittest",
+                "borrow = [\".venv\"]\n",
+            ),
+        });
+    }
     Some(match (tests, pytest, files.contains("uv.lock")) {
         (_, true, true) => (
             "pytest",
@@ -121,6 +138,14 @@ mod tests {
             ),
             (&[("conftest.py", "")], &["python3 -m pytest -v"]),
             (&[("tests/test_a.py", "")], &["python3 -m unittest -v"]),
+            (
+                &[("conftest.py", ""), (".venv/bin/python", "")],
+                &[".venv/bin/python -m pytest -v"],
+            ),
+            (
+                &[("tests/test_a.py", ""), (".venv/bin/python", "")],
+                &[".venv/bin/python -m unittest -v"],
+            ),
             (&[("Makefile", "test: all\n")], &["make test"]),
             (&[("Makefile", "build:\n")], &[]),
             (&[("justfile", "test:\n")], &["just test"]),

@@ -5,7 +5,7 @@ use crate::folders::{
     DEVICES, ETC, OURS, PROC_EMPTY, PROC_READ_ONLY, SCRATCHES, SECRETS, SYSTEM, TOOLCHAINS,
 };
 use crate::outcome::RunError;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -19,6 +19,15 @@ const SCRATCH: u64 = 4 << 30;
 pub fn toolchains(home: &Path) -> Vec<PathBuf> {
     let all = TOOLCHAINS.iter().map(|below| home.join(below));
     all.filter(|path| path.exists()).collect()
+}
+
+/// Where a confined command finds a program: the first in `path` that lies in a folder of the system's, or below one of
+/// `shown`. It may be another one than the person's own shell finds.
+pub fn found_inside(program: &str, path: &OsStr, shown: &[PathBuf]) -> Option<PathBuf> {
+    let system = SYSTEM.iter().map(Path::new);
+    let shown: Vec<&Path> = system.chain(shown.iter().map(PathBuf::as_path)).collect();
+    let mut all = std::env::split_paths(path).map(|folder| folder.join(program));
+    all.find(|at| at.is_file() && shown.iter().any(|folder| at.starts_with(folder)))
 }
 
 /// What the view depends on beside the command.
@@ -50,7 +59,7 @@ pub(crate) struct View {
 struct Words(Vec<OsString>);
 
 impl Words {
-    fn add<const N: usize>(&mut self, words: [&dyn AsRef<std::ffi::OsStr>; N]) {
+    fn add<const N: usize>(&mut self, words: [&dyn AsRef<OsStr>; N]) {
         self.0.extend(words.iter().map(|word| word.as_ref().to_owned()));
     }
 }

@@ -277,7 +277,7 @@ impl Shadow {
 }
 
 impl Slot {
-    fn in_use(dir: &std::path::Path) -> bool {
+    pub(crate) fn in_use(dir: &std::path::Path) -> bool {
         let Ok(lock) = fs::File::options().write(true).open(dir.join("lock")) else {
             return false;
         };

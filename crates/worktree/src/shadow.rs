@@ -161,6 +161,11 @@ impl Shadow {
         Ok(fits.cloned().collect())
     }
 
+    /// Whether a process has the person's slot now, so that taking it would wait.
+    pub fn slot_busy(&self) -> bool {
+        Slot::in_use(&self.state.join("slot"))
+    }
+
     /// Lays another tree out in a slot.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! The command line client: an ACP client of the daemon like any other. It has no runtime of its own; one thread
 //! polls socket, keys and signals.
 
+mod accept;
 mod acp;
 mod args;
 mod bar;

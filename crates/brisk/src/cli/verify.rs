@@ -3,7 +3,7 @@
 use crate::cli::args::VerifyArgs;
 use crate::cli::context::Context;
 use crate::cli::style::{Tone, count, duration};
-use crate::cli::{cwd, json, say};
+use crate::cli::{accept, cwd, json, say};
 use crate::exit::{CliError, Exit};
 use crate::verify::{Base, Confirmed, Gate, Heard, Plan, ledger, proposal, user, worktree};
 use brisk_domain::evidence::{Counts, Run, Summary, Tree};
@@ -20,7 +20,7 @@ pub(crate) fn run(context: &Context, args: &VerifyArgs) -> Result<Exit, CliError
     let tree = gate.shadow.tree().map_err(worktree)?;
     let base = gate.base(&tree)?;
     if args.accept {
-        return accept(context, &mut gate, &base, &tree);
+        return accept::run(context, &mut gate, &base, &tree);
     }
     let policy = match gate.policy(&base) {
         Ok(policy) => policy,
@@ -54,6 +54,10 @@ pub(crate) fn run(context: &Context, args: &VerifyArgs) -> Result<Exit, CliError
                     flagged = Some(look(&mut gate, &base, &tree, &policy)?);
                 }
                 begin(context, name, &check.run)?;
+                let note = |text: &str| {
+                    // A closed output must not end the check.
+                    let _ = noted(context, name, text);
+                };
                 let plan = Plan {
                     policy: &policy,
                     base: &base,
@@ -61,6 +65,7 @@ pub(crate) fn run(context: &Context, args: &VerifyArgs) -> Result<Exit, CliError
                     degraded: args.degraded,
                     fresh: args.fresh,
                     terminal: context.streams.input,
+                    note: &note,
                 };
                 let show = args.verbose && !context.json;
                 let mut hear = |line: &str| {
@@ -150,36 +155,7 @@ fn wanted(
     Ok(names)
 }
 
-/// `--accept`: shows what is confirmed, and confirms it.
-fn accept(context: &Context, gate: &mut Gate, base: &Base, tree: &Tree) -> Result<Exit, CliError> {
-    if !context.streams.input {
-        return Err(CliError::new(
-            Exit::Human,
-            "a policy is confirmed by a person, and standard input is no terminal",
-        )
-        .hint("run `brisk verify --accept` in a terminal"));
-    }
-    let (from, text) = proposal(gate, base, tree)?;
-    let policy = gate.confirm(&text)?;
-    if context.json {
-        let fields = json!({"policy": policy.digest(), "text": text});
-        say::raw(&json::line("accepted", context.t_us(), fields))?;
-        return Ok(Exit::Done);
-    }
-    let mut lines = commands(&policy);
-    lines.push((
-        Tone::Good,
-        format!("confirmed ({}): policy {}", source(from), policy.digest().short()),
-    ));
-    if from == Confirmed::Proposed {
-        let hint = "keep it with the code: `brisk verify --json` shows the text for brisk.toml";
-        lines.push((Tone::Dim, hint.to_owned()));
-    }
-    say::lines(context, &lines)?;
-    Ok(Exit::Done)
-}
-
-fn source(from: Confirmed) -> &'static str {
+pub(crate) fn source(from: Confirmed) -> &'static str {
     match from {
         Confirmed::Head => "brisk.toml of HEAD",
         Confirmed::Worktree => "brisk.toml of the worktree",
@@ -276,6 +252,15 @@ fn begin(context: &Context, name: &str, argv: &[String]) -> Result<(), CliError>
         ));
     }
     say::lines(context, &[(Tone::Dim, format!("{name}: {}", argv.join(" ")))])
+}
+
+/// Why nothing happens yet, or something else than somebody may think.
+fn noted(context: &Context, name: &str, text: &str) -> Result<(), CliError> {
+    if context.json {
+        let fields = json!({"check": name, "text": text});
+        return say::raw(&json::line("check_note", context.t_us(), fields));
+    }
+    say::lines(context, &[(Tone::Dim, format!("{name}: {text}"))])
 }
 
 /// What is told about one check.

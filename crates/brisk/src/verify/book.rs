@@ -70,7 +70,8 @@ impl Book {
             return Err(CliError::new(
                 Exit::Ledger,
                 "the ledger is there and what is kept of its end is gone",
-            ));
+            )
+            .hint("move `ledger` and `head` in the gate's folder away and verify anew: what it held proves nothing any more"));
         }
         let torn = match tail {
             Tail::Whole => 0,

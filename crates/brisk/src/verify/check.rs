@@ -5,7 +5,9 @@ use crate::verify::{Base, Gate, origin, user, wall_ms, worktree};
 use brisk_domain::evidence::{Asked, Build, Digest, Ended, Flag, Limit, Run, Summary, Tree};
 use brisk_gate::report::{self, Before};
 use brisk_gate::{Act, Check, Parse, Policy, digest};
-use brisk_sandbox::{Accept, Confined, EnvRule, Lines, Network, Sandbox, Unavailable, toolchains};
+use brisk_sandbox::{
+    Accept, Confined, EnvRule, Lines, Network, Sandbox, Unavailable, found_inside, toolchains,
+};
 use brisk_worktree::Slot;
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -28,6 +30,8 @@ pub(crate) struct Plan<'a> {
     pub fresh: bool,
     /// A terminal is there.
     pub terminal: bool,
+    /// Told what takes time, or goes otherwise than somebody may think.
+    pub note: &'a dyn Fn(&str),
 }
 
 /// What a check wrote.
@@ -45,9 +49,7 @@ impl Gate {
         let program = check.run.first().map(String::as_str).unwrap_or_default();
         let found = match program.contains('/') {
             true => None,
-            false => std::env::split_paths(&path)
-                .map(|d| d.join(program))
-                .find(|p| p.is_file()),
+            false => found_inside(program, &path, &toolchain_folders()),
         };
         // A program of rustup's is another one for each toolchain.
         let compilers = rustup_compilers();
@@ -62,6 +64,27 @@ impl Gate {
         digest(all.as_bytes())
     }
 
+    /// That a check gets another program than the person's own shell would find, in words.
+    fn replaced(check: &Check) -> Option<String> {
+        let program = check.run.first().filter(|p| !p.contains('/'))?;
+        let path = std::env::var_os("PATH")?;
+        let theirs = std::env::split_paths(&path)
+            .map(|d| d.join(program))
+            .find(|p| p.is_file())?;
+        let inside = found_inside(program, &path, &toolchain_folders());
+        if inside.as_ref() == Some(&theirs) {
+            return None;
+        }
+        let instead = match inside {
+            Some(at) => format!("it gets {}", at.display()),
+            None => "it finds none".to_owned(),
+        };
+        Some(format!(
+            "no check sees {}, the first {program} of your PATH: {instead}. A program in an ignored folder is named by its path, and the folder lent: run = [\".venv/bin/python\", ...], borrow = [\".venv\"]",
+            theirs.display()
+        ))
+    }
+
     /// Runs a check on the plan's tree and records what came of it. On a base whose tests are not known the check runs
     /// there first, so that a test that is gone is missed.
     pub(crate) fn run_check(
@@ -73,6 +96,9 @@ impl Gate {
         heard: Heard<'_>,
     ) -> Result<Run, CliError> {
         let sandbox = self.sandbox(plan)?;
+        if let Some(text) = Gate::replaced(check) {
+            (plan.note)(&text);
+        }
         let before = match plan.base.tree.as_ref().filter(|b| *b != plan.tree) {
             None => Before::default(),
             Some(base) => match self.before(plan, base, name)? {
@@ -91,6 +117,10 @@ impl Gate {
                         ..*plan
                     };
                     self.shadow.adopt(&plan.base.objects, base).map_err(worktree)?;
+                    (plan.note)(&format!(
+                        "runs on the base {} first, to know its tests",
+                        base.short()
+                    ));
                     let mut quiet = |_: &str| {};
                     self.run_on(
                         &sandbox,
@@ -164,6 +194,9 @@ impl Gate {
         before: &Before,
         heard: Heard<'_>,
     ) -> Result<Run, CliError> {
+        if self.attempt.is_none() && self.shadow.slot_busy() {
+            (plan.note)("waits: another check of this repository runs");
+        }
         let laid = match &self.attempt {
             Some((name, _)) => self.shadow.attempt_slot(name, plan.tree, &check.borrow),
             None => self.shadow.slot(plan.tree, &check.borrow),
@@ -249,16 +282,7 @@ impl Gate {
         confined
             .env
             .extend(check.env.iter().map(|(n, v)| set(n, v.into())));
-        let mut read_only: Vec<PathBuf> = std::env::home_dir().map(|h| toolchains(&h)).unwrap_or_default();
-        for name in ["CARGO_HOME", "RUSTUP_HOME"] {
-            let parts = ["bin", "registry", "git", "toolchains", "settings.toml"];
-            let dir = std::env::var_os(name).map(PathBuf::from);
-            read_only.extend(
-                dir.iter()
-                    .flat_map(|d| parts.iter().map(|p| d.join(p)))
-                    .filter(|p| p.exists()),
-            );
-        }
+        let mut read_only = toolchain_folders();
         for name in lent {
             let source = self.shadow.root().join(name);
             // Scripts of a virtual environment name it by its own place.
@@ -341,6 +365,18 @@ fn stamps(path: &Path, into: &mut String) {
     let mut below: Vec<PathBuf> = entries.filter_map(|e| Some(e.ok()?.path())).collect();
     below.sort();
     below.iter().for_each(|p| stamps(p, into));
+}
+
+/// Folders of toolchains outside of the system's own.
+fn toolchain_folders() -> Vec<PathBuf> {
+    let mut all: Vec<PathBuf> = std::env::home_dir().map(|h| toolchains(&h)).unwrap_or_default();
+    for name in ["CARGO_HOME", "RUSTUP_HOME"] {
+        let parts = ["bin", "registry", "git", "toolchains", "settings.toml"];
+        let dir = std::env::var_os(name).map(PathBuf::from);
+        let below = dir.iter().flat_map(|d| parts.iter().map(|p| d.join(p)));
+        all.extend(below.filter(|p| p.exists()));
+    }
+    all
 }
 
 /// The compiler of each toolchain that rustup has.

@@ -12,7 +12,7 @@ mod prove;
 pub(crate) use check::{Heard, Plan};
 pub(crate) use git::Lent;
 pub(crate) use outside::{Checked, check_commit, ledger_at, only_ledger};
-pub(crate) use pin::{Confirmed, proposal};
+pub(crate) use pin::{Confirmed, proposal, unreadable};
 
 use crate::exit::{CliError, Exit};
 use crate::home::Home;
@@ -111,6 +111,11 @@ impl Gate {
             Some(_) => None,
             None => pin::text(&self.dir).ok(),
         }
+    }
+
+    /// The text that the person confirmed last, in force or not.
+    pub(crate) fn confirmed(&self) -> Option<String> {
+        pin::text(&self.dir).ok()
     }
 
     /// Confirms a policy.

@@ -77,7 +77,15 @@ pub(crate) fn proposal(gate: &mut Gate, base: &Base, tree: &Tree) -> Result<(Con
     if let Some(text) = gate.shadow.text(tree, "brisk.toml").map_err(worktree)? {
         return Ok((Confirmed::Worktree, text));
     }
-    let paths = gate.shadow.paths(tree).map_err(worktree)?;
+    let mut paths = gate.shadow.paths(tree).map_err(worktree)?;
+    let environment = gate
+        .shadow
+        .lendable(tree, &[".venv".to_owned()])
+        .map_err(worktree)?;
+    let python = ".venv/bin/python";
+    if !environment.is_empty() && gate.shadow.root().join(python).is_file() {
+        paths.insert(python.to_owned());
+    }
     let read = |path: &str| gate.shadow.text(tree, path).ok().flatten();
     propose(&paths, read)
         .map(|t| (Confirmed::Proposed, t))

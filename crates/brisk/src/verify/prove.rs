@@ -41,6 +41,7 @@ impl Gate {
                     degraded,
                     fresh: false,
                     terminal: false,
+                    note: &|_| {},
                 };
                 let mut quiet = |_: &str| {};
                 self.run_check(

@@ -2,7 +2,7 @@
 
 use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 use serde_json::Value;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
@@ -91,7 +91,7 @@ impl House {
         values.filter(|v| v["type"] == kind).collect()
     }
 
-    /// The same with a terminal, as a person has one.
+    /// The same with a terminal, as a person has one who says yes.
     #[track_caller]
     pub(crate) fn at_terminal(&self, exit: u32, args: &[&str]) -> String {
         self.at_terminal_in(&self.repo, exit, args)
@@ -99,6 +99,12 @@ impl House {
 
     #[track_caller]
     pub(crate) fn at_terminal_in(&self, dir: &Path, exit: u32, args: &[&str]) -> String {
+        self.answering(dir, "y", exit, args)
+    }
+
+    /// With a person who answers this.
+    #[track_caller]
+    pub(crate) fn answering(&self, dir: &Path, answer: &str, exit: u32, args: &[&str]) -> String {
         let size = PtySize {
             rows: 40,
             cols: 200,
@@ -113,6 +119,9 @@ impl House {
         command.env("NO_COLOR", "1");
         let mut child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
+        let mut writer = pair.master.take_writer().unwrap();
+        // A command that asks nothing may be gone already.
+        let _ = writer.write_all(format!("{answer}\n").as_bytes());
         let mut reader = pair.master.try_clone_reader().unwrap();
         let mut bytes = Vec::new();
         // The other side's end is an error here.

@@ -2,6 +2,7 @@
 
 use crate::house::{House, POLICY, RIGHT, SHOP, TESTS, WRONG};
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
@@ -204,4 +205,99 @@ fn that_a_check_runs_is_told_by_its_lock() {
     drop(held);
     assert_eq!(house.state(), state);
     assert!(Path::new(&path).exists());
+}
+
+#[test]
+fn a_policy_is_confirmed_word_by_word() {
+    let house = House::raw(&[("shop.py", SHOP), ("test_shop.py", TESTS), ("brisk.toml", POLICY)]);
+    let said = house.answering(&house.repo, "n", 17, &["verify", "--accept"]);
+    assert!(said.contains("nothing was confirmed"), "{said}");
+    house.ends(17, &["verify"]);
+    house.at_terminal(0, &["verify", "--accept"]);
+    house.ends(0, &["verify"]);
+    // What a name and a command do not show.
+    let wider = format!("{POLICY}pass = [\"SHOP_TOKEN\"]\nborrow = [\"deps\"]\n")
+        .replace("\"unittest\"\n", "\"exit\"\n");
+    house.write("brisk.toml", &wider);
+    house.git(&["commit", "-qam", "policy"]);
+    let said = house.answering(&house.repo, "", 17, &["verify", "--accept"]);
+    for line in [
+        "  - parse = \"unittest\"",
+        "  + parse = \"exit\"",
+        "  + pass = [\"SHOP_TOKEN\"]",
+        "  + borrow = [\"deps\"]",
+        "    timeout_s = 60",
+    ] {
+        assert!(said.contains(line), "{line}: {said}");
+    }
+    house.ends(17, &["verify"]);
+    house.at_terminal(0, &["verify", "--accept"]);
+    house.ends(0, &["verify"]);
+}
+
+#[test]
+fn what_is_otherwise_than_in_a_shell_is_told() {
+    let house = House::raw(&[
+        ("shop.py", SHOP),
+        ("test_shop.py", TESTS),
+        (".gitignore", ".venv/\n"),
+    ]);
+    // A virtual environment, active.
+    let bin = house.repo.join(".venv/bin");
+    fs::create_dir_all(&bin).unwrap();
+    fs::write(
+        house.repo.join(".venv/pyvenv.cfg"),
+        "home = /usr/bin\ninclude-system-site-packages = true\n",
+    )
+    .unwrap();
+    symlink("/usr/bin/python3", bin.join("python")).unwrap();
+    symlink("python", bin.join("python3")).unwrap();
+    house.write("brisk.toml", POLICY);
+    house.at_terminal(0, &["verify", "--accept"]);
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    let verify = |args: &[&str]| {
+        let out = house.command(args).env("PATH", &path).output().unwrap();
+        crate::house::said(&out)
+    };
+    let said = verify(&["verify"]);
+    let told = format!("no check sees {}", bin.join("python3").display());
+    assert!(said.contains(&told) && said.contains("it gets /"), "{said}");
+    assert!(said.contains("runs on the base"), "{said}");
+    // Nobody named anything: the environment is what is proposed, and it is what runs.
+    fs::remove_file(house.repo.join("brisk.toml")).unwrap();
+    house.at_terminal(0, &["verify", "--accept"]);
+    let said = verify(&["verify"]);
+    assert!(
+        said.contains(".venv/bin/python -m unittest")
+            && said.contains("2 passed")
+            && !said.contains("no check sees"),
+        "{said}"
+    );
+}
+
+#[test]
+fn who_waits_is_told_why() {
+    let house = House::new();
+    house.ends(0, &["verify"]);
+    let repos = fs::read_dir(house.home.path().join("state/repos")).unwrap();
+    let lock = repos.last().unwrap().unwrap().path().join("slot/lock");
+    let held = fs::File::options().write(true).open(lock).unwrap();
+    held.lock().unwrap();
+    let mut child = house
+        .command(&["verify", "--again"])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut held = Some(held);
+    let mut waited = false;
+    for line in lines {
+        // Without a word before, this would wait for ever: let it go at its first other word.
+        let line = line.unwrap();
+        if line.contains("waits: another check") {
+            waited = true;
+            held.take();
+        }
+    }
+    assert!(waited && child.wait().unwrap().success());
 }

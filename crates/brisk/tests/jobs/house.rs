@@ -3,7 +3,7 @@
 use brisk_testkit::{Act, FakeServer, Reply};
 use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 use serde_json::Value;
-use std::io::{BufRead, BufReader, Lines, Read};
+use std::io::{BufRead, BufReader, Lines, Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use tempfile::TempDir;
