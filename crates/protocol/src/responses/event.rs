@@ -4,7 +4,9 @@
 //! over what it does not need, and a token costs less than a microsecond.
 
 use super::limits::RateLimits;
+use serde::de::Visitor;
 use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 
@@ -23,11 +25,21 @@ pub enum ServerEvent<'a> {
     /// A new item of the answer begins.
     ItemAdded,
     /// A piece of the answer's text.
-    Text(Cow<'a, str>),
+    Text {
+        /// Where it belongs.
+        of: Place<'a>,
+        /// The piece.
+        text: Cow<'a, str>,
+    },
     /// The model works, but not on text that is shown: reasoning, arguments of a tool.
     Working,
     /// An item is whole.
-    ItemDone(Item<'a>),
+    ItemDone {
+        /// Where it stands.
+        at: Place<'a>,
+        /// What it is.
+        item: Item<'a>,
+    },
     /// The token of this turn.
     TurnState(String),
     /// How much of the quota is used.
@@ -42,12 +54,23 @@ pub enum ServerEvent<'a> {
     Other,
 }
 
+/// To which answer and to which of its items an event belongs, as far as the server tells.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Place<'a> {
+    /// The answer's id.
+    pub response: Option<Cow<'a, str>>,
+    /// The item's id.
+    pub item: Option<Cow<'a, str>>,
+    /// Which item of the answer it is, from 0.
+    pub index: Option<u64>,
+}
+
 /// A whole item of an answer.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Item<'a> {
     /// A message with its text.
     Message(Cow<'a, str>),
-    /// Something else: reasoning, a tool's call.
+    /// Something else: reasoning, a tool's call, a message whose parts cannot be read.
     Other,
 }
 
@@ -118,6 +141,12 @@ struct Head<'a> {
 struct Delta<'a> {
     #[serde(borrow)]
     delta: Cow<'a, str>,
+    #[serde(borrow, default)]
+    response_id: Name<'a>,
+    #[serde(borrow, default)]
+    item_id: Name<'a>,
+    #[serde(default)]
+    output_index: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -163,7 +192,18 @@ struct Cached {
 #[derive(Deserialize)]
 struct WithItem<'a> {
     #[serde(borrow)]
-    item: WireItem<'a>,
+    item: &'a RawValue,
+    #[serde(borrow, default)]
+    response_id: Name<'a>,
+    #[serde(default)]
+    output_index: Option<u64>,
+}
+
+/// Apart from the rest of an item, which may have any shape.
+#[derive(Deserialize)]
+struct ItemName<'a> {
+    #[serde(borrow, default)]
+    id: Name<'a>,
 }
 
 #[derive(Deserialize)]
@@ -171,7 +211,14 @@ struct WireItem<'a> {
     #[serde(rename = "type", borrow, default)]
     kind: Cow<'a, str>,
     #[serde(borrow, default)]
-    content: Option<Vec<Part<'a>>>,
+    content: Option<Parts<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Parts<'a> {
+    One(#[serde(borrow)] Cow<'a, str>),
+    Many(#[serde(borrow)] Vec<Part<'a>>),
 }
 
 #[derive(Deserialize)]
@@ -180,6 +227,41 @@ struct Part<'a> {
     text: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     refusal: Option<Cow<'a, str>>,
+}
+
+/// A name that is borrowed where it can be, unlike an `Option<Cow>`: it comes with every token. What is no text is no
+/// name.
+#[derive(Default)]
+struct Name<'a>(Option<Cow<'a, str>>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Name<'a>, D::Error> {
+        struct Any;
+        impl<'de> Visitor<'de> for Any {
+            type Value = Option<Cow<'de, str>>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a name")
+            }
+
+            fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Self::Value, E> {
+                Ok(Some(Cow::Borrowed(name)))
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+                Ok(Some(Cow::Owned(name.to_owned())))
+            }
+
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(None)
+            }
+
+            fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+                Ok(None)
+            }
+        }
+        Ok(Name(from.deserialize_any(Any)?.filter(|name| !name.is_empty())))
+    }
 }
 
 fn or_zero<'de, D: Deserializer<'de>>(from: D) -> Result<usize, D::Error> {
@@ -195,13 +277,21 @@ impl<'a> ServerEvent<'a> {
         let head: Head<'a> = parse(frame)?;
         Ok(match head.kind.as_ref() {
             "response.output_text.delta" | "response.refusal.delta" => {
-                ServerEvent::Text(parse::<Delta<'a>>(frame)?.delta)
+                let delta = parse::<Delta<'a>>(frame)?;
+                ServerEvent::Text {
+                    of: Place {
+                        response: delta.response_id.0,
+                        item: delta.item_id.0,
+                        index: delta.output_index,
+                    },
+                    text: delta.delta,
+                }
             }
             "response.created" => ServerEvent::Created {
                 id: parse::<WithResponse<'a>>(frame)?.response.id.unwrap_or_default(),
             },
             "response.output_item.added" => ServerEvent::ItemAdded,
-            "response.output_item.done" => ServerEvent::ItemDone(parse::<WithItem<'a>>(frame)?.item.into()),
+            "response.output_item.done" => item_done(frame),
             "response.completed" | "response.done" => parse::<WithResponse<'a>>(frame)?
                 .response
                 .ended(|_| Output::Completed),
@@ -231,6 +321,25 @@ impl<'a> ServerEvent<'a> {
 
 fn parse<'a, T: Deserialize<'a>>(frame: &'a str) -> Result<T, Unreadable> {
     serde_json::from_str(frame).map_err(|error| Unreadable(error.to_string()))
+}
+
+/// One odd item is not the end of an answer.
+fn item_done(frame: &str) -> ServerEvent<'_> {
+    let Ok(with) = parse::<WithItem<'_>>(frame) else {
+        return ServerEvent::ItemDone {
+            at: Place::default(),
+            item: Item::Other,
+        };
+    };
+    let name = parse::<ItemName<'_>>(with.item.get()).map_or(None, |item| item.id.0);
+    ServerEvent::ItemDone {
+        at: Place {
+            response: with.response_id.0,
+            item: name,
+            index: with.output_index,
+        },
+        item: parse::<WireItem<'_>>(with.item.get()).map_or(Item::Other, Item::from),
+    }
 }
 
 /// The token may lie under `headers` or beside the type.
@@ -265,11 +374,12 @@ impl<'a> From<WireItem<'a>> for Item<'a> {
         if item.kind != "message" {
             return Item::Other;
         }
-        let mut texts = item
-            .content
-            .unwrap_or_default()
-            .into_iter()
-            .filter_map(|part| part.text.or(part.refusal));
+        let parts = match item.content {
+            Some(Parts::One(text)) => return Item::Message(text),
+            Some(Parts::Many(parts)) => parts,
+            None => Vec::new(),
+        };
+        let mut texts = parts.into_iter().filter_map(|part| part.text.or(part.refusal));
         let first = texts.next().unwrap_or_default();
         Item::Message(texts.fold(first, |all, more| all + more))
     }

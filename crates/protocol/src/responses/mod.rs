@@ -8,6 +8,6 @@ mod event;
 mod limits;
 mod request;
 
-pub use event::{Failure, Item, Output, ServerEvent, TURN_STATE, Terminal, TokenUsage, Unreadable};
+pub use event::{Failure, Item, Output, Place, ServerEvent, TURN_STATE, Terminal, TokenUsage, Unreadable};
 pub use limits::{Limit, RateLimits};
 pub use request::{ClientFrame, Content, Create, InputItem, Interrupt, Reasoning, Role};

@@ -3,6 +3,7 @@
 use super::Shared;
 use super::lane::{Kept, Way};
 use super::pool::{Hold, Interrupts};
+use super::reader::Past;
 use super::socket::Socket;
 use super::turn::{Next, Rest, Rundown, Turn};
 use brisk_domain::port::{Fault, GenerateRequest, ModelEvent, Sink};
@@ -31,7 +32,8 @@ const INTERRUPT: Duration = Duration::from_millis(250);
 pub(super) enum Round<'a> {
     Over(Turn<'a>, Rest),
     Stopped(Turn<'a>),
-    Resend(Option<String>),
+    /// The server does not know what the request follows.
+    Resend(Turn<'a>, Fault),
     Lost {
         way: Way,
         fault: Fault,
@@ -142,7 +144,7 @@ pub(super) async fn ask<'a>(
                 });
                 return Round::Over(turn, rest);
             }
-            Next::Resend => return Round::Resend(turn.reader.token),
+            Next::Resend(fault) => return Round::Resend(turn, fault),
             Next::Reopen(fault) => {
                 let token = turn.reader.token;
                 return Round::Lost {
@@ -182,6 +184,7 @@ pub(super) async fn stop(
     shared: &Shared,
     hold: Hold,
     socket: &mut Socket,
+    past: &mut Past,
     request: Arc<GenerateRequest>,
     mut turn: Turn<'_>,
 ) -> Kept {
@@ -229,7 +232,10 @@ pub(super) async fn stop(
             Rundown::More => {}
             // What the server says to an interrupt that came too late would be taken for a word on the next request.
             Rundown::Free { .. } if asked && !taken => return Kept::No,
-            Rundown::Free { id, spoken } => return Kept::Yes(Some((id, request, spoken))),
+            Rundown::Free { id, spoken } => {
+                *past = turn.reader.past();
+                return Kept::Yes(Some((id, request, spoken)));
+            }
             Rundown::Lost => return refused(asked && !taken),
         }
     }

@@ -7,6 +7,7 @@ use super::chain::Plan;
 use super::exchange::{Round, ask, stop};
 use super::health::Trouble;
 use super::pool::{Followed, Hold, LaneId};
+use super::reader::Past;
 use super::socket::Socket;
 use super::turn::{Rest, Turn};
 use crate::answer::{Answer, StopTexts};
@@ -88,13 +89,14 @@ pub(crate) async fn run(
     let mut age = interval_at(Instant::now() + rollover, rollover);
     let mut heard = true;
     let mut old = false;
+    let mut past = Past::default();
     loop {
         tokio::select! {
             biased;
             job = jobs.recv() => {
                 let Some(job) = job else { break };
                 let hold = job.hold;
-                match serve(&shared, &mut socket, job).await {
+                match serve(&shared, &mut socket, &mut past, job).await {
                     Kept::Yes(followed) => shared.pool().free(hold, followed),
                     Kept::No => break,
                 }
@@ -146,7 +148,7 @@ fn answer(request: &GenerateRequest, purpose: Purpose) -> Answer {
     }
 }
 
-async fn serve(shared: &Shared, socket: &mut Socket, job: Job) -> Kept {
+async fn serve(shared: &Shared, socket: &mut Socket, past: &mut Past, job: Job) -> Kept {
     let Job {
         request,
         hold,
@@ -171,28 +173,33 @@ async fn serve(shared: &Shared, socket: &mut Socket, job: Job) -> Kept {
                 break (Kept::Yes(None), Outcome::Over);
             }
         };
-        let turn = Turn::new(&shared.server.upstream, answer(&request, purpose));
+        let turn = Turn::new(
+            &shared.server.upstream,
+            answer(&request, purpose),
+            std::mem::take(past),
+        );
         let free = |rest: &Rest| before_the_end(shared, hold, &request, purpose, rest);
         match ask(shared, socket, frame, turn, &sink, &cancel, free).await {
             Round::Over(turn, rest) => {
                 shared.note_limits(turn.reader.limits);
                 // The caller goes on while the socket settles.
                 drop(outcome.send(Outcome::Over));
-                return settle(shared, hold, socket, request, purpose, turn, rest).await;
+                return settle(shared, hold, socket, past, request, purpose, turn, rest).await;
             }
             Round::Stopped(turn) => {
                 drop(outcome.send(Outcome::Over));
-                return stop(shared, hold, socket, request, turn).await;
+                return stop(shared, hold, socket, past, request, turn).await;
             }
             // Whole, at once, and only once.
-            Round::Resend(given) if plan != Plan::Full => {
-                token = given;
+            Round::Resend(turn, _) if plan != Plan::Full => {
+                *past = turn.reader.past();
+                token = turn.reader.token;
                 plan = Plan::Full;
             }
-            Round::Resend(given) => {
-                let fault = shared.server.upstream.cut();
-                let (why, token) = (Way::Http, given);
-                break (Kept::Yes(None), Outcome::Elsewhere { why, fault, token });
+            // It follows nothing: the server speaks of something else, or does not know what it says.
+            Round::Resend(turn, fault) => {
+                let (why, token) = (Way::Http, turn.reader.token);
+                break (Kept::No, Outcome::Elsewhere { why, fault, token });
             }
             Round::Lost { .. } if cancel.is_cancelled() => break (Kept::No, Outcome::Over),
             Round::Lost { way, fault, token } => {
@@ -236,22 +243,27 @@ fn before_the_end(
 }
 
 /// The caller has its answer; what of the socket?
+#[allow(clippy::too_many_arguments, reason = "all that is left of one job")]
 async fn settle(
     shared: &Shared,
     hold: Hold,
     socket: &mut Socket,
+    past: &mut Past,
     request: Arc<GenerateRequest>,
     purpose: Purpose,
     turn: Turn<'_>,
     rest: Rest,
 ) -> Kept {
     match rest {
-        Rest::Settled { .. } | Rest::Forgotten => Kept::Yes(None),
+        Rest::Settled { .. } | Rest::Forgotten => {
+            *past = turn.reader.past();
+            Kept::Yes(None)
+        }
         Rest::Writing => {
             if purpose == Purpose::WarmUp {
                 shared.pool().no_warm_ups = true;
             }
-            stop(shared, hold, socket, request, turn).await
+            stop(shared, hold, socket, past, request, turn).await
         }
         Rest::Lost => Kept::No,
     }

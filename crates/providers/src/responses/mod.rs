@@ -13,6 +13,7 @@ mod lane;
 mod pool;
 mod reader;
 mod socket;
+mod told;
 mod turn;
 
 use crate::access::{Access, Auth};

@@ -1,5 +1,6 @@
 //! From events to what they mean for one answer. Pure.
 
+use super::told::Told;
 use crate::fault::Upstream;
 use crate::sse::SseEvent;
 use crate::stream::{Reader, Said, Unsaid};
@@ -35,11 +36,29 @@ pub(crate) enum Step {
     Malformed,
 }
 
+/// What is known of a socket from its earlier answers: what of them may still come.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Past {
+    /// The server begins each answer with an id and ends it with the same. Only then can the rest of an earlier answer
+    /// be told from the next one.
+    faithful: bool,
+    /// The id of the last answer.
+    last: String,
+    /// The last answer ended with an error event; the end of that answer may follow.
+    owed: bool,
+}
+
 /// Reads the events of one answer.
 #[derive(Debug, Default)]
 pub(crate) struct EventReader {
-    /// The item that is being written had text already; its end repeats it.
-    item_told: bool,
+    past: Past,
+    told: Told,
+    /// The id that the answer began with.
+    begun: String,
+    /// It ended with another id.
+    faithless: bool,
+    /// An error event came.
+    pub(crate) refused: bool,
     /// All text as it came.
     pub(crate) raw: String,
     /// The last id that a server gave.
@@ -53,30 +72,55 @@ pub(crate) struct EventReader {
 }
 
 impl EventReader {
+    /// The next answer on a socket.
+    pub(crate) fn after(past: Past) -> EventReader {
+        EventReader {
+            past,
+            ..EventReader::default()
+        }
+    }
+
+    /// What the reader of the next answer on the same socket must know.
+    pub(crate) fn past(&self) -> Past {
+        Past {
+            faithful: self.faithful(),
+            last: self.id.clone(),
+            owed: self.refused,
+        }
+    }
+
+    /// Whether what is left of this answer will not be taken for a part of the next.
+    pub(crate) fn faithful(&self) -> bool {
+        !self.faithless && (self.past.faithful || !self.begun.is_empty())
+    }
+
     pub(crate) fn step(&mut self, upstream: &Upstream, frame: &str) -> Step {
         let Ok(event) = ServerEvent::read(frame) else {
             return Step::Malformed;
         };
+        if self.is_past(&event) {
+            return Step::Nothing;
+        }
         match event {
             ServerEvent::Created { id } => {
-                self.id = id.into_owned();
+                self.begun = id.into_owned();
+                self.id.clone_from(&self.begun);
                 Step::Created(self.id.clone())
             }
             ServerEvent::ItemAdded => {
-                self.item_told = false;
+                self.told.began();
                 Step::Nothing
             }
-            ServerEvent::Text(text) => {
-                self.item_told = true;
+            ServerEvent::Text { of, text } => {
+                self.told.piece(&of);
                 self.said(text.into_owned())
             }
             // Small servers send whole messages only.
-            ServerEvent::ItemDone(Item::Message(text)) if !std::mem::take(&mut self.item_told) => {
-                self.said(text.into_owned())
-            }
-            ServerEvent::ItemDone(Item::Message(_) | Item::Other)
-            | ServerEvent::Working
-            | ServerEvent::Other => Step::Nothing,
+            ServerEvent::ItemDone {
+                at,
+                item: Item::Message(text),
+            } if !self.told.ended(&at) => self.said(text.into_owned()),
+            ServerEvent::ItemDone { .. } | ServerEvent::Working | ServerEvent::Other => Step::Nothing,
             ServerEvent::TurnState(token) => {
                 self.token = Some(token);
                 Step::Nothing
@@ -86,8 +130,35 @@ impl EventReader {
                 Step::Nothing
             }
             ServerEvent::Interrupted => Step::InterruptTaken,
-            ServerEvent::Error(failure) => failed(upstream, &failure),
+            ServerEvent::Error(failure) => {
+                self.refused = true;
+                failed(upstream, &failure)
+            }
             ServerEvent::Ended(end) => self.ended(upstream, end),
+        }
+    }
+
+    /// Whether an event belongs to an earlier answer of the same socket.
+    fn is_past(&mut self, event: &ServerEvent<'_>) -> bool {
+        let begun = !self.begun.is_empty();
+        let other = |id: Option<&str>| id.is_some_and(|id| id != self.begun);
+        match event {
+            _ if !self.past.faithful => false,
+            ServerEvent::Text { of: place, .. } | ServerEvent::ItemDone { at: place, .. } => {
+                !begun || other(place.response.as_deref())
+            }
+            ServerEvent::ItemAdded | ServerEvent::Interrupted => !begun,
+            ServerEvent::Ended(end) if begun => other(Some(&*end.id).filter(|id| !id.is_empty())),
+            // A refusal may be an end without a beginning. What is owed comes once.
+            ServerEvent::Ended(end) => {
+                std::mem::take(&mut self.past.owed) || !end.id.is_empty() && end.id == self.past.last
+            }
+            ServerEvent::Created { .. }
+            | ServerEvent::Error(_)
+            | ServerEvent::Working
+            | ServerEvent::TurnState(_)
+            | ServerEvent::Limits(_)
+            | ServerEvent::Other => false,
         }
     }
 
@@ -101,16 +172,17 @@ impl EventReader {
 
     fn ended(&mut self, upstream: &Upstream, end: Terminal<'_>) -> Step {
         let Terminal { id, output, usage } = end;
+        self.faithless |= !id.is_empty() && !self.begun.is_empty() && id != self.begun;
         let id = match id.is_empty() {
-            true => std::mem::take(&mut self.id),
+            true => self.id.clone(),
             false => id.into_owned(),
         };
+        self.id.clone_from(&id);
         let usage = usage.map_or_else(Usage::default, counts);
         let done = |finish, id| Step::Done { id, finish, usage };
         match output {
             Output::Completed => {
                 self.whole = true;
-                self.id.clone_from(&id);
                 done(Finish::Stop, id)
             }
             // Whether a server goes on from an answer that it did not finish is not said anywhere.

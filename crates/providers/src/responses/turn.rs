@@ -2,7 +2,7 @@
 //! only carries out what it says.
 
 use super::chain::Spoken;
-use super::reader::{EventReader, Step};
+use super::reader::{EventReader, Past, Step};
 use crate::answer::Answer;
 use crate::fault::Upstream;
 use brisk_domain::port::{Fault, Finish, Usage};
@@ -18,7 +18,7 @@ pub(crate) enum Next {
         rest: Rest,
     },
     /// The server forgot what the request follows: send it whole.
-    Resend,
+    Resend(Fault),
     /// The connection must not be used any more; the request may go over another one.
     Reopen(Fault),
 }
@@ -59,10 +59,11 @@ pub(crate) struct Turn<'a> {
 }
 
 impl<'a> Turn<'a> {
-    pub(crate) fn new(upstream: &'a Upstream, answer: Answer) -> Turn<'a> {
+    /// `past`: of the socket on which it comes.
+    pub(crate) fn new(upstream: &'a Upstream, answer: Answer, past: Past) -> Turn<'a> {
         Turn {
             upstream,
-            reader: EventReader::default(),
+            reader: EventReader::after(past),
             answer,
             shown: String::new(),
             taken: false,
@@ -108,7 +109,10 @@ impl<'a> Turn<'a> {
                     rest,
                 }
             }
-            Step::Unknown(_) if !self.told() => Next::Resend,
+            Step::Unknown(fault) if !self.told() => match self.reader.faithful() {
+                true => Next::Resend(fault),
+                false => Next::Reopen(fault),
+            },
             Step::Expired(fault) if !self.told() => Next::Reopen(fault),
             Step::Unknown(fault) | Step::Expired(fault) | Step::Broke(fault) => self.fail(fault, text),
             Step::Interrupted { .. } => self.fail(self.upstream.withheld("interrupted"), text),
@@ -132,9 +136,14 @@ impl<'a> Turn<'a> {
 
     fn fail(&mut self, fault: Fault, text: &mut String) -> Next {
         self.answer.flush(text);
+        // After an error event the end of the same answer may follow.
+        let rest = match !self.reader.refused || self.reader.faithful() {
+            true => Rest::Forgotten,
+            false => Rest::Lost,
+        };
         Next::Over {
             end: Err(fault),
-            rest: Rest::Forgotten,
+            rest,
         }
     }
 
@@ -215,8 +224,13 @@ mod tests {
     /// What the last frame meant, in short, and all text.
     fn told(frames: &[Value], stop: &[&str]) -> (String, String) {
         let upstream = upstream();
+        told_after(&upstream, Past::default(), frames, stop)
+    }
+
+    fn told_after(upstream: &Upstream, past: Past, frames: &[Value], stop: &[&str]) -> (String, String) {
         let stop: Vec<String> = stop.iter().map(|s| (*s).to_owned()).collect();
-        let mut turn = Turn::new(&upstream, Answer::new(StopTexts::new(&stop, ""), "", 100));
+        let answer = Answer::new(StopTexts::new(&stop, ""), "", 100);
+        let mut turn = Turn::new(upstream, answer, past);
         let mut all = String::new();
         let mut last = Next::More;
         for frame in frames {
@@ -226,7 +240,7 @@ mod tests {
         assert_eq!(turn.told(), !all.is_empty());
         let last = match last {
             Next::More => "more".to_owned(),
-            Next::Resend => "resend".to_owned(),
+            Next::Resend(_) => "resend".to_owned(),
             Next::Reopen(_) => "reopen".to_owned(),
             Next::Over { end, rest } => {
                 let end = match end {
@@ -284,11 +298,22 @@ mod tests {
             ),
             // Asked again only before the first text.
             (vec![created(), error(gone)], &[], ("", "resend")),
-            (vec![text("a"), error(gone)], &[], ("a", "Request, forgotten")),
-            (vec![error(old)], &[], ("", "reopen")),
-            (vec![text("a"), error(old)], &[], ("a", "Request, forgotten")),
             (
-                vec![error("rate_limit_exceeded")],
+                vec![created(), text("a"), error(gone)],
+                &[],
+                ("a", "Request, forgotten"),
+            ),
+            // Without ids nobody can tell whether more of it comes.
+            (vec![error(gone)], &[], ("", "reopen")),
+            (vec![text("a"), error(gone)], &[], ("a", "Request, lost")),
+            (vec![error(old)], &[], ("", "reopen")),
+            (
+                vec![created(), text("a"), error(old)],
+                &[],
+                ("a", "Request, forgotten"),
+            ),
+            (
+                vec![created(), error("rate_limit_exceeded")],
                 &[],
                 ("", "Request, forgotten"),
             ),
@@ -301,6 +326,74 @@ mod tests {
         ] {
             let (text, last) = told(&frames, stop);
             assert_eq!((text.as_str(), last.as_str()), want, "{frames:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_left_of_an_earlier_answer_is_no_part_of_the_next() {
+        let begins = |id: &str| json!({"type": "response.created", "response": {"id": id}});
+        let ends = |id: &str| json!({"type": "response.completed", "response": {"id": id}});
+        let fails = |id: &str| json!({"type": "response.failed", "response": {"id": id, "error": {"code": "server_error"}}});
+        let of =
+            |id: &str| json!({"type": "response.output_text.delta", "response_id": id, "delta": "stale"});
+        let item =
+            json!({"type": "response.output_item.done", "item": {"type": "message", "content": "stale"}});
+        let gone = error("previous_response_not_found");
+        let good = || vec![begins("r1"), ends("r1")];
+        let broken = || vec![begins("r1"), error("server_error")];
+        let next = || vec![begins("r2"), text("b"), ends("r2")];
+        let well = ("b", "Stop, r2: b / b");
+        let after = |stale: Vec<Value>| [stale, next()].concat();
+        for (first, second, want) in [
+            (good(), next(), well),
+            (good(), after(vec![text("stale"), item, ends("r1")]), well),
+            (good(), after(vec![fails("r1")]), well),
+            (broken(), after(vec![fails("r1")]), well),
+            (vec![begins("r1"), gone.clone()], after(vec![fails("r9")]), well),
+            (
+                broken(),
+                vec![
+                    begins("r2"),
+                    of("r1"),
+                    fails("r1"),
+                    ends("r1"),
+                    text("b"),
+                    ends("r2"),
+                ],
+                well,
+            ),
+            // A refusal of this request, whatever its id is.
+            (good(), vec![fails("r9")], ("", "Upstream, forgotten")),
+            (
+                broken(),
+                vec![fails("r1"), fails("r9")],
+                ("", "Upstream, forgotten"),
+            ),
+            (good(), vec![gone], ("", "resend")),
+            (
+                good(),
+                vec![begins("r2"), fails("r2")],
+                ("", "Upstream, forgotten"),
+            ),
+            // A server that does not begin its answers is believed.
+            (vec![ends("r1")], vec![text("b"), ends("r2")], well),
+            (
+                vec![begins("r1"), ends("r0")],
+                vec![begins("r2"), text("b"), ends("r3")],
+                ("b", "Stop, r3: b / b"),
+            ),
+        ] {
+            let upstream = upstream();
+            let mut turn = Turn::new(
+                &upstream,
+                Answer::new(StopTexts::new(&[], ""), "", 100),
+                Past::default(),
+            );
+            for frame in &first {
+                turn.take(&frame.to_string(), &mut String::new());
+            }
+            let (text, last) = told_after(&upstream, turn.reader.past(), &second, &[]);
+            assert_eq!((text.as_str(), last.as_str()), want, "{first:?} {second:?}");
         }
     }
 
@@ -328,7 +421,11 @@ mod tests {
             (vec![json!("nonsense")], false, Rundown::Lost),
         ] {
             let upstream = upstream();
-            let mut turn = Turn::new(&upstream, Answer::new(StopTexts::new(&[], ""), "", 100));
+            let mut turn = Turn::new(
+                &upstream,
+                Answer::new(StopTexts::new(&[], ""), "", 100),
+                Past::default(),
+            );
             let mut all = String::new();
             for frame in [created(), text("a")] {
                 assert_eq!(turn.take(&frame.to_string(), &mut all), Next::More);
@@ -349,10 +446,25 @@ mod tests {
                 "content": [{"type": "output_text", "text": text}]}})
         };
         let added = json!({"type": "response.output_item.added", "item": {"type": "message"}});
+        let at = |index: u64, mut event: Value| {
+            event["output_index"] = index.into();
+            event
+        };
         for (frames, want) in [
             (vec![item("a")], "a"),
             (vec![added.clone(), text("a"), item("a")], "a"),
-            (vec![text("a"), item("a"), added, item("b")], "ab"),
+            (vec![text("a"), item("a"), added.clone(), item("b")], "ab"),
+            // The second begins before the first has ended.
+            (
+                vec![
+                    added.clone(),
+                    at(0, text("a")),
+                    added,
+                    at(0, item("a")),
+                    at(1, item("b")),
+                ],
+                "ab",
+            ),
         ] {
             assert_eq!(told(&frames, &[]).0, want, "{frames:?}");
         }
@@ -361,7 +473,11 @@ mod tests {
     #[test]
     fn faults_know_their_source() {
         let upstream = upstream();
-        let mut turn = Turn::new(&upstream, Answer::new(StopTexts::new(&[], ""), "", 100));
+        let mut turn = Turn::new(
+            &upstream,
+            Answer::new(StopTexts::new(&[], ""), "", 100),
+            Past::default(),
+        );
         let frame = json!({"type": "response.failed", "response": {"id": "r1", "error": {
             "code": "rate_limit_exceeded", "message": "Please try again in 3s."}}});
         let Next::Over { end: Err(fault), .. } = turn.take(&frame.to_string(), &mut String::new()) else {

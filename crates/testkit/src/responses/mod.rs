@@ -35,6 +35,9 @@ pub struct Manners {
     pub warm_ups: bool,
     /// A socket ends when the next request on it has come, before anything is said.
     pub dies_on_request: bool,
+    /// On a socket, a refusal is an error event, and the end of the same answer comes late: just before what is said
+    /// to the next request.
+    pub late_ends: bool,
 }
 
 /// What an interrupt gets.
@@ -56,6 +59,7 @@ impl Default for Manners {
             interrupts: Interrupts::Taken,
             warm_ups: true,
             dies_on_request: false,
+            late_ends: false,
         }
     }
 }

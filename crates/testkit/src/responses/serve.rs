@@ -38,6 +38,8 @@ pub(super) fn accept(shared: &Arc<Shared>, listener: &TcpListener) {
 /// The answer that a connection is saying.
 struct Saying {
     request: usize,
+    /// It is a refusal: what lies under `error`.
+    refusal: Option<Value>,
     thread: thread::JoinHandle<()>,
 }
 
@@ -133,6 +135,14 @@ fn socket(
                     // One answer at a time: an older one that still hangs is over.
                     shared.not_wanted(saying.request, Unwanted::Gone);
                     drop(saying.thread.join());
+                    if let Some(error) = saying.refusal
+                        && shared.signal.lock().manners.late_ends
+                    {
+                        let id = response_id(saying.request);
+                        let end = json!({"type": "response.failed",
+                            "response": {"id": id, "status": "failed", "error": error}});
+                        write(1, end.to_string().as_bytes())?;
+                    }
                 }
                 if shared.signal.lock().manners.dies_on_request {
                     note(shared, connection, true, upgrade, body, came.len());
@@ -254,6 +264,7 @@ fn ask(
                 Speech::refusal(500, &[], json!({"message": "the fake server has nothing to say"}))
             }),
     };
+    let refusal = speech.refusal.as_ref().map(|refusal| refusal.error.clone());
     let (shared, out) = (Arc::clone(shared), Arc::clone(out));
     let thread = thread::spawn(move || {
         let input = whole.unwrap_or_default();
@@ -282,5 +293,9 @@ fn ask(
             Ended::Gone => shared.not_wanted(request, Unwanted::Gone),
         }
     });
-    Saying { request, thread }
+    Saying {
+        request,
+        refusal,
+        thread,
+    }
 }

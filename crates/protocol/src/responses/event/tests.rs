@@ -19,6 +19,18 @@ fn failure(status: Option<u16>, code: &str, error: Value) -> Failure {
     }
 }
 
+fn place(response: Option<&'static str>, item: Option<&'static str>, index: Option<u64>) -> Place<'static> {
+    Place {
+        response: response.map(Into::into),
+        item: item.map(Into::into),
+        index,
+    }
+}
+
+fn done(at: Place<'static>, item: Item<'static>) -> ServerEvent<'static> {
+    ServerEvent::ItemDone { at, item }
+}
+
 #[test]
 fn events_of_real_servers() {
     let usage = json!({"input_tokens": 9, "input_tokens_details": {"cached_tokens": 4}, "output_tokens": 2,
@@ -35,11 +47,31 @@ fn events_of_real_servers() {
         (
             json!({"type": "response.output_text.delta", "item_id": "m", "output_index": 0, "content_index": 0,
                 "delta": "a\n\u{e9}", "logprobs": []}),
-            ServerEvent::Text("a\né".into()),
+            ServerEvent::Text {
+                of: place(None, Some("m"), Some(0)),
+                text: "a\né".into(),
+            },
         ),
         (
             json!({"type": "response.refusal.delta", "delta": "no"}),
-            ServerEvent::Text("no".into()),
+            ServerEvent::Text {
+                of: Place::default(),
+                text: "no".into(),
+            },
+        ),
+        (
+            json!({"type": "response.output_text.delta", "response_id": "r1", "item_id": null, "delta": "a"}),
+            ServerEvent::Text {
+                of: place(Some("r1"), None, None),
+                text: "a".into(),
+            },
+        ),
+        (
+            json!({"type": "response.output_text.delta", "item_id": "\u{1}m", "response_id": 7, "delta": "a"}),
+            ServerEvent::Text {
+                of: place(None, Some("\u{1}m"), None),
+                text: "a".into(),
+            },
         ),
         (
             json!({"type": "response.reasoning_summary_text.delta", "delta": "hm"}),
@@ -60,11 +92,37 @@ fn events_of_real_servers() {
         (
             json!({"type": "response.output_item.done", "item": {"type": "message", "role": "assistant",
                 "content": [{"type": "output_text", "text": "a", "annotations": []}, {"type": "refusal", "refusal": "b"}]}}),
-            ServerEvent::ItemDone(Item::Message("ab".into())),
+            done(Place::default(), Item::Message("ab".into())),
         ),
         (
             json!({"type": "response.output_item.done", "item": {"type": "reasoning", "summary": []}}),
-            ServerEvent::ItemDone(Item::Other),
+            done(Place::default(), Item::Other),
+        ),
+        (
+            json!({"type": "response.output_item.done", "response_id": "r1", "output_index": 1,
+                "item": {"id": "m1", "type": "message", "content": "whole"}}),
+            done(
+                place(Some("r1"), Some("m1"), Some(1)),
+                Item::Message("whole".into()),
+            ),
+        ),
+        // An item of an odd shape is no reason to give the answer up.
+        (
+            json!({"type": "response.output_item.done", "output_index": 1,
+                "item": {"id": "m1", "type": "message", "content": [{"text": {"odd": 1}}]}}),
+            done(place(None, Some("m1"), Some(1)), Item::Other),
+        ),
+        (
+            json!({"type": "response.output_item.done", "item": {"type": "message", "content": 7}}),
+            done(Place::default(), Item::Other),
+        ),
+        (
+            json!({"type": "response.output_item.done", "item": "odd"}),
+            done(Place::default(), Item::Other),
+        ),
+        (
+            json!({"type": "response.output_item.done"}),
+            done(Place::default(), Item::Other),
         ),
         (
             json!({"type": "response.completed", "response": {"id": "r1", "usage": usage, "error": null}}),
