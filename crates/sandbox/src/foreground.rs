@@ -2,7 +2,8 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::process::{Command, ExitStatus};
+use std::path::Path;
+use std::process::{Command, ExitStatus, Output, Stdio};
 
 /// Runs a program to its end with our streams, folder and environment, and waits for it. Nothing is confined: the person
 /// chose it, and it is theirs to work with.
@@ -16,6 +17,22 @@ pub fn foreground(argv: &[OsString]) -> io::Result<ExitStatus> {
     Command::new(program).args(args).status()
 }
 
+/// Runs a program to its end in a folder, with our environment and nothing to read, and gives every byte of its
+/// output: for content, where [`crate::Runner`] gives lines. Nothing is confined.
+///
+/// # Errors
+/// When it cannot be started, or `argv` is empty.
+pub fn captured(argv: &[OsString], cwd: &Path) -> io::Result<Output> {
+    let Some((program, args)) = argv.split_first() else {
+        return Err(io::Error::from(io::ErrorKind::InvalidInput));
+    };
+    Command::new(program)
+        .args(args)
+        .current_dir(cwd)
+        .stdin(Stdio::null())
+        .output()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -27,5 +44,15 @@ mod tests {
         assert_eq!(run(&["sh", "-c", "exit 3"]).unwrap().code(), Some(3));
         assert!(run(&["/nonexistent/editor"]).is_err());
         assert!(run(&[]).is_err());
+    }
+
+    #[test]
+    fn every_byte_of_the_output_is_given() {
+        let argv = ["sh", "-c", "head -c 100000 /dev/zero; printf 'a\\377\\n'; exit 3"].map(OsString::from);
+        let out = captured(&argv, Path::new("/")).unwrap();
+        assert_eq!(out.status.code(), Some(3));
+        assert_eq!(out.stdout.len(), 100_003);
+        assert!(out.stdout.ends_with(b"\0a\xff\n"));
+        assert!(captured(&[], Path::new("/")).is_err());
     }
 }

@@ -276,6 +276,9 @@ pub(crate) struct Outside {
     /// This policy instead of the brisk.toml that each commit was made on
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
+    /// Evidence only: no commit that a person waived
+    #[arg(long)]
+    pub no_waivers: bool,
 }
 
 /// `gate`.
@@ -296,7 +299,12 @@ pub(crate) enum GateCmd {
         outside: Outside,
     },
     /// For a pre-push hook: whether what is about to be pushed is verified here
-    PrePush,
+    PrePush {
+        /// The remote's name, as git says it to the hook
+        remote: Option<String>,
+        /// Its address
+        url: Option<String>,
+    },
     /// What the ledger says about this tree, or about a commit's
     Show {
         /// A commit

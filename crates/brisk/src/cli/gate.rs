@@ -7,7 +7,7 @@ use crate::cli::style::Tone;
 use crate::cli::verify::line as state_line;
 use crate::cli::{cwd, json, say};
 use crate::exit::{CliError, Exit};
-use crate::verify::{Checked, Gate, Lent, check_commit, ledger, ledger_at, only_ledger, worktree};
+use crate::verify::{Believed, Checked, Gate, Lent, check_commit, ledger, ledger_at, only_ledger};
 use brisk_domain::evidence::Tree;
 use brisk_gate::{Act, Keyring, Ledger, Recorded, Verdict};
 use brisk_worktree::{attest, install_hook};
@@ -22,7 +22,7 @@ pub(crate) fn run(context: &Context, command: &GateCmd) -> Result<Exit, CliError
     match command {
         GateCmd::Check { revs, outside } => check(context, revs, outside),
         GateCmd::Receive { outside } => receive(context, outside),
-        GateCmd::PrePush => pre_push(context),
+        GateCmd::PrePush { remote, .. } => pre_push(context, remote.as_deref()),
         GateCmd::Show { rev } => show(context, rev.as_deref()),
         GateCmd::Log { limit } => log(context, *limit),
         GateCmd::Key => key(context),
@@ -31,30 +31,41 @@ pub(crate) fn run(context: &Context, command: &GateCmd) -> Result<Exit, CliError
 }
 
 /// Keys and policy from outside of the repository.
-struct Trusted {
-    ring: Keyring,
-    policy: Option<String>,
+fn load(outside: &Outside) -> Result<Believed, CliError> {
+    let read = |path: &Path| {
+        std::fs::read_to_string(path)
+            .map_err(|e| CliError::new(Exit::Ledger, format!("{} cannot be read: {e}", path.display())))
+    };
+    let ring = Keyring::parse(&read(&outside.keys)?).map_err(|e| {
+        CliError::new(Exit::Ledger, format!("{}: {e}", outside.keys.display()))
+            .hint("`brisk gate key` prints such a line")
+    })?;
+    Ok(Believed {
+        ring,
+        policy: outside.policy.as_deref().map(read).transpose()?,
+        spare: Vec::new(),
+        waivers: !outside.no_waivers,
+    })
 }
 
-impl Trusted {
-    fn load(outside: &Outside) -> Result<Trusted, CliError> {
-        let read = |path: &Path| {
-            std::fs::read_to_string(path)
-                .map_err(|e| CliError::new(Exit::Ledger, format!("{} cannot be read: {e}", path.display())))
-        };
-        let ring = Keyring::parse(&read(&outside.keys)?).map_err(|e| {
-            CliError::new(Exit::Ledger, format!("{}: {e}", outside.keys.display()))
-                .hint("`brisk gate key` prints such a line")
-        })?;
-        let policy = outside.policy.as_deref().map(read).transpose()?;
-        Ok(Trusted { ring, policy })
+/// A clone without its past cannot say what a commit changed, nor list what leads to it.
+fn whole(git: &mut Lent) -> Result<(), CliError> {
+    let said = git.read(&["rev-parse", "--is-shallow-repository"])?;
+    match said.out.trim() {
+        "false" => Ok(()),
+        _ => Err(CliError::new(
+            Exit::Gate,
+            "this is a shallow clone: what a commit changed is not known",
+        )
+        .hint("fetch all of it: `git fetch --unshallow`; in CI, a fetch depth of 0")),
     }
 }
 
 /// `gate check [REV..]`: commits, ranges; HEAD without any.
 fn check(context: &Context, revs: &[String], outside: &Outside) -> Result<Exit, CliError> {
     let mut git = Lent::new(&cwd()?)?;
-    let trusted = Trusted::load(outside)?;
+    whole(&mut git)?;
+    let trusted = load(outside)?;
     let ledgers = refs(&mut git)?;
     let mut commits = Vec::new();
     for rev in revs {
@@ -110,7 +121,7 @@ fn none(id: &str) -> bool {
 /// grow.
 fn receive(context: &Context, outside: &Outside) -> Result<Exit, CliError> {
     let mut git = Lent::new(&cwd()?)?;
-    let trusted = Trusted::load(outside)?;
+    let trusted = load(outside)?;
     let updates = updates([0, 1, 2])?;
     let mut ledgers = refs(&mut git)?;
     for update in updates.iter().filter(|u| u.name.starts_with(REFS)) {
@@ -173,8 +184,9 @@ fn attestation(git: &mut Lent, update: &Update, ring: &Keyring) -> Result<Ledger
     Ok(ledger)
 }
 
-/// `gate pre-push`: what the installed hook runs, with this machine's own ledger and key.
-fn pre_push(context: &Context) -> Result<Exit, CliError> {
+/// `gate pre-push`: what the installed hook runs, with this machine's own ledger and key. What another remote has is
+/// not known to this one (`remote`: git's name for it, or its address).
+fn pre_push(context: &Context, remote: Option<&str>) -> Result<Exit, CliError> {
     let mut gate = Gate::open(&context.home, &cwd()?)?;
     // LOCAL-REF LOCAL-ID REMOTE-REF REMOTE-ID
     let updates = updates([3, 1, 2])?;
@@ -183,19 +195,29 @@ fn pre_push(context: &Context) -> Result<Exit, CliError> {
         .iter()
         .filter(|u| !u.name.starts_with(REFS) && !none(&u.new))
     {
-        commits.extend(gate.git.commits(&[&update.new, "--not", "--remotes"])?);
+        let known = remote.map(|r| format!("--remotes={r}"));
+        let not_old = format!("^{}", update.old);
+        let mut args = vec![update.new.as_str()];
+        // What the branch has there, if it is known here.
+        if gate.git.id(&format!("{}^{{commit}}", update.old))?.is_some() {
+            args.push(&not_old);
+        }
+        if let Some(known) = &known {
+            args.extend(["--not", known]);
+        }
+        commits.extend(gate.git.commits(&args)?);
     }
     let (trusted, ledgers) = own(&mut gate)?;
     judge(context, &mut gate.git, &commits, &trusted, &ledgers)
 }
 
 /// What this machine believes of itself: its own key, its own ledger as a ref.
-fn own(gate: &mut Gate) -> Result<(Trusted, Vec<String>), CliError> {
-    let tree = gate.shadow.tree().map_err(worktree)?;
-    let base = gate.base(&tree)?;
-    let trusted = Trusted {
+fn own(gate: &mut Gate) -> Result<(Believed, Vec<String>), CliError> {
+    let trusted = Believed {
         ring: Keyring::of(gate.public(), "this machine"),
-        policy: gate.policy_text(&base),
+        policy: None,
+        spare: gate.all_confirmed(),
+        waivers: true,
     };
     // Made where nothing was ever recorded.
     gate.ledger()?;
@@ -211,13 +233,7 @@ pub(crate) fn before_push(gate: &mut Gate, remote: &str, commit: &Tree) -> Resul
     let (trusted, ledgers) = own(gate)?;
     let known = format!("--remotes={remote}");
     for commit in gate.git.commits(&[commit.as_str(), "--not", &known])? {
-        let found = check_commit(
-            &mut gate.git,
-            &commit,
-            &trusted.ring,
-            trusted.policy.as_deref(),
-            &ledgers,
-        )?;
+        let found = check_commit(&mut gate.git, &commit, &trusted, &ledgers)?;
         if let Checked::Refused { why, refusal } = found {
             let short = commit.get(..12).unwrap_or(&commit);
             return Err(match refusal {
@@ -233,12 +249,12 @@ fn judge(
     context: &Context,
     git: &mut Lent,
     commits: &[String],
-    trusted: &Trusted,
+    trusted: &Believed,
     ledgers: &[String],
 ) -> Result<Exit, CliError> {
     let mut worst = Exit::Done;
     for commit in commits {
-        let found = check_commit(git, commit, &trusted.ring, trusted.policy.as_deref(), ledgers)?;
+        let found = check_commit(git, commit, trusted, ledgers)?;
         let (tone, state, text) = match &found {
             Checked::Verified { by } => (Tone::Good, "verified", format!("verified ({by})")),
             Checked::Waived { reason, who } => (Tone::Warn, "waived", format!("waived by {who}: {reason}")),
@@ -375,13 +391,14 @@ fn key(context: &Context) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-const HOOK: &str = "#!/bin/sh\n# Installed by `brisk gate install`. `git push --no-verify` goes around it; a pre-receive hook does not let that pass.\nexec brisk gate pre-push\n";
+const HOOK: &str = "#!/bin/sh\n# Installed by `brisk gate install`. `git push --no-verify` goes around it; a pre-receive hook does not let that pass.\nexec brisk gate pre-push \"$@\"\n";
 
 /// `gate install`: a pre-push hook.
 fn install(context: &Context) -> Result<Exit, CliError> {
     let mut gate = Gate::open(&context.home, &cwd()?)?;
     let path = install_hook(&mut gate.git, "pre-push", HOOK).map_err(|e| {
-        CliError::new(Exit::Git, e.to_string()).hint("call `brisk gate pre-push` from your own hook instead")
+        CliError::new(Exit::Git, e.to_string())
+            .hint("call `brisk gate pre-push \"$@\"` from your own hook instead")
     })?;
     if context.json {
         say::raw(&json::line("installed", context.t_us(), json!({"path": path})))?;

@@ -28,7 +28,12 @@ pub(crate) fn run(context: &Context, args: &ShipArgs) -> Result<Exit, CliError> 
         true => {
             // Nobody gives their word for what git would not ship.
             ready(&tree, &mut gate.shadow, &mut gate.git, &way).map_err(refused)?;
-            waive(context, &gate, &tree, &how, args.reason.as_deref())?
+            // A word for a push is one for this commit only, whoever else has the same content.
+            let exact = match &way {
+                Way::Push { commit, .. } => format!("{how} {commit}"),
+                Way::Commit { .. } | Way::Branch { .. } | Way::Patch { .. } => how.clone(),
+            };
+            waive(context, &gate, &tree, &exact, args.reason.as_deref())?
         }
         false => evidence(&mut gate, &tree, &how)?,
     };

@@ -2,7 +2,7 @@
 
 use crate::exit::{CliError, Exit};
 use brisk_domain::evidence::Tree;
-use brisk_sandbox::{End, EnvRule, Line, RunOptions, Runner, Stream, foreground};
+use brisk_sandbox::{End, EnvRule, Line, RunOptions, Runner, Stream, captured, foreground};
 use brisk_worktree::{Git, GitSaid};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -65,6 +65,21 @@ impl Lent {
             return Err(CliError::new(Exit::Git, why));
         }
         Ok(said.out.lines().map(str::to_owned).collect())
+    }
+
+    /// A file in the object store, byte for byte; `None` if it is not there.
+    pub(crate) fn blob(&mut self, name: &str) -> Result<Option<Vec<u8>>, CliError> {
+        // A name that begins with a dash is an option here, so it is asked for by its id.
+        let Some(id) = self.id(name)? else {
+            return Ok(None);
+        };
+        let args = ["git", "--no-replace-objects", "cat-file", "blob", id.as_str()].map(OsString::from);
+        let bad = |why: String| CliError::new(Exit::Git, format!("git cannot read {name}: {why}"));
+        let out = captured(&args, &self.root).map_err(|e| bad(e.to_string()))?;
+        match out.status.success() {
+            true => Ok(Some(out.stdout)),
+            false => Err(bad(String::from_utf8_lossy(&out.stderr).trim().to_owned())),
+        }
     }
 
     /// What a commit says itself that it follows; also those that are not here.

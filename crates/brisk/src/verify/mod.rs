@@ -11,7 +11,7 @@ mod prove;
 
 pub(crate) use check::{Heard, Plan};
 pub(crate) use git::Lent;
-pub(crate) use outside::{Checked, check_commit, ledger_at, only_ledger};
+pub(crate) use outside::{Believed, Checked, check_commit, ledger_at, only_ledger};
 pub(crate) use pin::{Confirmed, proposal, unreadable};
 
 use crate::exit::{CliError, Exit};
@@ -105,12 +105,9 @@ impl Gate {
         pin::in_force(&self.dir, base)
     }
 
-    /// The confirmed policy for commits that bring none themselves.
-    pub(crate) fn policy_text(&self, base: &Base) -> Option<String> {
-        match base.policy {
-            Some(_) => None,
-            None => pin::text(&self.dir).ok(),
-        }
+    /// Every policy that was confirmed here, for commits that bring none themselves.
+    pub(crate) fn all_confirmed(&self) -> Vec<String> {
+        pin::all(&self.dir)
     }
 
     /// The text that the person confirmed last, in force or not.

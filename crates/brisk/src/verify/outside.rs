@@ -4,7 +4,7 @@
 use crate::exit::{CliError, Exit};
 use crate::verify::Lent;
 use crate::verify::pin::unreadable;
-use brisk_gate::{Act, Keyring, Ledger, Policy, Refusal, Trust};
+use brisk_gate::{Act, Keyring, Ledger, Policy, Recorded, Refusal, Trust, Verdict};
 
 /// What came of one commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,83 +30,154 @@ pub(crate) enum Checked {
     },
 }
 
-/// Judges one commit: its tree, compared with its first parent's, under the policy of its first parent (`policy`: one
-/// from outside instead), by the ledgers under `refs`.
+/// What is believed where a commit is judged.
+pub(crate) struct Believed {
+    /// Whose word.
+    pub ring: Keyring,
+    /// This policy, instead of the one that each commit was made on.
+    pub policy: Option<String>,
+    /// Policies that stand in where neither a commit nor its parent has one.
+    pub spare: Vec<String>,
+    /// Whether a person's word counts in place of evidence.
+    pub waivers: bool,
+}
+
+/// Judges one commit: its tree, compared with its first parent's, under the policy of its first parent, by these
+/// ledgers (refs or commits).
 pub(crate) fn check_commit(
     git: &mut Lent,
     commit: &str,
-    ring: &Keyring,
-    policy: Option<&str>,
+    believed: &Believed,
     ledgers: &[String],
 ) -> Result<Checked, CliError> {
     let refused = |why: String| Ok(Checked::Refused { why, refusal: None });
-    let Some(tree) = git.id(&format!("{commit}^{{tree}}"))? else {
+    let Some(id) = git.id(&format!("{commit}^{{commit}}"))? else {
         return refused(format!("there is no commit {commit}"));
     };
-    let parent = git.id(&format!("{commit}^1^{{tree}}"))?;
-    let text = match policy {
-        Some(text) => Some(text.to_owned()),
-        None => {
-            // The commit that brings the first policy brings its own: there is nothing that it could weaken.
-            let before = match parent {
-                Some(_) => file(git, &format!("{commit}^1:brisk.toml"))?,
-                None => None,
-            };
-            match before {
-                Some(text) => Some(text),
-                None => file(git, &format!("{commit}:brisk.toml"))?,
-            }
-        }
+    let Some(tree) = git.id(&format!("{id}^{{tree}}"))? else {
+        return refused(format!("the tree of {commit} is not here"));
     };
-    let Some(text) = text else {
+    // As the commit itself says: git hides parents that a shallow clone has left out.
+    let parent = git.parents(id.as_str())?.into_iter().next();
+    let base = match &parent {
+        None => None,
+        Some(parent) => match git.id(&format!("{parent}^{{tree}}"))? {
+            Some(base) => Some(base),
+            None => return refused("its parent is not here, so what it changed is not known".to_owned()),
+        },
+    };
+    let mut policies = Vec::new();
+    for text in texts(git, id.as_str(), parent.as_deref(), believed)? {
+        policies.push(Policy::parse(&text).map_err(unreadable)?);
+    }
+    if policies.is_empty() {
         return refused("there is no brisk.toml: what has to pass is not known".to_owned());
-    };
-    let policy = Policy::parse(&text).map_err(unreadable)?;
-    if ring.is_empty() {
+    }
+    if believed.ring.is_empty() {
         return refused("no key is trusted here".to_owned());
     }
     let mut refusal = None;
     let mut why =
         "no ledger came with it: push refs/brisk/attestations/* too (`brisk ship push` does)".to_owned();
     for name in ledgers {
-        let Some(bytes) = file(git, &format!("{name}:ledger"))? else {
+        let Some(bytes) = git.blob(&format!("{name}:ledger"))? else {
             continue;
         };
-        let ledger = match Ledger::read(bytes.as_bytes(), None, ring.clone(), Trust::Every) {
+        let ledger = match Ledger::read(&bytes, None, believed.ring.clone(), Trust::Every) {
             Ok((ledger, _)) => ledger,
             Err(e) => {
                 why = format!("{name}: {e}");
                 continue;
             }
         };
-        match ledger.promote(&tree, &policy, parent.as_ref()) {
-            Ok(leave) => {
-                // Only judged here: nothing is promoted by looking.
-                drop(leave);
-                return Ok(Checked::Verified { by: name.clone() });
-            }
-            Err(no) => {
-                why = no.to_string();
-                refusal = Some(no);
+        // The first policy is the one to be met; its refusal is what is told.
+        for policy in policies.iter().rev() {
+            match ledger.promote(&tree, policy, base.as_ref()) {
+                Ok(leave) => {
+                    // Only judged here: nothing is promoted by looking.
+                    drop(leave);
+                    return Ok(Checked::Verified { by: name.clone() });
+                }
+                Err(no) => {
+                    why = no.to_string();
+                    refusal = Some(no);
+                }
             }
         }
-        let acts = ledger.about(&tree).map_err(super::ledger)?;
-        let waived = acts.into_iter().rev().find_map(|r| match r.act {
-            Act::Waived { reason, who, .. } => Some(Checked::Waived { reason, who }),
-            Act::Ran(_) | Act::Acknowledged { .. } | Act::Shipped { .. } => None,
-        });
-        if let Some(waived) = waived {
+        if believed.waivers
+            && let Some(waived) = waived(ledger.about(&tree).map_err(super::ledger)?, id.as_str())
+        {
             return Ok(waived);
         }
     }
     Ok(Checked::Refused { why, refusal })
 }
 
+/// The policies under which a commit may have been verified, the likeliest first.
+fn texts(
+    git: &mut Lent,
+    commit: &str,
+    parent: Option<&str>,
+    believed: &Believed,
+) -> Result<Vec<String>, CliError> {
+    if let Some(text) = &believed.policy {
+        return Ok(vec![text.clone()]);
+    }
+    let mut of = |commit: &str| {
+        let bytes = git.blob(&format!("{commit}:brisk.toml"))?;
+        let text = bytes.map(String::from_utf8).transpose();
+        text.map_err(|_| CliError::new(Exit::Policy, format!("brisk.toml of {commit} is no text")))
+    };
+    if let Some(parent) = parent
+        && let Some(text) = of(parent)?
+    {
+        return Ok(vec![text]);
+    }
+    // The commit that brings the first policy brings its own: there is nothing that it could weaken.
+    let own = of(commit)?;
+    Ok(own.into_iter().chain(believed.spare.iter().cloned()).collect())
+}
+
+/// A person's word for exactly this commit: for pushing it, or one that was used up for making it. A later failure ends
+/// it. `acts`: all about its tree, the oldest first.
+fn waived(acts: Vec<Recorded>, commit: &str) -> Option<Checked> {
+    let mut word = None;
+    let mut good = None;
+    for r in acts {
+        match r.act {
+            Act::Waived { how, reason, who, .. } => {
+                let said = Checked::Waived { reason, who };
+                // `push REMOTE COMMIT`
+                match how.starts_with("push ") && how.ends_with(&format!(" {commit}")) {
+                    true => good = Some(said),
+                    false => word = Some(said),
+                }
+            }
+            Act::Shipped {
+                commit: made, waived, ..
+            } => {
+                let said = word.take();
+                if waived && made.is_some_and(|m| m.as_str() == commit) {
+                    good = good.or(said);
+                }
+            }
+            Act::Ran(run) => {
+                if matches!(Verdict::of(&run), Verdict::Red(_)) {
+                    (word, good) = (None, None);
+                }
+            }
+            Act::Acknowledged { .. } => {}
+        }
+    }
+    good
+}
+
 /// The ledger that a commit or ref holds, every line of it opened.
 pub(crate) fn ledger_at(git: &mut Lent, name: &str, ring: &Keyring) -> Result<Ledger, CliError> {
-    let bytes = file(git, &format!("{name}:ledger"))?
+    let bytes = git
+        .blob(&format!("{name}:ledger"))?
         .ok_or_else(|| CliError::new(Exit::Ledger, format!("{name} holds no ledger")))?;
-    let read = Ledger::read(bytes.as_bytes(), None, ring.clone(), Trust::Every);
+    let read = Ledger::read(&bytes, None, ring.clone(), Trust::Every);
     read.map(|(ledger, _)| ledger).map_err(super::ledger)
 }
 
@@ -115,22 +186,4 @@ pub(crate) fn only_ledger(git: &mut Lent, commit: &str) -> Result<bool, CliError
     let said = git.read(&["ls-tree", commit])?;
     let one = |line: &str| line.starts_with("100644 blob ") && line.ends_with("\tledger");
     Ok(said.code == 0 && said.out.lines().count() == 1 && said.out.lines().all(one))
-}
-
-/// A text in the object store, with its exact bytes as far as it is text; `None` if it is not there.
-pub(crate) fn file(git: &mut Lent, name: &str) -> Result<Option<String>, CliError> {
-    let size = git.read(&["cat-file", "-s", name])?;
-    if size.code != 0 {
-        return Ok(None);
-    }
-    let said = git.read(&["cat-file", "blob", name])?;
-    if said.code != 0 {
-        return Err(CliError::new(Exit::Git, format!("git cannot read {name}")));
-    }
-    let mut text = said.out;
-    // Lines came without their ends.
-    if size.out.trim().parse() == Ok(text.len().saturating_sub(1)) {
-        text.pop();
-    }
-    Ok(Some(text))
 }

@@ -56,10 +56,32 @@ pub(super) fn in_force(dir: &Path, base: &Base) -> Result<Policy, CliError> {
 pub(super) fn confirm(dir: &Path, text: &str) -> Result<Policy, CliError> {
     let policy = Policy::parse(text).map_err(unreadable)?;
     let fresh = dir.join("policy.tmp");
-    std::fs::write(&fresh, text)
-        .and_then(|()| std::fs::rename(&fresh, path(dir)))
+    let put = |to: &Path| {
+        to.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+        std::fs::write(&fresh, text)?;
+        std::fs::rename(&fresh, to)
+    };
+    // What was verified under it stays so when another one is confirmed.
+    let kept = Shadow::id_of(text).map(|id| dir.join("policies").join(format!("{id}.toml")));
+    kept.map_or(Ok(()), |to| put(&to))
+        .and_then(|()| put(&path(dir)))
         .map_err(|e| CliError::new(Exit::Disk, format!("the policy cannot be kept: {e}")))?;
     Ok(policy)
+}
+
+/// Every text that was confirmed, the one of now first.
+pub(super) fn all(dir: &Path) -> Vec<String> {
+    let kept = std::fs::read_dir(dir.join("policies"))
+        .into_iter()
+        .flatten()
+        .flatten();
+    let mut kept: Vec<PathBuf> = kept.map(|e| e.path()).collect();
+    kept.sort();
+    let mut all: Vec<String> = Vec::new();
+    for path in [path(dir)].into_iter().chain(kept) {
+        all.extend(std::fs::read_to_string(path).ok().filter(|t| !all.contains(t)));
+    }
+    all
 }
 
 /// What could be confirmed.
