@@ -23,6 +23,8 @@ mod bench_tasks;
 #[cfg(any(feature = "embedded", test))]
 mod cache;
 #[cfg(feature = "embedded")]
+mod choice;
+#[cfg(feature = "embedded")]
 mod cores;
 #[cfg(any(feature = "embedded", test))]
 mod detour;

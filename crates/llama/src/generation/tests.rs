@@ -1,44 +1,5 @@
 use super::*;
 
-#[test]
-fn the_first_of_the_greatest() {
-    let mut long = vec![0.0; 1000];
-    long[700] = 2.0;
-    long[701] = 2.0;
-    let cases: [(&[f32], i32); 5] = [
-        (&[1.0, 3.0, 2.0], 1),
-        (&[-5.0, -4.0, -4.0], 1),
-        (&[f32::NAN, 1.0], 1),
-        (&long, 700),
-        (&[], 0),
-    ];
-    for (values, expected) in cases {
-        assert_eq!(greatest(values), expected);
-    }
-}
-
-#[test]
-fn another_token_must_be_sure() {
-    let logits = [1.0, 4.0, 3.0];
-    let cases = [
-        (Some(2), 0.0, 1),
-        (Some(2), 1.0, 1),
-        (Some(2), 1.1, 2),
-        (Some(0), 1.5, 1),
-        (Some(1), 1.5, 1),
-        (Some(7), 9.0, 1),
-        (Some(-1), 9.0, 1),
-        (None, 9.0, 1),
-    ];
-    for (drafted, bar, expected) in cases {
-        assert_eq!(
-            unless_close(&logits, 1, drafted, bar),
-            expected,
-            "{drafted:?} {bar}"
-        );
-    }
-}
-
 /// Replays drafted answers through the model, one token at a time: each token must be the first choice there too,
 /// as far as rounding lets one tell.
 #[cfg(feature = "model-tests")]
@@ -46,6 +7,7 @@ fn another_token_must_be_sure() {
 fn drafted_tokens_are_the_models_own_choice() {
     use crate::bench::edit_request;
     use crate::bench_tasks::TASKS;
+    use crate::choice::greatest;
     use crate::ffi::Setup;
     use std::sync::{Arc, Mutex};
 
