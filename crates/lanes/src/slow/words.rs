@@ -34,7 +34,10 @@ const STRATEGIES: [&str; 4] = [
 ];
 
 pub(super) fn strategy(number: usize) -> &'static str {
-    STRATEGIES.get(number % STRATEGIES.len()).copied().unwrap_or_default()
+    STRATEGIES
+        .get(number % STRATEGIES.len())
+        .copied()
+        .unwrap_or_default()
 }
 
 pub(super) const REPEATED: &str =
