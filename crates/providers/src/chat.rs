@@ -157,7 +157,7 @@ impl Model for ChatModel {
     fn warm(&self, _request: GenerateRequest) {
         let shared = Arc::clone(&self.shared);
         self.handle.spawn(async move {
-            let wait = shared.config.timeouts.stall;
+            let wait = shared.config.timeouts.aside;
             let request = shared.request(
                 hyper::Method::GET,
                 shared.upstream.base.models(),
@@ -201,7 +201,7 @@ impl Shared {
             body.into(),
             Some(Arc::clone(sink)),
         );
-        let wait = self.config.timeouts.first_byte;
+        let wait = self.config.timeouts.first_text;
         let response = tokio::time::timeout(wait, self.client.request(post))
             .await
             .map_err(|_| self.upstream.stalled(wait))?

@@ -44,8 +44,9 @@ impl Probe {
         };
         let timeouts = Timeouts {
             connect: wait,
-            first_byte: wait,
+            first_text: wait,
             stall: wait,
+            aside: wait,
         };
         let server = Server::new(&access, auth, &self.base_url, self.allow_insecure, timeouts)?;
         server.list().await

@@ -64,7 +64,7 @@ impl Server {
     /// Sends a request for a generation and waits for the answer's head, whatever its status.
     ///
     /// # Errors
-    /// The server could not be reached, or was silent for `first_byte`.
+    /// The server could not be reached, or was silent for `first_text`.
     pub(crate) async fn post(
         &self,
         uri: &Uri,
@@ -90,7 +90,7 @@ impl Server {
     }
 
     async fn response(&self, request: Request<Outgoing>) -> Result<Response<Incoming>, Fault> {
-        let wait = self.timeouts.first_byte;
+        let wait = self.timeouts.first_text;
         tokio::time::timeout(wait, self.client.request(request))
             .await
             .map_err(|_| self.upstream.stalled(wait))?
@@ -106,7 +106,7 @@ impl Server {
 
     /// Opens the connection: name, handshake and TLS are done when the person presses return.
     pub(crate) async fn warm(&self) {
-        let wait = self.timeouts.stall;
+        let wait = self.timeouts.aside;
         if let Ok(Ok(response)) = tokio::time::timeout(wait, self.models()).await {
             drain(response.into_body(), wait).await;
         }
@@ -119,10 +119,10 @@ impl Server {
     pub(crate) async fn list(&self) -> Result<Option<Vec<String>>, Fault> {
         let (head, body) = self.models().await?.into_parts();
         match head.status {
-            StatusCode::OK => Ok(names(&bounded_body(body, self.timeouts.stall, LIST_MAX).await)),
+            StatusCode::OK => Ok(names(&bounded_body(body, self.timeouts.aside, LIST_MAX).await)),
             StatusCode::NOT_FOUND => Ok(None),
             status => {
-                let text = short_body(body, self.timeouts.stall).await;
+                let text = short_body(body, self.timeouts.aside).await;
                 let now = Timestamp::now();
                 Err(self.upstream.refused(status.as_u16(), &head.headers, &text, now))
             }

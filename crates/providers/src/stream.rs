@@ -18,24 +18,28 @@ pub const EVENT_MAX: usize = 8 << 20;
 /// The bound of a refusal's body that is read, bytes.
 const REFUSAL_MAX: usize = 64 << 10;
 
-/// When a generation is given up.
+/// When a generation is given up. Whoever waits for it has a clock of its own; these bounds end what would never end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
     /// For the connection alone.
     pub connect: Duration,
-    /// From the start to the first byte of the answer's body: connecting, queueing at the server, reading the prompt.
-    pub first_byte: Duration,
-    /// Between two bytes after the first, and for what is not waited for by a person (a warm-up, a refusal's body).
+    /// Silence before the first text: queueing at the server, reading the prompt, thinking. Events without text count
+    /// as a sign of life.
+    pub first_text: Duration,
+    /// Silence after the first text. A model may think in between.
     pub stall: Duration,
+    /// For what nobody waits for: a request's way out, a refusal's body, a warm-up.
+    pub aside: Duration,
 }
 
 impl Default for Timeouts {
-    /// 3 s, 120 s (a local server may read a long prompt), 15 s.
+    /// 3 s, 10 min (some models think that long without a word), 2 min, 15 s.
     fn default() -> Timeouts {
         Timeouts {
             connect: Duration::from_secs(3),
-            first_byte: Duration::from_secs(120),
-            stall: Duration::from_secs(15),
+            first_text: Duration::from_secs(10 * 60),
+            stall: Duration::from_secs(2 * 60),
+            aside: Duration::from_secs(15),
         }
     }
 }
@@ -78,7 +82,7 @@ pub(crate) async fn follow(
 ) -> Result<ModelEvent, Fault> {
     let (head, mut body) = response.into_parts();
     if head.status != StatusCode::OK {
-        let text = short_body(body, timeouts.stall).await;
+        let text = short_body(body, timeouts.aside).await;
         return Err(upstream.refused(head.status.as_u16(), &head.headers, &text, Timestamp::now()));
     }
     let kind = head
@@ -88,7 +92,7 @@ pub(crate) async fn follow(
         .unwrap_or("");
     // Some servers name their streams oddly; these two are never streams.
     if kind.starts_with("text/html") || kind.starts_with("application/json") {
-        let text = short_body(body, timeouts.stall).await;
+        let text = short_body(body, timeouts.aside).await;
         return Err(upstream.no_stream(kind, &text));
     }
     let mut parser = SseParser::new(EVENT_MAX);
@@ -98,9 +102,14 @@ pub(crate) async fn follow(
         answer,
         usage: Usage::default(),
         finish: None,
+        spoke: false,
     };
-    let mut wait = timeouts.first_byte;
     let end = loop {
+        let wait = match (state.finish, state.spoke) {
+            (Some(_), _) => timeouts.aside,
+            (None, true) => timeouts.stall,
+            (None, false) => timeouts.first_text,
+        };
         let mut text = String::new();
         let mut over = None;
         let bytes = match tokio::time::timeout(wait, body.frame()).await {
@@ -120,7 +129,6 @@ pub(crate) async fn follow(
                 break Err(upstream.stalled(wait));
             }
         };
-        wait = timeouts.stall;
         let fed = parser.feed(&bytes, |event| {
             if over.is_none() {
                 over = state.take(&event, &mut text);
@@ -136,7 +144,7 @@ pub(crate) async fn follow(
         if let Some(over) = over {
             if state.finish.is_some() {
                 // The handle is dropped as soon as the end is told; the connection is to outlive that.
-                tokio::spawn(drain(body, timeouts.stall));
+                tokio::spawn(drain(body, timeouts.aside));
             }
             break over;
         }
@@ -183,6 +191,8 @@ struct State<'a, R> {
     usage: Usage,
     /// Set when the server has said why the answer ended.
     finish: Option<Finish>,
+    /// The answer's text has begun.
+    spoke: bool,
 }
 
 impl<R: Reader> State<'_, R> {
@@ -200,6 +210,7 @@ impl<R: Reader> State<'_, R> {
         if let Some(usage) = said.usage {
             self.usage = usage;
         }
+        self.spoke |= !said.text.is_empty();
         if self.finish.is_none() {
             if let Some(finish) = self.answer.push(&said.text, text) {
                 // The server goes on; dropping the body stops it. `finish` stays unset, so nothing is drained.

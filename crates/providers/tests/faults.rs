@@ -345,7 +345,7 @@ fn a_silent_server_is_given_up() {
         let server = FakeServer::start().unwrap();
         server.reply(reply);
         let mut config = config(&server.url());
-        config.timeouts.first_byte = Duration::from_millis(300);
+        config.timeouts.first_text = Duration::from_millis(300);
         config.timeouts.stall = Duration::from_millis(300);
         let (got, end) = start(&model(config), request()).end();
         let fault = fault(end);
@@ -365,7 +365,7 @@ fn a_silent_server_is_given_up() {
     let server = FakeServer::start().unwrap();
     server.reply(Reply::stream(vec![Act::text("a"), Act::stop(), Act::Hang]));
     let mut config = config(&server.url());
-    config.timeouts.stall = Duration::from_millis(300);
+    config.timeouts.aside = Duration::from_millis(300);
     let (got, end) = start(&model(config), request()).end();
     assert_eq!(got, "a");
     assert!(matches!(

@@ -63,7 +63,7 @@ pub(super) async fn ask<'a>(
     let written = tokio::select! {
         biased;
         () = cancel.cancelled() => return Round::Lost { way: Way::Http, fault: upstream.cut(), token: None },
-        written = timeout(upload + timeouts.stall, write) => written,
+        written = timeout(upload + timeouts.aside, write) => written,
     };
     let lost = |turn: &Turn<'_>, fault| Round::Lost {
         way: Way::Http,
@@ -74,9 +74,9 @@ pub(super) async fn ask<'a>(
         return lost(&turn, upstream.cut());
     }
     sink(ModelEvent::Sent);
-    let first_byte = Instant::now() + timeouts.first_byte;
     let mut alive = Some(Instant::now() + ALIVE + upload);
-    let mut until = first_byte;
+    let mut silence = timeouts.first_text;
+    let mut until = Instant::now() + silence;
     // What came together is handed out together.
     let mut text = String::new();
     loop {
@@ -100,14 +100,7 @@ pub(super) async fn ask<'a>(
             return match alive {
                 // Not even a pong: nobody is there.
                 Some(_) => lost(&turn, upstream.stalled(ALIVE)),
-                None => {
-                    let after = if until == first_byte {
-                        timeouts.first_byte
-                    } else {
-                        timeouts.stall
-                    };
-                    fail(turn, text, upstream.stalled(after), Rest::Lost, sink)
-                }
+                None => fail(turn, text, upstream.stalled(silence), Rest::Lost, sink),
             };
         };
         alive = None;
@@ -132,9 +125,13 @@ pub(super) async fn ask<'a>(
                 return fail(turn, text, upstream.cut(), Rest::Lost, sink);
             }
         };
-        until = Instant::now() + timeouts.stall;
         match turn.take(&frame, &mut text) {
-            Next::More => {}
+            Next::More => {
+                if turn.spoke() {
+                    silence = timeouts.stall;
+                }
+                until = Instant::now() + silence;
+            }
             Next::Over { end, rest } => {
                 deliver(&mut text, sink);
                 free(&rest);

@@ -75,6 +75,11 @@ impl<'a> Turn<'a> {
         !self.shown.is_empty()
     }
 
+    /// Whether the answer's text has begun, handed out or not.
+    pub(crate) fn spoke(&self) -> bool {
+        !self.reader.raw.is_empty()
+    }
+
     /// The id by which the answer can be interrupted.
     pub(crate) fn id(&self) -> Option<&str> {
         Some(self.reader.id.as_str()).filter(|id| !id.is_empty())

@@ -9,6 +9,7 @@ mod table;
 
 use brisk_domain::port::{Fault, FaultSource, Finish, ModelEvent, Retry};
 use brisk_providers::{EVENT_MAX, Timeouts};
+use brisk_testkit::WAIT;
 use common::{request, start};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -395,6 +396,26 @@ fn a_stream_that_stalls_is_given_up() {
             "{}: {}",
             stage.name,
             fault.message
+        );
+        stage.server.wait_unwanted(1);
+    });
+}
+
+#[test]
+fn thoughts_do_not_end_the_patience_before_the_first_text() {
+    let timeouts = Timeouts {
+        first_text: Duration::from_millis(60),
+        stall: WAIT * 2,
+        ..Timeouts::default()
+    };
+    each_within(timeouts, |stage| {
+        let (got, end) = stage.ask(&answer(vec![Piece::Thought, Piece::Thought, Piece::Hang]));
+        let message = fault(stage.name, end).message;
+        assert_eq!(got, "", "{}", stage.name);
+        assert!(
+            message.contains("sent nothing for 60 ms"),
+            "{}: {message}",
+            stage.name
         );
         stage.server.wait_unwanted(1);
     });

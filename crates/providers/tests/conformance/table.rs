@@ -22,6 +22,8 @@ pub(crate) enum Piece {
     Many(&'static str, Option<u64>),
     /// One event of this size.
     Big(usize),
+    /// An event of a model that thinks.
+    Thought,
     /// No event at all, where one should be.
     Noise,
     /// An error of the server in the middle.
@@ -125,6 +127,10 @@ fn chat(piece: &Piece) -> Vec<Act> {
             count: *count,
         }],
         Piece::Big(letters) => vec![Act::Big { letters: *letters }],
+        Piece::Thought => vec![Act::raw(format!(
+            "data: {}\n\n",
+            json!({"choices": [{"index": 0, "delta": {"reasoning_content": "hm"}}]})
+        ))],
         Piece::Noise => vec![Act::raw("data: {nonsense\n\n")],
         Piece::Broken(error) => vec![Act::raw(format!("data: {}\n\n", json!({"error": error})))],
         Piece::Gate(name) => vec![Act::gate(*name)],
@@ -163,6 +169,8 @@ fn messages(piece: &Piece) -> Vec<Act> {
             std::iter::repeat_n(delta(text), count).collect()
         }
         Piece::Big(letters) => vec![delta(&"x".repeat(*letters))],
+        Piece::Thought => vec![event(json!({"type": "content_block_delta", "index": 0,
+            "delta": {"type": "thinking_delta", "thinking": "hm"}}))],
         Piece::Noise => vec![Act::raw("data: {nonsense\n\n")],
         Piece::Broken(error) => vec![event(json!({"type": "error", "error": error}))],
         Piece::Gate(name) => vec![Act::gate(*name)],
@@ -192,6 +200,9 @@ impl Server for Responses {
                 count: *count,
             },
             Piece::Big(letters) => Say::Big { letters: *letters },
+            Piece::Thought => {
+                Say::event(json!({"type": "response.reasoning_summary_text.delta", "delta": "hm"}))
+            }
             Piece::Noise => Say::raw("{nonsense"),
             Piece::Broken(error) => Say::event(json!({"type": "error", "error": error})),
             Piece::Gate(name) => Say::gate(*name),
