@@ -427,5 +427,5 @@ fn read_ahead(
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "model-tests"))]
 mod tests;

@@ -2,7 +2,6 @@ use super::*;
 
 /// Replays drafted answers through the model, one token at a time: each token must be the first choice there too,
 /// as far as rounding lets one tell.
-#[cfg(feature = "model-tests")]
 #[test]
 fn drafted_tokens_are_the_models_own_choice() {
     use crate::bench::edit_request;
