@@ -12,5 +12,5 @@ pub mod slow;
 
 pub use io::{Denied, Effect, Gathered, Hint, Input, Reach, Wrote};
 pub use limits::Limits;
-pub use prompt::open_file_request;
-pub use session::Session;
+pub use prompt::{open_file_request, open_request};
+pub use session::{Session, edits_first};

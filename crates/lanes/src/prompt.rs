@@ -258,6 +258,28 @@ pub fn open_file_request(model: &ModelId, path: &str, text: &Text, limits: &Limi
     }
 }
 
+/// The request that a server reads ahead: what every edit in this format begins with, and nothing of the person's.
+pub fn open_request(model: &ModelId, format: EditFormat) -> GenerateRequest {
+    let system = match format {
+        EditFormat::Region => REWRITE,
+        EditFormat::SearchReplace => SEARCH_REPLACE,
+        EditFormat::ApplyPatch => APPLY_PATCH,
+    };
+    GenerateRequest {
+        model: model.clone(),
+        messages: vec![message(Role::System, system)],
+        answer_prefix: String::new(),
+        stop: vec![],
+        prediction: None,
+        differ: None,
+        keep_close: false,
+        max_tokens: 1,
+        // It belongs to no file: one of a path would tell which the person has opened.
+        cache_key: 0,
+        priority: Priority::Background,
+    }
+}
+
 /// The request for a format that places its own changes.
 pub(crate) fn patch(
     ask: &Ask<'_>,

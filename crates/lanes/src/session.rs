@@ -17,6 +17,8 @@ use brisk_patch::{Change, Text};
 use brisk_router::hedge::Race;
 use std::collections::{BTreeMap, VecDeque};
 
+pub use answers::edits_first;
+
 mod answers;
 mod ladder;
 mod offers;

@@ -13,7 +13,7 @@ use brisk_domain::port::{ModelEvent, Running, Sink};
 use brisk_domain::{
     CancelReason, Command, EffectId, Event, HunkState, Lane, Now, SessionId, StopReason, TurnId,
 };
-use brisk_lanes::{Effect, Input, Session, Wrote};
+use brisk_lanes::{Effect, Input, Session, Wrote, edits_first};
 use brisk_protocol::{Decided, Envelope};
 use brisk_router::policy::Policy;
 use brisk_worktree::{Operation, Repo};
@@ -433,11 +433,15 @@ impl Actor {
             return;
         }
         let (repo, cwd, models) = (Arc::clone(&self.repo), self.cwd.clone(), Arc::clone(&self.models));
+        let fleet = Arc::clone(&self.fleet);
         tokio::task::spawn_blocking(move || {
+            // Nobody is contacted whom a policy, a quota or a breaker keeps from the edit itself.
             if let Ok(path) = repo.relative(&cwd, &path)
+                && let Ok(board) = fleet.board(&cwd, now())
+                && let Some(first) = edits_first(&board, &path, now())
                 && let Ok(file) = repo.read(&path)
             {
-                models.warm(&path, &file.text);
+                models.warm(&first, &path, &file.text);
             }
         });
     }

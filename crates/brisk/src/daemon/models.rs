@@ -1,73 +1,44 @@
 //! The models that this daemon can reach, behind one port. The embedded one is loaded on first use and stays.
 
-use crate::config::{Config, ConfigError};
+mod lazily;
+
+use crate::config::{Config, ConfigError, Protocol};
 use crate::home::Home;
 use crate::models::attention::Choices;
 use crate::models::began::Marks;
 use crate::models::catalogue;
 use crate::models::connect::connect;
 use crate::models::known::{self, Origin, Remote};
-use brisk_domain::port::{
-    Fault, FaultSource, GenerateRequest, Model, ModelEvent, Retry, Role, Running, Sink,
-};
+use brisk_domain::port::{GenerateRequest, Model, Running, Sink};
 use brisk_domain::{Candidate, EditFormat, ModelId};
-use brisk_lanes::{Limits, open_file_request};
+use brisk_lanes::{Limits, open_file_request, open_request};
 use brisk_llama::FlashAttention;
 use brisk_patch::Text;
 use brisk_protocol::ModelState;
+use lazily::{Lazily, Stage, failed};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Environment variable that names a GGUF file of the person's own.
 pub(crate) const MODEL_ENV: &str = "BRISK_MODEL";
 
 enum Upstream {
-    Embedded(Arc<Embedded>),
-    /// One of the configuration, with its address.
-    Configured(Box<dyn Model>, String),
-    /// One of a vendor.
-    Preset(Box<Preset>),
+    /// What it is called on the list, and its file.
+    Embedded { path: PathBuf, engine: Arc<Lazily> },
+    /// One of the configuration.
+    Configured(Box<dyn Model>, Box<Remote>),
+    /// One of a vendor, made ready when it is asked for the first time: to read the system's certificates for all of
+    /// them would hold up the start.
+    Preset(Arc<Lazily>, Box<Remote>),
 }
 
-/// A vendor's model, made ready when it is asked for the first time: to read the system's certificates for all of them
-/// would hold up the start.
-struct Preset {
-    remote: Remote,
-    runtime: tokio::runtime::Handle,
-    model: OnceLock<Result<Box<dyn Model>, Fault>>,
-}
+/// A server keeps what it was sent ahead as long as its socket lives, which is replaced after 55 minutes.
+const AHEAD: Duration = Duration::from_secs(55 * 60);
 
-impl Preset {
-    fn generate(&self, request: GenerateRequest, sink: Sink) -> Box<dyn Running> {
-        if let Some(why) = &self.remote.missing {
-            return failed(format!("{}: {why}", self.remote.id), &sink);
-        }
-        match self.model.get_or_init(|| connect(&self.remote, &self.runtime)) {
-            Ok(model) => model.generate(request, sink),
-            Err(fault) => failed(fault.message.clone(), &sink),
-        }
-    }
-
-    fn warm(&self, request: GenerateRequest) {
-        if self.remote.missing.is_none()
-            && let Ok(model) = self.model.get_or_init(|| connect(&self.remote, &self.runtime))
-        {
-            model.warm(request);
-        }
-    }
-}
-
-/// A generation that never began, for a reason of this machine's setup.
-fn failed(message: String, sink: &Sink) -> Box<dyn Running> {
-    let fault = Fault {
-        source: FaultSource::Setup,
-        retry: Retry::Elsewhere,
-        message,
-    };
-    sink(ModelEvent::Failed { fault });
-    Box::new(Idle)
-}
+/// Tokens that a model which thinks may take for that before it answers.
+const THOUGHTS: usize = 8_192;
 
 /// Every configured model by name.
 pub(crate) struct Models {
@@ -79,12 +50,9 @@ pub(crate) struct Models {
     limits: Limits,
     /// What all of this was read from.
     began: Option<Marks>,
+    /// When servers that read ahead were last sent something.
+    ahead: Mutex<BTreeMap<ModelId, Instant>>,
 }
-
-/// A generation that never began.
-struct Idle;
-
-impl Running for Idle {}
 
 impl Models {
     /// Reads the configuration and looks which files are there. Loads nothing.
@@ -108,7 +76,7 @@ impl Models {
             })?;
             candidates.push(remote.candidate());
             let id = remote.id.clone();
-            upstreams.insert(id, Upstream::Configured(model, remote.base_url));
+            upstreams.insert(id, Upstream::Configured(model, Box::new(remote)));
         }
         let attention = Choices::below(home.state_dir());
         for (id, path) in embedded_files(home) {
@@ -117,10 +85,9 @@ impl Models {
                 format: EditFormat::Region,
                 context: CONTEXT,
             });
-            upstreams.insert(
-                id.clone(),
-                Upstream::Embedded(Arc::new(Embedded::new(id, path, attention.clone()))),
-            );
+            let (name, file, choices) = (id.clone(), path.clone(), attention.clone());
+            let engine = Arc::new(Lazily::new(move || load(&name, &file, choices.of(&file))));
+            upstreams.insert(id, Upstream::Embedded { path, engine });
         }
         let fast = &config.lanes.fast;
         let mut by_name = Vec::new();
@@ -131,12 +98,12 @@ impl Models {
             } else if remote.missing.is_none() {
                 by_name.push(id.clone());
             }
-            let preset = Preset {
-                remote,
-                runtime: runtime.clone(),
-                model: OnceLock::new(),
-            };
-            upstreams.insert(id, Upstream::Preset(Box::new(preset)));
+            let (known, runtime) = (remote.clone(), runtime.clone());
+            let made = Lazily::new(move || match connect(&known, &runtime) {
+                Ok(model) => Ok(Arc::from(model)),
+                Err(fault) => Err(fault.message),
+            });
+            upstreams.insert(id, Upstream::Preset(Arc::new(made), Box::new(remote)));
         }
         if !fast.candidates.is_empty() {
             for name in &fast.candidates {
@@ -169,6 +136,7 @@ impl Models {
             by_name,
             limits,
             began,
+            ahead: Mutex::default(),
         })
     }
 
@@ -180,14 +148,14 @@ impl Models {
     /// Why a vendor's model that a person named cannot be asked.
     pub(crate) fn lacking(&self, model: &ModelId) -> Option<String> {
         match self.upstreams.get(model)? {
-            Upstream::Preset(preset) => {
-                let why = preset.remote.missing.as_ref()?;
+            Upstream::Preset(_, remote) => {
+                let why = remote.missing.as_ref()?;
                 Some(format!(
                     "{model} cannot be asked: {why}. Next: set it; if it is set, the daemon began without it: \
                      `brisk daemon stop`, then again"
                 ))
             }
-            Upstream::Configured(..) | Upstream::Embedded(_) => None,
+            Upstream::Configured(..) | Upstream::Embedded { .. } => None,
         }
     }
 
@@ -200,11 +168,20 @@ impl Models {
         self.order.is_empty() && self.by_name.is_empty()
     }
 
-    pub(crate) fn generate(&self, request: GenerateRequest, sink: Sink) -> Box<dyn Running> {
-        match self.upstreams.get(&request.model) {
+    pub(crate) fn generate(&self, mut request: GenerateRequest, sink: Sink) -> Box<dyn Running> {
+        let upstream = self.upstreams.get(&request.model);
+        if let Some(Upstream::Configured(_, remote) | Upstream::Preset(_, remote)) = upstream {
+            if let Some(why) = &remote.missing {
+                return failed(format!("{}: {why}", remote.id), &sink);
+            }
+            request.max_tokens = room(remote, request.max_tokens);
+            self.sends(remote);
+        }
+        match upstream {
             Some(Upstream::Configured(model, _)) => model.generate(request, sink),
-            Some(Upstream::Preset(preset)) => preset.generate(request, sink),
-            Some(Upstream::Embedded(model)) => model.generate(request, sink),
+            Some(Upstream::Preset(model, _) | Upstream::Embedded { engine: model, .. }) => {
+                model.generate(request, sink)
+            }
             None => {
                 let message = format!("there is no model {}; see `brisk model list`", request.model);
                 failed(message, &sink)
@@ -212,33 +189,45 @@ impl Models {
         }
     }
 
+    /// Notes that a server is sent something; gives whether it needs nothing ahead any more. Only those of Responses are
+    /// sent anything ahead; of the others only the connection is opened.
+    fn sends(&self, remote: &Remote) -> bool {
+        if remote.protocol != Protocol::Responses {
+            return false;
+        }
+        let now = Instant::now();
+        let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = ahead.insert(remote.id.clone(), now);
+        before.is_some_and(|at| now.duration_since(at) < AHEAD)
+    }
+
     /// Begins to load the model that the next edit most likely takes.
     pub(crate) fn load_ahead(&self) {
-        if let Some(Upstream::Embedded(model)) = self
+        if let Some(Upstream::Embedded { engine, .. }) = self
             .order
             .first()
             .and_then(|first| self.upstreams.get(&first.model))
         {
-            let model = Arc::clone(model);
+            let model = Arc::clone(engine);
             // A failure is told by the first edit that needs the model.
             std::thread::spawn(move || drop(model.with(|_| ())));
         }
     }
 
-    /// Makes the model ready that edits would take first: the embedded one reads the file ahead, a server is connected to.
-    /// Of the file nothing is sent before the person asks.
-    pub(crate) fn warm(&self, path: &str, text: &Text) {
-        let Some(first) = self.order.first() else { return };
-        let mut request = open_file_request(&first.model, path, text, &self.limits);
+    /// Makes a model ready for an edit of this file: the embedded one reads it ahead, a server is connected to, and reads
+    /// the words ahead with which every edit begins. Of the file nothing is sent before the person asks.
+    pub(crate) fn warm(&self, first: &Candidate, path: &str, text: &Text) {
         match self.upstreams.get(&first.model) {
-            Some(Upstream::Embedded(model)) => drop(model.with(|engine| engine.warm(request))),
-            Some(Upstream::Configured(model, _)) => {
-                request.messages.retain(|message| message.role == Role::System);
-                model.warm(request);
+            Some(Upstream::Embedded { engine, .. }) => {
+                let request = open_file_request(&first.model, path, text, &self.limits);
+                drop(engine.with(|engine| engine.warm(request)));
             }
-            Some(Upstream::Preset(preset)) => {
-                request.messages.retain(|message| message.role == Role::System);
-                preset.warm(request);
+            Some(Upstream::Configured(_, remote) | Upstream::Preset(_, remote))
+                if remote.missing.is_some() || self.sends(remote) => {}
+            Some(Upstream::Configured(model, _)) => model.warm(open_request(&first.model, first.format)),
+            Some(Upstream::Preset(model, _)) => {
+                let request = open_request(&first.model, first.format);
+                drop(model.with(|model| model.warm(request)));
             }
             None => {}
         }
@@ -251,15 +240,16 @@ impl Models {
             .chain(&self.by_name)
             .filter_map(|id| {
                 let (source, ready, state) = match self.upstreams.get(id)? {
-                    Upstream::Configured(_, url) => (url.clone(), true, "configured".to_owned()),
-                    Upstream::Preset(preset) => {
-                        let remote = &preset.remote;
-                        let state = remote.missing.clone().unwrap_or_else(|| "by name".to_owned());
-                        (remote.base_url.clone(), remote.missing.is_none(), state)
-                    }
-                    Upstream::Embedded(model) => {
-                        let (ready, state) = model.state();
-                        ("embedded".to_owned(), ready, state)
+                    Upstream::Configured(_, remote) => said(remote, "configured"),
+                    Upstream::Preset(_, remote) => said(remote, "by name"),
+                    Upstream::Embedded { path, engine } => {
+                        let (ready, state) = match engine.stage() {
+                            Stage::Made => (true, "loaded"),
+                            Stage::Making => (true, "loading"),
+                            Stage::Unmade if path.is_file() => (true, "on disk"),
+                            Stage::Unmade => (false, "missing"),
+                        };
+                        ("embedded".to_owned(), ready, state.to_owned())
                     }
                 };
                 Some(ModelState {
@@ -271,6 +261,22 @@ impl Models {
             })
             .collect()
     }
+}
+
+/// A server as clients are told: address, whether it can be asked, and why not.
+fn said(remote: &Remote, ready: &str) -> (String, bool, String) {
+    let state = remote.missing.clone().unwrap_or_else(|| ready.to_owned());
+    (remote.base_url.clone(), remote.missing.is_none(), state)
+}
+
+/// Tokens that an answer may take where `answer` are enough for its words. What a model thinks counts, too; half of its
+/// window is left for the prompt.
+fn room(remote: &Remote, answer: usize) -> usize {
+    if remote.effort.is_none() && remote.temperature {
+        return answer;
+    }
+    let most = remote.max_output.unwrap_or(usize::MAX).min(remote.context / 2);
+    answer.saturating_add(THOUGHTS).min(most).max(answer)
 }
 
 /// Context window that embedded models are opened with, tokens. It bounds the key/value cache's memory.
@@ -295,103 +301,33 @@ pub(crate) fn embedded_files(home: &Home) -> Vec<(ModelId, PathBuf)> {
         .collect()
 }
 
-/// The engine once it is there. The lock is held while it loads: whoever comes second waits for the same load.
-struct Embedded {
-    id: ModelId,
-    path: PathBuf,
-    attention: Choices,
-    engine: Mutex<Option<Result<Arc<dyn Model>, String>>>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::remote;
 
-impl Embedded {
-    fn new(id: ModelId, path: PathBuf, attention: Choices) -> Embedded {
-        Embedded {
-            id,
-            path,
-            attention,
-            engine: Mutex::new(None),
+    #[test]
+    fn a_model_that_thinks_has_room_to() {
+        let config = |more: &str| -> Remote {
+            let text = format!("[models.m]\nbase_url = \"http://127.0.0.1:1\"\nmodel = \"m\"\n{more}\n");
+            let config: Config = toml::from_str(&text).unwrap();
+            let none = remote::Catalogue::default();
+            known::all(&config, &none, &[], &|_| None).remove(0)
+        };
+        for (more, answer, want) in [
+            ("", 500, 500),
+            ("context = 100000\neffort = \"low\"", 500, 500 + THOUGHTS),
+            ("context = 100000\ntemperature = false", 500, 500 + THOUGHTS),
+            ("context = 8000\neffort = \"low\"", 500, 4_000),
+            ("context = 8000\neffort = \"low\"", 6_000, 6_000),
+        ] {
+            assert_eq!(room(&config(more), answer), want, "{more}");
         }
-    }
-
-    /// Calls `f` with the engine, loading it first if needed. Blocks while it loads.
-    fn with<T>(&self, f: impl FnOnce(&dyn Model) -> T) -> Result<T, String> {
-        let mut slot = self.engine.lock().unwrap_or_else(PoisonError::into_inner);
-        let engine =
-            match slot.get_or_insert_with(|| load(&self.id, &self.path, self.attention.of(&self.path))) {
-                Ok(engine) => Arc::clone(engine),
-                Err(message) => {
-                    let message = message.clone();
-                    // The file may be mended meanwhile: the next request tries again.
-                    *slot = None;
-                    return Err(message);
-                }
-            };
-        drop(slot);
-        Ok(f(engine.as_ref()))
-    }
-
-    fn state(&self) -> (bool, String) {
-        match self.engine.try_lock().as_deref() {
-            Ok(Some(Ok(_))) => (true, "loaded".into()),
-            Ok(Some(Err(message))) => (false, message.clone()),
-            Ok(None) => (
-                self.path.is_file(),
-                if self.path.is_file() {
-                    "on disk".into()
-                } else {
-                    "missing".into()
-                },
-            ),
-            Err(_) => (true, "loading".into()),
-        }
-    }
-
-    fn generate(self: &Arc<Self>, request: GenerateRequest, sink: Sink) -> Box<dyn Running> {
-        let loaded = self.engine.try_lock().ok().and_then(|slot| match slot.as_ref() {
-            Some(Ok(engine)) => Some(Arc::clone(engine)),
-            Some(Err(_)) | None => None,
-        });
-        if let Some(engine) = loaded {
-            return engine.generate(request, sink);
-        }
-        // Loading takes about a second: it happens on a thread, and a stop meanwhile is honoured when it ends.
-        let slot = Arc::new(Mutex::new(Start::Wanted));
-        let (shared, model) = (Arc::clone(&slot), Arc::clone(self));
-        std::thread::spawn(move || {
-            let outcome = model.with(|engine| {
-                let mut start = shared.lock().unwrap_or_else(PoisonError::into_inner);
-                if matches!(*start, Start::Wanted) {
-                    *start = Start::Begun {
-                        _running: engine.generate(request, Arc::clone(&sink)),
-                    };
-                }
-            });
-            if let Err(message) = outcome {
-                let fault = Fault {
-                    source: FaultSource::Setup,
-                    retry: Retry::Elsewhere,
-                    message,
-                };
-                sink(ModelEvent::Failed { fault });
-            }
-        });
-        Box::new(Later(slot))
-    }
-}
-
-enum Start {
-    Wanted,
-    Begun { _running: Box<dyn Running> },
-    Dropped,
-}
-
-struct Later(Arc<Mutex<Start>>);
-
-impl Running for Later {}
-
-impl Drop for Later {
-    fn drop(&mut self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Start::Dropped;
+        let capped = Remote {
+            max_output: Some(2_000),
+            ..config("context = 100000\neffort = \"low\"")
+        };
+        assert_eq!(room(&capped, 500), 2_000);
     }
 }
 

@@ -446,6 +446,67 @@ fn a_file_that_is_opened_readies_the_server_and_sends_nothing_of_it() {
     assert_eq!(house.server.requests().len(), 0);
 }
 
+/// A server of Responses reads ahead what every edit begins with, in the format of its model, once, and an edit then sends
+/// the rest. Neither file nor path, not even a digest of it, goes anywhere before the person asks.
+#[test]
+fn what_is_sent_ahead_is_used_and_tells_nothing() {
+    let house = House::new();
+    let server = ResponsesServer::start().unwrap();
+    let config = format!(
+        "[models.fake]\nbase_url = \"{}\"\nmodel = \"gpt\"\nprotocol = \"responses\"\nformat = \"search_replace\"\n",
+        server.url()
+    );
+    std::fs::write(house.home.path().join("config.toml"), config).unwrap();
+    house.write("other.py", SHOP);
+    let mut client = house.client();
+    let session = client.session(house.repo.path());
+    let mut open = |path: &str| client.tell(method::WARM, &json!({"sessionId": session, "path": path}));
+    open("shop.py");
+    let ahead = server.wait_asked(1).unwrap();
+    let text = ahead.body.to_string();
+    assert!(text.contains("SEARCH") && !text.contains("shop"), "{text}");
+    assert_eq!(ahead.body["generate"], false);
+    assert_eq!(ahead.body["prompt_cache_key"], "0000000000000000");
+    server.wait_ended(1).unwrap();
+    // It has that already.
+    open("other.py");
+    server.say(Speech::text(&block()));
+    house.ends(0, &EDIT);
+    let asked = server.wait_asked(2).unwrap();
+    assert!(asked.body["previous_response_id"].is_string(), "{}", asked.body);
+    assert!(
+        !asked.body.to_string().contains("precise code editor"),
+        "{}",
+        asked.body
+    );
+    open("other.py");
+    house.write("shop.py", SHOP);
+    server.say(Speech::text(&block()));
+    house.ends(0, &EDIT);
+    assert_eq!(server.asked().len(), 3, "one ahead, and the two edits");
+}
+
+/// Whom a policy keeps from an edit is not contacted for it either.
+#[test]
+fn a_file_that_is_opened_contacts_nobody_who_is_barred() {
+    let other = FakeServer::start().unwrap();
+    let house = House::with(&format!(
+        "[models.other]\nbase_url = \"{}\"\nmodel = \"other\"\n",
+        other.url()
+    ));
+    let deny = "[[deny]]\nwhen = { paths = [\"shop.py\"] }\n";
+    let off = "[models.fake]\nenabled = false\n";
+    let mut client = house.client();
+    let session = client.session(house.repo.path());
+    let file = house.home.path().join("policy.toml");
+    std::fs::write(&file, deny).unwrap();
+    client.tell(method::WARM, &json!({"sessionId": session, "path": "shop.py"}));
+    std::fs::write(&file, off).unwrap();
+    client.tell(method::WARM, &json!({"sessionId": session, "path": "shop.py"}));
+    other.wait_model_lists(1).unwrap();
+    assert_eq!(house.server.connections(), 0);
+}
+
 #[test]
 fn responses_are_asked_for_over_a_socket() {
     let house = House::new();

@@ -9,8 +9,8 @@ use crate::place::{self, Kind, Place};
 use crate::prompt;
 use brisk_domain::port::{Finish, GenerateRequest, ModelEvent, Usage};
 use brisk_domain::{
-    CancelReason, EditFormat, EffectId, Event, Failure, HunkId, HunkSelector, HunkState, Intent, Now, Prompt,
-    StopReason,
+    CancelReason, Candidate, EditFormat, EffectId, Event, Failure, HunkId, HunkSelector, HunkState, Intent,
+    Now, Prompt, StopReason,
 };
 use brisk_patch::{Budget, Change, Text};
 use brisk_router::decide::{PER_LINE, Wish};
@@ -18,6 +18,9 @@ use brisk_router::live::{Board, Plan, plan};
 use brisk_router::shape::{Given, Site, shape};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// Tokens that a plain edit reads, and writes.
+const PLAIN: u32 = 1_000;
 
 impl Session {
     pub(super) fn gathered(
@@ -440,6 +443,30 @@ impl Session {
         });
         self.lost(effect, message, Reach::Model, Failure::Upstream, now, out);
     }
+}
+
+/// Who would be asked first for a plain edit in this file.
+pub fn edits_first(board: &Board, path: &str, now: Now) -> Option<Candidate> {
+    let site = Site {
+        path: path.to_owned(),
+        lines: None,
+        symbol: false,
+    };
+    let given = Given {
+        sites: vec![site],
+        interactive: Some(true),
+        context_tokens: Some(PLAIN),
+        answer_tokens: Some(PLAIN),
+        trust: board.trust,
+        ..Given::only(Intent::Edit)
+    };
+    let shape = shape("edit this", &given);
+    let wish = Wish {
+        lane: None,
+        model: None,
+    };
+    let plan = plan(&board.question(&shape, wish, now)).ok()?;
+    plan.legs.into_iter().next().map(|leg| leg.candidate)
 }
 
 /// Routes a turn whose place is known. `bytes`: of the text that goes to a model.

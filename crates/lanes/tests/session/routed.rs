@@ -3,7 +3,7 @@
 use crate::world::{ANSWER, World, model, prompt, world, world_with};
 use brisk_domain::port::{FaultSource, Finish, ModelEvent, Usage};
 use brisk_domain::{Failure, Intent, Lane, Latency, ModelId, Prompt, Reason, StopReason, Target};
-use brisk_lanes::{Denied, Input, Limits, Reach};
+use brisk_lanes::{Denied, Input, Limits, Reach, edits_first};
 use brisk_router::fleet::Member;
 use brisk_router::policy::{Policy, read_person, read_repository};
 use brisk_router::speed::Speed;
@@ -311,6 +311,31 @@ fn who_has_nothing_left_is_passed_over() {
     }
     w.ask(prompt("count both sides twice"));
     assert!(failed(&w).contains("Next: try again in 3 s"), "{}", failed(&w));
+}
+
+/// Who would be asked first is whom a plain edit goes to, with everything that keeps a model from it.
+#[test]
+fn a_plain_edit_is_foreseen() {
+    let first = |person: &str, blocked: &[&str]| {
+        let mut w = world();
+        w.board.policy = policy(person, "");
+        for pool in blocked {
+            w.board.ledger.block(pool, brisk_domain::Now(9));
+        }
+        let found = edits_first(&w.board, "a.py", brisk_domain::Now(1));
+        found.map_or_else(String::new, |candidate| candidate.model.0)
+    };
+    let off = "[models.small]\nenabled = false\n";
+    let deny = "[[deny]]\nwhen = { paths = [\"*.py\"] }\n";
+    for (person, blocked, want) in [
+        ("", &[][..], "small"),
+        (off, &[], "next"),
+        ("", &["small"], "next"),
+        ("", &["small", "next"], ""),
+        (deny, &[], ""),
+    ] {
+        assert_eq!(first(person, blocked), want, "{person} {blocked:?}");
+    }
 }
 
 /// An answer in words that was cut is not shown as whole, and one without a word is none.
