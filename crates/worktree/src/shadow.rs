@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 pub struct Shadow {
     root: PathBuf,
     pub(crate) state: PathBuf,
+    shared: PathBuf,
     pub(crate) snapshots: Snapshots,
 }
 
@@ -41,10 +42,15 @@ impl Shadow {
             });
         }
         let state = state_folder(state_home, &root)?;
+        let shared = match first_worktree(&root) {
+            Some(first) => state_folder(state_home, &first)?,
+            None => state.clone(),
+        };
         let snapshots = Snapshots::open_whole(&state)?;
         Ok(Shadow {
             root,
             state,
+            shared,
             snapshots,
         })
     }
@@ -57,6 +63,11 @@ impl Shadow {
     /// Brisk's own folder for this repository, outside of it.
     pub fn state(&self) -> &Path {
         &self.state
+    }
+
+    /// Brisk's own folder for all worktrees of this repository: that of the first one.
+    pub fn shared(&self) -> &Path {
+        &self.shared
     }
 
     /// Content of the worktree now: tracked, and untracked but not ignored.
@@ -193,6 +204,25 @@ impl Shadow {
     fn text_of(&self, id: &ObjectId) -> Option<String> {
         let bytes = self.snapshots.blob(id).filter(|b| b.len() <= MAX_TEXT)?;
         String::from_utf8(bytes).ok()
+    }
+}
+
+/// The top folder of the repository that `root` is a linked worktree of. Each names the other, or it is none: a lone
+/// `.git` file cannot make a folder part of another repository.
+fn first_worktree(root: &Path) -> Option<PathBuf> {
+    let dot = root.join(".git");
+    let text = std::fs::read_to_string(&dot).ok()?;
+    let own = root.join(text.strip_prefix("gitdir:")?.trim());
+    let back = std::fs::read_to_string(own.join("gitdir")).ok()?;
+    if own.join(back.trim()).canonicalize().ok()? != dot.canonicalize().ok()? {
+        return None;
+    }
+    let common = std::fs::read_to_string(own.join("commondir")).ok()?;
+    let common = own.join(common.trim()).canonicalize().ok()?;
+    match common.file_name().is_some_and(|n| n == ".git") {
+        true => common.parent().map(Path::to_owned),
+        // Of a bare repository.
+        false => Some(common),
     }
 }
 

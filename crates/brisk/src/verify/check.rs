@@ -291,7 +291,7 @@ impl Gate {
         }
         confined.read_only = read_only;
         confined.writable = vec![slot.work().to_owned(), slot.build().to_owned()];
-        confined.hidden = vec![self.dir().to_owned()];
+        confined.hidden = vec![self.dir().to_owned(), self.shadow.shared().join("gate")];
         confined.network = if check.network {
             Network::Host
         } else {

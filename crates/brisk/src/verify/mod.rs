@@ -56,7 +56,8 @@ impl Gate {
         let dir = shadow.state().join("gate");
         Ok(Gate {
             git: Lent::new(shadow.root())?,
-            book: Book::open(&dir)?,
+            // One key and ledger for all worktrees: what was verified in one may be pushed from another.
+            book: Book::open(&shadow.shared().join("gate"))?,
             dir,
             events: home.state_dir().join("events"),
             shadow,
@@ -141,7 +142,7 @@ impl Gate {
 
     /// The ledger's file.
     pub(crate) fn ledger_path(&self) -> PathBuf {
-        self.dir.join("ledger")
+        self.shadow.shared().join("gate").join("ledger")
     }
 
     /// Brisk's folder for the gate of this repository.

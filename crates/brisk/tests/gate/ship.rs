@@ -291,3 +291,34 @@ fn exactly_the_commit_that_was_judged_is_pushed() {
     let said = house.ends(24, &["ship", "push"]);
     assert!(said.contains("no branch is checked out"), "{said}");
 }
+
+#[test]
+fn all_worktrees_of_a_repository_have_one_key_and_ledger() {
+    let house = verified();
+    let key = house.ends(0, &["gate", "key"]);
+    let linked = house.home.path().join("linked");
+    house.git(&["worktree", "add", "-q", "-b", "side", linked.to_str().unwrap()]);
+    let there = |exit: i32, args: &[&str]| {
+        let out = house.command(args).current_dir(&linked).output().unwrap();
+        let said = said(&out);
+        assert_eq!(out.status.code(), Some(exit), "{args:?}: {said}");
+        said
+    };
+    assert_eq!(there(0, &["gate", "key"]), key);
+    // A policy is confirmed for each: their HEADs may have different ones.
+    there(17, &["verify"]);
+    house.at_terminal_in(&linked, 0, &["verify", "--accept"]);
+    // What was verified in one ships from the other.
+    std::fs::write(linked.join("shop.py"), RIGHT).unwrap();
+    there(0, &COMMIT);
+    // Only who is known to the repository is one of its worktrees.
+    let stranger = house.home.path().join("stranger");
+    std::fs::create_dir(&stranger).unwrap();
+    std::fs::copy(linked.join(".git"), stranger.join(".git")).unwrap();
+    let out = house
+        .command(&["gate", "key"])
+        .current_dir(&stranger)
+        .output()
+        .unwrap();
+    assert_ne!(said(&out), key);
+}
