@@ -20,7 +20,7 @@ mod verdict;
 
 pub use chain::{ChainError, Head, Tail};
 pub use detect::propose;
-pub use digest::digest;
+pub use digest::{brief, digest};
 pub use envelope::{Envelope, EnvelopeError};
 pub use flags::{Change, flags, shows_tests};
 pub use keys::{KeyError, Keyring, PublicKey, SigningKey};

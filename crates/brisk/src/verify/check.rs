@@ -4,7 +4,7 @@ use crate::exit::{CliError, Exit};
 use crate::verify::{Base, Gate, origin, user, wall_ms, worktree};
 use brisk_domain::evidence::{Asked, Build, Digest, Ended, Flag, Limit, Run, Summary, Tree};
 use brisk_gate::report::{self, Before};
-use brisk_gate::{Act, Check, Parse, Policy, digest};
+use brisk_gate::{Act, Check, Parse, Policy, brief, digest};
 use brisk_sandbox::{
     Accept, Confined, EnvRule, Lines, Network, Sandbox, Unavailable, found_inside, toolchains,
 };
@@ -233,6 +233,7 @@ impl Gate {
         };
         let mut changed = self.shadow.changed(&mut slot, plan.tree).map_err(worktree)?;
         changed.truncate(LISTED);
+        changed.iter_mut().for_each(|path| *path = brief(path));
         let summary = self.summary(&slot, check, plan.tree, &String::from_utf8_lossy(&output), before)?;
         let run = Run {
             tree: plan.tree.clone(),
@@ -321,7 +322,7 @@ impl Gate {
         }
         let file = check.report.as_ref().and_then(|r| plain_text(slot.work(), r));
         Ok(match report::read(check.parse, output, file.as_deref()) {
-            Err(why) => Summary::Unreadable { why },
+            Err(why) => Summary::Unreadable { why: brief(&why) },
             Ok(report) => {
                 let list = report.list();
                 let at = self.names(&digest(list.as_bytes()));
