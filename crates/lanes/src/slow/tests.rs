@@ -217,6 +217,14 @@ fn every_bad_model_is_told_in_words_and_comes_to_an_end() {
             "exists already",
         ),
         (
+            "changes nothing",
+            vec![
+                requests("read shop.py"),
+                edit("shop.py", "    return 0\n", "    return 0\n"),
+            ],
+            "an edit changes nothing",
+        ),
+        (
             "breaks the syntax",
             vec![
                 requests("read shop.py"),
