@@ -267,6 +267,25 @@ fn a_server_without_interrupts_is_stopped_by_the_end_of_the_socket() {
 }
 
 #[test]
+fn one_interrupt_that_is_not_answered_does_not_end_them() {
+    let server = server();
+    let model = model(config(&server));
+    for (turn, interrupts) in [Interrupts::Ignored, Interrupts::Taken].into_iter().enumerate() {
+        server.manners(Manners {
+            interrupts,
+            ..Manners::default()
+        });
+        server.say(Speech::of(vec![Say::text("a"), Say::Hang]));
+        let run = start(&model, request());
+        assert_eq!(run.next(), ModelEvent::Sent);
+        assert!(matches!(run.next(), ModelEvent::Text { .. }));
+        run.stop();
+        let (_, interrupt) = server.wait_unwanted(turn + 1).unwrap();
+        assert_eq!(interrupt, interrupts == Interrupts::Taken);
+    }
+}
+
+#[test]
 fn a_forgotten_conversation_is_sent_whole_at_once() {
     for transport in [Transport::WebSocket, Transport::Sse] {
         let server = server();

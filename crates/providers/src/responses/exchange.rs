@@ -1,9 +1,8 @@
 //! One exchange on a socket: a request, its answer, and the end of an answer that nobody wants.
 
 use super::Shared;
-use super::lane::{Kept, Way};
-use super::pool::{Hold, Interrupts};
-use super::reader::Past;
+use super::lane::{Kept, Line, Way};
+use super::pool::Hold;
 use super::socket::Socket;
 use super::turn::{Next, Rest, Rundown, Turn};
 use brisk_domain::port::{Fault, GenerateRequest, ModelEvent, Sink};
@@ -24,9 +23,6 @@ const SLOWEST: u64 = 50;
 
 /// Text that is handed out even if more is there already, bytes.
 const GATHERED: usize = 4 << 10;
-
-/// How long an interrupt may take to be accepted, and then to be carried out.
-const INTERRUPT: Duration = Duration::from_millis(250);
 
 /// What one round of asking came to.
 pub(super) enum Round<'a> {
@@ -180,60 +176,65 @@ fn fail<'a>(mut turn: Turn<'a>, mut text: String, fault: Fault, rest: Rest, sink
 pub(super) async fn stop(
     shared: &Shared,
     hold: Hold,
-    socket: &mut Socket,
-    past: &mut Past,
+    line: &mut Line,
     request: Arc<GenerateRequest>,
     mut turn: Turn<'_>,
 ) -> Kept {
-    let known = shared.pool().interrupts;
-    if known == Interrupts::Refused {
+    if !shared.pool().interrupts.worth(Instant::now().into_std()) {
         return Kept::No;
     }
-    shared.pool().settling(hold);
     // Whoever asks again now waits a moment for this lane.
-    let mut until = Instant::now() + INTERRUPT;
+    shared.pool().settling(hold);
+    let mut until = Instant::now() + line.patience;
     let mut asked = false;
     let mut taken = false;
-    let refused = |asked: bool| {
-        if asked && known == Interrupts::Unknown {
-            shared.pool().interrupts = Interrupts::Refused;
-        }
-        Kept::No
-    };
     loop {
         if !asked && let Some(id) = turn.id() {
             let frame = ClientFrame::Interrupt(Interrupt::discarding(id));
             let Ok(frame) = serde_json::to_string(&frame) else {
                 return Kept::No;
             };
-            if !matches!(
-                timeout_at(until, socket.send(Message::text(frame))).await,
-                Ok(Ok(()))
-            ) {
+            let sent = timeout_at(until, line.socket.send(Message::text(frame))).await;
+            if !matches!(sent, Ok(Ok(()))) {
                 return Kept::No;
             }
             asked = true;
+            until = Instant::now() + line.patience;
         }
-        let frame = match timeout_at(until, socket.next()).await {
-            Err(_) => return refused(asked && !taken),
+        let frame = match timeout_at(until, line.socket.next()).await {
+            Err(_) => {
+                if asked && !taken {
+                    shared
+                        .pool()
+                        .interrupts
+                        .was_not_answered(Instant::now().into_std());
+                }
+                return Kept::No;
+            }
             Ok(None | Some(Err(_) | Ok(Message::Close(_) | Message::Binary(_)))) => return Kept::No,
             Ok(Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)))) => continue,
             Ok(Some(Ok(Message::Text(frame)))) => frame,
         };
         let next = turn.run_down(&frame);
         if turn.stop_taken() && !std::mem::replace(&mut taken, true) {
-            until = Instant::now() + INTERRUPT;
-            shared.pool().interrupts = Interrupts::Taken;
+            until = Instant::now() + line.patience;
+            shared.pool().interrupts.was_taken();
         }
         match next {
             Rundown::More => {}
             // What the server says to an interrupt that came too late would be taken for a word on the next request.
             Rundown::Free { .. } if asked && !taken => return Kept::No,
             Rundown::Free { id, spoken } => {
-                *past = turn.reader.past();
+                line.past = turn.reader.past();
                 return Kept::Yes(Some((id, request, spoken)));
             }
-            Rundown::Lost => return refused(asked && !taken),
+            Rundown::Refused => {
+                if asked && !taken {
+                    shared.pool().interrupts.was_refused(Instant::now().into_std());
+                }
+                return Kept::No;
+            }
+            Rundown::Lost => return Kept::No,
         }
     }
 }

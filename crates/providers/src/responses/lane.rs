@@ -48,6 +48,24 @@ impl std::fmt::Debug for Told {
     }
 }
 
+/// One socket, and what is known of it.
+pub(crate) struct Line {
+    pub(super) socket: Socket,
+    pub(super) past: Past,
+    /// How long each step of an interrupt may take here.
+    pub(super) patience: Duration,
+}
+
+impl Line {
+    pub(crate) fn new(socket: Socket, patience: Duration) -> Line {
+        Line {
+            socket,
+            past: Past::default(),
+            patience,
+        }
+    }
+}
+
 /// What became of a job.
 #[derive(Debug)]
 pub(crate) enum Outcome {
@@ -78,25 +96,19 @@ pub(super) enum Kept {
 }
 
 /// Serves one socket until it dies, is too old, or nobody needs it.
-pub(crate) async fn run(
-    shared: Arc<Shared>,
-    id: LaneId,
-    mut socket: Socket,
-    mut jobs: UnboundedReceiver<Job>,
-) {
+pub(crate) async fn run(shared: Arc<Shared>, id: LaneId, mut line: Line, mut jobs: UnboundedReceiver<Job>) {
     let mut ping = interval_at(Instant::now() + PING, PING);
     let rollover = shared.config.rollover.max(Duration::from_millis(1));
     let mut age = interval_at(Instant::now() + rollover, rollover);
     let mut heard = true;
     let mut old = false;
-    let mut past = Past::default();
     loop {
         tokio::select! {
             biased;
             job = jobs.recv() => {
                 let Some(job) = job else { break };
                 let hold = job.hold;
-                match serve(&shared, &mut socket, &mut past, job).await {
+                match serve(&shared, &mut line, job).await {
                     Kept::Yes(followed) => shared.pool().free(hold, followed),
                     Kept::No => break,
                 }
@@ -114,11 +126,11 @@ pub(crate) async fn run(
                 }
             }
             _ = ping.tick() => {
-                if !std::mem::take(&mut heard) || socket.send(Message::Ping(Bytes::new())).await.is_err() {
+                if !std::mem::take(&mut heard) || line.socket.send(Message::Ping(Bytes::new())).await.is_err() {
                     break;
                 }
             }
-            frame = socket.next() => match frame {
+            frame = line.socket.next() => match frame {
                 None | Some(Err(_) | Ok(Message::Close(_))) => break,
                 Some(Ok(_)) => heard = true,
             },
@@ -148,7 +160,7 @@ fn answer(request: &GenerateRequest, purpose: Purpose) -> Answer {
     }
 }
 
-async fn serve(shared: &Shared, socket: &mut Socket, past: &mut Past, job: Job) -> Kept {
+async fn serve(shared: &Shared, line: &mut Line, job: Job) -> Kept {
     let Job {
         request,
         hold,
@@ -176,23 +188,23 @@ async fn serve(shared: &Shared, socket: &mut Socket, past: &mut Past, job: Job) 
         let turn = Turn::new(
             &shared.server.upstream,
             answer(&request, purpose),
-            std::mem::take(past),
+            std::mem::take(&mut line.past),
         );
         let free = |rest: &Rest| before_the_end(shared, hold, &request, purpose, rest);
-        match ask(shared, socket, frame, turn, &sink, &cancel, free).await {
+        match ask(shared, &mut line.socket, frame, turn, &sink, &cancel, free).await {
             Round::Over(turn, rest) => {
                 shared.note_limits(turn.reader.limits);
                 // The caller goes on while the socket settles.
                 drop(outcome.send(Outcome::Over));
-                return settle(shared, hold, socket, past, request, purpose, turn, rest).await;
+                return settle(shared, hold, line, request, purpose, turn, rest).await;
             }
             Round::Stopped(turn) => {
                 drop(outcome.send(Outcome::Over));
-                return stop(shared, hold, socket, past, request, turn).await;
+                return stop(shared, hold, line, request, turn).await;
             }
             // Whole, at once, and only once.
             Round::Resend(turn, _) if plan != Plan::Full => {
-                *past = turn.reader.past();
+                line.past = turn.reader.past();
                 token = turn.reader.token;
                 plan = Plan::Full;
             }
@@ -243,12 +255,10 @@ fn before_the_end(
 }
 
 /// The caller has its answer; what of the socket?
-#[allow(clippy::too_many_arguments, reason = "all that is left of one job")]
 async fn settle(
     shared: &Shared,
     hold: Hold,
-    socket: &mut Socket,
-    past: &mut Past,
+    line: &mut Line,
     request: Arc<GenerateRequest>,
     purpose: Purpose,
     turn: Turn<'_>,
@@ -256,14 +266,14 @@ async fn settle(
 ) -> Kept {
     match rest {
         Rest::Settled { .. } | Rest::Forgotten => {
-            *past = turn.reader.past();
+            line.past = turn.reader.past();
             Kept::Yes(None)
         }
         Rest::Writing => {
             if purpose == Purpose::WarmUp {
                 shared.pool().no_warm_ups = true;
             }
-            stop(shared, hold, socket, past, request, turn).await
+            stop(shared, hold, line, request, turn).await
         }
         Rest::Lost => Kept::No,
     }

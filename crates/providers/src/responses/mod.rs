@@ -9,6 +9,7 @@ mod chain;
 mod exchange;
 mod health;
 mod http;
+mod interrupts;
 mod lane;
 mod pool;
 mod reader;
@@ -26,7 +27,7 @@ use brisk_domain::ModelId;
 use brisk_domain::port::{Fault, GenerateRequest, Model, ModelEvent, Running, Sink};
 pub use brisk_protocol::responses::{Limit, RateLimits};
 use health::Trouble;
-use lane::{Job, Outcome, Told, Way};
+use lane::{Job, Line, Outcome, Told, Way};
 use pool::{Hold, Pick, Pool};
 use socket::{NotOpen, Opener};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -413,13 +414,16 @@ impl Shared {
     }
 
     async fn open_here(self: &Arc<Self>) -> Result<(), NotOpen> {
+        let begun = Instant::now();
         let opened = self.opener.open(&self.server.upstream, self.config.upgrade).await;
         let now = Instant::now();
         match opened {
             Ok(socket) => {
                 let (jobs, queue) = unbounded_channel();
                 let id = self.pool().opened(Some(jobs), now);
-                self.handle.spawn(lane::run(Arc::clone(self), id, socket, queue));
+                let patience = interrupts::patience(now - begun);
+                let line = Line::new(socket, patience);
+                self.handle.spawn(lane::run(Arc::clone(self), id, line, queue));
                 Ok(())
             }
             Err(not) => {

@@ -5,6 +5,7 @@
 
 use super::chain::{Chain, Plan, Spoken};
 use super::health::{Health, Try};
+use super::interrupts::Interrupts;
 use super::lane::Job;
 use brisk_domain::port::GenerateRequest;
 use std::sync::Arc;
@@ -45,18 +46,6 @@ struct Lane {
     used: Instant,
     /// How often it was taken.
     takes: u64,
-}
-
-/// Whether the server takes interrupts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Interrupts {
-    /// Nobody has tried.
-    #[default]
-    Unknown,
-    /// It does.
-    Taken,
-    /// It does not: closing the socket stops it.
-    Refused,
 }
 
 /// What the next request may follow.

@@ -5,7 +5,7 @@ use super::chain::Spoken;
 use super::reader::{EventReader, Past, Step};
 use crate::answer::Answer;
 use crate::fault::Upstream;
-use brisk_domain::port::{Fault, Finish, Usage};
+use brisk_domain::port::{Fault, FaultSource, Finish, Usage};
 
 /// What follows from a frame.
 #[derive(Debug, PartialEq)]
@@ -43,6 +43,8 @@ pub(crate) enum Rundown {
     More,
     /// The connection is free, and the next request may follow this id.
     Free { id: String, spoken: Option<Spoken> },
+    /// The server does not take the interrupt; the connection is of no use.
+    Refused,
     /// The connection is of no use.
     Lost,
 }
@@ -180,6 +182,10 @@ impl<'a> Turn<'a> {
                     }),
                 }
             }
+            // An error of the server's own is no word on the interrupt.
+            Step::Broke(fault) if self.reader.refused && fault.source == FaultSource::Request => {
+                Rundown::Refused
+            }
             Step::Unknown(_) | Step::Expired(_) | Step::Broke(_) | Step::Malformed => Rundown::Lost,
         }
     }
@@ -192,7 +198,6 @@ mod tests {
     use crate::answer::StopTexts;
     use crate::base_url::BaseUrl;
     use brisk_domain::ModelId;
-    use brisk_domain::port::FaultSource;
     use serde_json::{Value, json};
 
     fn upstream() -> Upstream {
@@ -422,7 +427,20 @@ mod tests {
             (vec![incomplete("interrupted")], true, free(None)),
             // It was whole before the interrupt came: the state holds all of it.
             (vec![text("b"), completed()], false, free(Some("ab"))),
-            (vec![error("invalid_request_error")], false, Rundown::Lost),
+            (vec![error("invalid_request_error")], false, Rundown::Refused),
+            // The answer broke, whatever the interrupt would have come to.
+            (
+                vec![json!({"type": "error", "status": 500, "error": {"code": "server_error"}})],
+                false,
+                Rundown::Lost,
+            ),
+            (
+                vec![
+                    json!({"type": "response.failed", "response": {"id": "r1", "error": {"code": "invalid_request_error"}}}),
+                ],
+                false,
+                Rundown::Lost,
+            ),
             (vec![json!("nonsense")], false, Rundown::Lost),
         ] {
             let upstream = upstream();
