@@ -35,7 +35,9 @@ pub use ids::{Digest, OpId, TreeId};
 pub use op::{Applied, File, OpKind, OpSummary, Operation, Stamp};
 pub use path::find_root;
 pub use probe::{Probe, Step};
-pub use promote::{Attested, Git, GitSaid, PromoteError, Promoted, Way, attest, install_hook, promote, ready};
+pub use promote::{
+    Attested, Git, GitSaid, PromoteError, Promoted, Way, attest, install_hook, promote, ready,
+};
 pub use recover::Recovery;
 pub use repo::Repo;
 pub use shadow::Shadow;
