@@ -14,6 +14,7 @@ use brisk_testkit::WAIT;
 use brisk_testkit::responses::{Interrupts, Manners, ResponsesServer, Say, Speech};
 use common::{request, runtime, start};
 use serde_json::{Value, json};
+use std::sync::Arc;
 use std::time::Duration;
 
 fn config(server: &ResponsesServer) -> ResponsesConfig {
@@ -224,6 +225,37 @@ fn an_interrupt_keeps_socket_and_conversation() {
     let got = server.wait_asked(2).unwrap();
     assert_eq!((got.whole, server.sockets()), (Some(lines(&next)), 1));
     assert_eq!(items(&got.body), 2);
+}
+
+#[test]
+fn after_an_interrupt_of_an_answer_with_a_whole_message_everything_is_sent() {
+    let server = server();
+    let model = model(config(&server));
+    let item = json!({"type": "response.output_item.done", "item": {"type": "message", "role": "assistant",
+        "content": [{"type": "output_text", "text": "one"}]}});
+    server.say(Speech::of(vec![
+        Say::text("one"),
+        Say::event(item),
+        Say::text("two"),
+        Say::Hang,
+    ]));
+    let run = start(&model, request());
+    let mut got = String::new();
+    while got != "onetwo" {
+        match run.next() {
+            ModelEvent::Sent => {}
+            ModelEvent::Text { text } => got.push_str(&text),
+            other @ (ModelEvent::Done { .. } | ModelEvent::Failed { .. }) => panic!("{other:?}"),
+        }
+    }
+    run.stop();
+    server.wait_unwanted(1).unwrap();
+    let next = then(request(), &["a:onetwo", "u:no, otherwise"]);
+    server.say(Speech::text("better"));
+    ask(&model, next.clone(), "better");
+    let got = server.wait_asked(2).unwrap();
+    assert_eq!(got.body["previous_response_id"], Value::Null);
+    assert_eq!((got.whole, server.sockets()), (Some(lines(&next)), 1));
 }
 
 #[test]
@@ -515,6 +547,55 @@ fn quotas_are_noted() {
         secondary: None,
     };
     assert_eq!(model.rate_limits(), Some(want));
+}
+
+#[test]
+fn a_request_that_was_dropped_before_it_was_sent_leaves_the_conversation() {
+    // One thread that runs only while it is waited for: what happens in between is in the test's hand.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let server = server();
+    let model = ResponsesModel::new(config(&server), runtime.handle().clone()).unwrap();
+    let ask = |request: GenerateRequest| {
+        let (tx, mut rx) = tokio::sync::mpsc::unbounded_channel();
+        let _running = model.generate(request, Arc::new(move |event| drop(tx.send(event))));
+        let end = async {
+            loop {
+                match rx.recv().await.unwrap() {
+                    ModelEvent::Sent | ModelEvent::Text { .. } => {}
+                    ModelEvent::Done { .. } => return,
+                    ModelEvent::Failed { fault } => panic!("{}", fault.message),
+                }
+            }
+        };
+        runtime
+            .block_on(async { tokio::time::timeout(WAIT, end).await })
+            .unwrap();
+    };
+    // It opens no socket that nobody waits for.
+    drop(model.generate(request(), Arc::new(|_| ())));
+    server.say(Speech::text("a"));
+    ask(request());
+    let mut next = then(request(), &["a:a", "u:b"]);
+    for (turn, sooner) in [true, false].into_iter().enumerate() {
+        runtime.block_on(async {
+            let dropped = model.generate(next.clone(), Arc::new(|_| ()));
+            match sooner {
+                // Before a lane is chosen.
+                true => drop(dropped),
+                // After that, and before the lane reads it: tasks run in the order in which they were made ready.
+                false => drop(tokio::spawn(async move { drop(dropped) })),
+            }
+        });
+        server.say(Speech::text("c"));
+        ask(next.clone());
+        let got = server.wait_asked(turn + 2).unwrap();
+        assert_eq!((items(&got.body), got.whole), (1, Some(lines(&next))), "{sooner}");
+        next = then(next, &["a:c", "u:d"]);
+    }
+    assert_eq!(server.sockets(), 1);
 }
 
 #[test]

@@ -223,10 +223,10 @@ pub(super) async fn stop(
         match next {
             Rundown::More => {}
             // What the server says to an interrupt that came too late would be taken for a word on the next request.
-            Rundown::Free { .. } if asked && !taken => return Kept::No,
-            Rundown::Free { id, spoken } => {
+            Rundown::Free(_) if asked && !taken => return Kept::No,
+            Rundown::Free(remembered) => {
                 line.past = turn.reader.past();
-                return Kept::Yes(Some((id, request, spoken)));
+                return Kept::Yes(remembered.map(|of| (of.id, request, of.spoken)));
             }
             Rundown::Refused => {
                 if asked && !taken {

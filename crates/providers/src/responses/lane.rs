@@ -92,6 +92,8 @@ pub(crate) enum Way {
 /// What becomes of the socket after a job.
 pub(super) enum Kept {
     Yes(Option<Followed>),
+    /// Nothing was sent on it.
+    Untouched,
     No,
 }
 
@@ -110,6 +112,7 @@ pub(crate) async fn run(shared: Arc<Shared>, id: LaneId, mut line: Line, mut job
                 let hold = job.hold;
                 match serve(&shared, &mut line, job).await {
                     Kept::Yes(followed) => shared.pool().free(hold, followed),
+                    Kept::Untouched => shared.pool().untouched(hold),
                     Kept::No => break,
                 }
                 shared.freed.notify_waiters();
@@ -172,7 +175,7 @@ async fn serve(shared: &Shared, line: &mut Line, job: Job) -> Kept {
     } = job;
     if cancel.is_cancelled() {
         drop(outcome.send(Outcome::Over));
-        return Kept::Yes(None);
+        return Kept::Untouched;
     }
     let mut token = None;
     let (kept, said) = loop {

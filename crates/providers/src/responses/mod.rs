@@ -272,6 +272,10 @@ impl Shared {
         let mut sockets_left = 2;
         let mut token = None;
         loop {
+            // Who does not want it any more takes no lane.
+            if cancel.is_cancelled() {
+                return;
+            }
             let freed = self.freed.notified();
             let pick = match self.config.transport {
                 Transport::Sse => Pick::Http { open: false },

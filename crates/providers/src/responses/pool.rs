@@ -41,6 +41,8 @@ struct Lane {
     jobs: UnboundedSender<Job>,
     state: State,
     chain: Chain,
+    /// What it was when the lane was taken, in case that nothing is sent.
+    before: Chain,
     /// The key of the requests that it served last.
     key: Option<u64>,
     used: Instant,
@@ -158,6 +160,7 @@ impl Pool {
             jobs,
             state: State::Idle,
             chain: Chain::default(),
+            before: Chain::default(),
             key: None,
             used: now,
             takes: 0,
@@ -180,10 +183,21 @@ impl Pool {
             && lane.state != State::Idle
         {
             lane.state = State::Idle;
+            lane.before.forget();
             match followed {
                 Some((id, request, answer)) => lane.chain.settle(id, request, answer),
                 None => lane.chain.forget(),
             }
+        }
+    }
+
+    /// Nothing was sent: the lane is as it was before it was taken.
+    pub(crate) fn untouched(&mut self, hold: Hold) {
+        if let Some(lane) = self.held(hold)
+            && lane.state != State::Idle
+        {
+            lane.state = State::Idle;
+            lane.chain = std::mem::take(&mut lane.before);
         }
     }
 
@@ -212,8 +226,8 @@ impl Lane {
         self.key = Some(request.cache_key);
         self.used = now;
         let plan = self.chain.plan(&request.messages);
-        // Whatever comes of it, the last answer is not the last one any more.
-        self.chain.forget();
+        // Once something is sent, the last answer is not the last one any more.
+        self.before = std::mem::take(&mut self.chain);
         self.takes += 1;
         Pick::Lane {
             jobs: self.jobs.clone(),
@@ -371,6 +385,25 @@ mod tests {
         pool.free(hold(1, 3), None);
         assert!(pool.retire(id));
         assert_eq!(picked(&mut pool, &["a"], 1, true, false, now), "open");
+    }
+
+    #[test]
+    fn a_lane_that_sent_nothing_knows_what_it_knew() {
+        let now = Instant::now();
+        let mut pool = Pool::default();
+        with(&mut pool, &["a"], 1, now);
+        let go = |pool: &mut Pool| picked(pool, &["a", "b"], 1, true, false, now);
+        assert_eq!(go(&mut pool), "r1 from 1");
+        // While it is taken nobody may rely on it.
+        assert!(!pool.knows(&request(&["a"], 1)));
+        pool.untouched(hold(1, 0));
+        assert_eq!(go(&mut pool), "open");
+        pool.settling(hold(1, 1));
+        pool.untouched(hold(1, 1));
+        assert_eq!(go(&mut pool), "r1 from 1");
+        pool.free(hold(1, 2), None);
+        pool.untouched(hold(1, 2));
+        assert_eq!(go(&mut pool), "full");
     }
 
     #[test]

@@ -59,6 +59,8 @@ pub(crate) struct EventReader {
     faithless: bool,
     /// An error event came.
     pub(crate) refused: bool,
+    /// A message of the answer was whole.
+    pub(crate) item_whole: bool,
     /// All text as it came.
     pub(crate) raw: String,
     /// The last id that a server gave.
@@ -119,7 +121,13 @@ impl EventReader {
             ServerEvent::ItemDone {
                 at,
                 item: Item::Message(text),
-            } if !self.told.ended(&at) => self.said(text.into_owned()),
+            } => {
+                self.item_whole = true;
+                match self.told.ended(&at) {
+                    true => Step::Nothing,
+                    false => self.said(text.into_owned()),
+                }
+            }
             ServerEvent::ItemDone { .. } | ServerEvent::Working | ServerEvent::Other => Step::Nothing,
             ServerEvent::TurnState(token) => {
                 self.token = Some(token);

@@ -36,13 +36,20 @@ pub(crate) enum Rest {
     Lost,
 }
 
+/// What a server knows after an answer that nobody wanted: the request by this id, and of the answer this.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Remembered {
+    pub(crate) id: String,
+    pub(crate) spoken: Option<Spoken>,
+}
+
 /// What became of an answer that nobody wants any more.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Rundown {
     /// It is not over yet.
     More,
-    /// The connection is free, and the next request may follow this id.
-    Free { id: String, spoken: Option<Spoken> },
+    /// The connection is free.
+    Free(Option<Remembered>),
     /// The server does not take the interrupt; the connection is of no use.
     Refused,
     /// The connection is of no use.
@@ -169,18 +176,19 @@ impl<'a> Turn<'a> {
             Step::Nothing | Step::Created(_) | Step::Text(_) => Rundown::More,
             Step::Interrupted { id } => {
                 self.taken = true;
-                Rundown::Free { id, spoken: None }
+                // Whether a server drops a message that was whole is not said anywhere.
+                Rundown::Free((!self.reader.item_whole).then_some(Remembered { id, spoken: None }))
             }
             // It was whole before the interrupt came.
             Step::Done { id, .. } => {
                 let raw = std::mem::take(&mut self.reader.raw);
-                Rundown::Free {
+                Rundown::Free(Some(Remembered {
                     id,
                     spoken: Some(Spoken {
                         shown: raw.clone(),
                         raw,
                     }),
-                }
+                }))
             }
             // An error of the server's own is no word on the interrupt.
             Step::Broke(fault) if self.reader.refused && fault.source == FaultSource::Request => {
@@ -410,13 +418,17 @@ mod tests {
     #[test]
     fn an_answer_that_nobody_wants_runs_down() {
         let accepted = json!({"type": "response.interrupt.accepted"});
-        let free = |spoken: Option<&str>| Rundown::Free {
-            id: "r1".to_owned(),
-            spoken: spoken.map(|text| Spoken {
-                raw: text.to_owned(),
-                shown: text.to_owned(),
-            }),
+        let free = |spoken: Option<&str>| {
+            Rundown::Free(Some(Remembered {
+                id: "r1".to_owned(),
+                spoken: spoken.map(|text| Spoken {
+                    raw: text.to_owned(),
+                    shown: text.to_owned(),
+                }),
+            }))
         };
+        let item = json!({"type": "response.output_item.done", "item": {"type": "message", "content": "a"}});
+        let thought = json!({"type": "response.output_item.done", "item": {"type": "reasoning"}});
         for (frames, taken, want) in [
             (vec![text("late"), accepted.clone()], true, Rundown::More),
             (
@@ -425,6 +437,13 @@ mod tests {
                 free(None),
             ),
             (vec![incomplete("interrupted")], true, free(None)),
+            (vec![thought, incomplete("interrupted")], true, free(None)),
+            // A message was whole: the server may keep it.
+            (
+                vec![item, accepted.clone(), incomplete("interrupted")],
+                true,
+                Rundown::Free(None),
+            ),
             // It was whole before the interrupt came: the state holds all of it.
             (vec![text("b"), completed()], false, free(Some("ab"))),
             (vec![error("invalid_request_error")], false, Rundown::Refused),
