@@ -255,6 +255,14 @@ impl Running {
     }
 }
 
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Where the test has failed: it would start a daemon again. One that has ended is not there to be killed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 impl Drop for House {
     fn drop(&mut self) {
         // The daemon that this house's commands have started; none is as good.
