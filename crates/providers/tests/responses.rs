@@ -558,10 +558,11 @@ fn a_request_that_was_dropped_before_it_was_sent_leaves_the_conversation() {
         .unwrap();
     let server = server();
     let model = ResponsesModel::new(config(&server), runtime.handle().clone()).unwrap();
+    // Begun within the runtime, so that tasks run in the order in which they were made ready.
     let ask = |request: GenerateRequest| {
-        let (tx, mut rx) = tokio::sync::mpsc::unbounded_channel();
-        let _running = model.generate(request, Arc::new(move |event| drop(tx.send(event))));
         let end = async {
+            let (tx, mut rx) = tokio::sync::mpsc::unbounded_channel();
+            let _running = model.generate(request, Arc::new(move |event| drop(tx.send(event))));
             loop {
                 match rx.recv().await.unwrap() {
                     ModelEvent::Sent | ModelEvent::Text { .. } => {}
@@ -575,7 +576,7 @@ fn a_request_that_was_dropped_before_it_was_sent_leaves_the_conversation() {
             .unwrap();
     };
     // It opens no socket that nobody waits for.
-    drop(model.generate(request(), Arc::new(|_| ())));
+    runtime.block_on(async { drop(model.generate(request(), Arc::new(|_| ()))) });
     server.say(Speech::text("a"));
     ask(request());
     let mut next = then(request(), &["a:a", "u:b"]);
@@ -585,7 +586,7 @@ fn a_request_that_was_dropped_before_it_was_sent_leaves_the_conversation() {
             match sooner {
                 // Before a lane is chosen.
                 true => drop(dropped),
-                // After that, and before the lane reads it: tasks run in the order in which they were made ready.
+                // After that, and before the lane reads it.
                 false => drop(tokio::spawn(async move { drop(dropped) })),
             }
         });
