@@ -236,7 +236,11 @@ fn a_file_that_git_assumes_unchanged_is_named() {
 #[test]
 fn words_of_git_are_names_and_messages_too() {
     let house = verified();
-    house.at_terminal(0, &["ship", "branch", "push", "-m", "commit"]);
+    let said = house.at_terminal(0, &["ship", "branch", "push", "-m", "commit"]);
+    assert!(
+        !said.lines().any(|l| l.trim() == "push"),
+        "git's own words: {said}"
+    );
     house.at_terminal(0, &["ship", "branch", "hook", "-m", "push"]);
     house.at_terminal(0, &["ship", "commit", "-m", "commit"]);
     assert_eq!(house.git(&["log", "--format=%s", "-1", "push"]), "commit\n");
