@@ -5,6 +5,8 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
+use std::sync::mpsc;
+use std::time::Duration;
 
 /// A house with this policy, confirmed.
 fn with(policy: &str, files: &[(&str, &str)]) -> House {
@@ -79,18 +81,25 @@ fn a_draft_does_not_choose_what_it_is_lent() {
 }
 
 #[test]
-fn what_is_lent_stands_in_the_tree_and_is_a_part_of_the_question() {
+fn what_is_lent_stands_in_the_tree() {
     let policy = format!("{POLICY}borrow = [\"deps\"]\n");
     let uses = format!(
         "import sys\nsys.path.insert(0, 'deps')\nfrom lent import five\nfrom own import shop as mine\n\n{TESTS}\n    def test_lent(self):\n        self.assertEqual(five(), 5)\n        self.assertEqual(mine.__name__, 'own.shop')\n"
     );
     let house = with(&policy, &[(".gitignore", "deps/\n")]);
-    house.write("deps/sub/x.py", "1");
     house.write("deps/lent.py", "def five():\n    return 5\n");
     // A link from what is lent into the worktree leads into the tree that is tested, as workspaces of npm have them.
     house.write("package/shop.py", RIGHT);
     symlink("../package", house.repo.join("deps/own")).unwrap();
     house.write("test_shop.py", &uses);
+    house.ends(0, &["verify"]);
+}
+
+#[test]
+fn what_is_lent_is_a_part_of_the_question() {
+    let policy = format!("{POLICY}borrow = [\"deps\"]\n");
+    let house = with(&policy, &[(".gitignore", "deps/\n")]);
+    house.write("deps/sub/x.py", "1");
     house.ends(0, &["verify"]);
     assert!(memory(&house, 0));
     let deep = house.repo.join("deps/sub/x.py");
@@ -289,15 +298,18 @@ fn who_waits_is_told_why() {
         .spawn()
         .unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let mut held = Some(held);
+    let (send, told) = mpsc::channel();
+    std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|l| send.send(l)));
+    // Without a word it would wait for ever.
+    let waits = || {
+        let line = told.recv_timeout(Duration::from_secs(60)).ok();
+        line.map(|l| l.contains("waits: another check"))
+    };
     let mut waited = false;
-    for line in lines {
-        // Without a word before, this would wait for ever: let it go at its first other word.
-        let line = line.unwrap();
-        if line.contains("waits: another check") {
-            waited = true;
-            held.take();
-        }
+    while !waited {
+        let Some(says) = waits() else { break };
+        waited = says;
     }
+    drop(held);
     assert!(waited && child.wait().unwrap().success());
 }
