@@ -7,6 +7,7 @@ use crate::home::Home;
 use crate::models::known::{self, Origin, Remote};
 use brisk_domain::ModelId;
 use brisk_protocol::Stage;
+use brisk_providers::BaseUrl;
 use brisk_router::breaker::Health;
 use brisk_router::fleet::{Member, Price, Usable};
 use brisk_router::policy::{Finding, Level, Policy, lint, read_person, read_repository};
@@ -190,7 +191,12 @@ pub(crate) fn fleet(config: &Config, home: &Home) -> Vec<Member> {
     members(config, known::usable(config, home), embedded_files(home))
 }
 
-fn members(config: &Config, remotes: Vec<Remote>, embedded: Vec<(ModelId, PathBuf)>) -> Vec<Member> {
+/// The same, of what is known already.
+pub(crate) fn members(
+    config: &Config,
+    remotes: Vec<Remote>,
+    embedded: Vec<(ModelId, PathBuf)>,
+) -> Vec<Member> {
     let (configured, presets): (Vec<Remote>, Vec<Remote>) = remotes
         .into_iter()
         .partition(|remote| remote.origin == Origin::Config);
@@ -232,9 +238,10 @@ fn members(config: &Config, remotes: Vec<Remote>, embedded: Vec<(ModelId, PathBu
 }
 
 fn member(remote: Remote) -> Member {
+    // Models behind one address share its limits, however it is written.
+    let pool = BaseUrl::parse(&remote.base_url, true).map_or(remote.base_url, |url| url.to_string());
     Member {
-        // Models behind one address share its limits.
-        pool: remote.base_url,
+        pool,
         usable: match remote.missing {
             Some(why) => Usable::Not(why),
             None => Usable::As(Health::Ready),
@@ -243,6 +250,15 @@ fn member(remote: Remote) -> Member {
         slots: REMOTE_SLOTS,
         price: remote.price,
         ..Member::new(remote.id, u32::try_from(remote.context).unwrap_or(u32::MAX))
+    }
+}
+
+/// Fills in the pools that the person named in the policy.
+pub(crate) fn pools(fleet: &mut [Member], policy: &Policy) {
+    for member in fleet {
+        if let Some(pool) = &policy.model(&member.model.0).pool {
+            member.pool.clone_from(pool);
+        }
     }
 }
 
@@ -327,7 +343,11 @@ mod tests {
     #[test]
     fn the_order_of_the_fast_lane_is_the_order_of_the_fleet() {
         let model = |name: &str| {
-            format!("[models.{name}]\nbase_url = \"http://127.0.0.1:1/v1\"\nmodel = \"m\"\ncontext = 9000\n")
+            // One address, written in two ways.
+            let end = if name == "a" { "/v1/" } else { "" };
+            format!(
+                "[models.{name}]\nbase_url = \"http://127.0.0.1:1{end}\"\nmodel = \"m\"\ncontext = 9000\n"
+            )
         };
         let text = format!(
             "{}{}{}api_key_env = \"BRISK_TEST_NO_SUCH_KEY\"\n[lanes.fast]\ncandidates = [\"c\", \"a\"]\n",

@@ -61,6 +61,8 @@ pub struct Denied {
     pub message: String,
     /// For whom else it holds.
     pub reach: Reach,
+    /// Waiting does not mend it: a bound that nothing can meet, or nobody of that name.
+    pub lasting: bool,
 }
 
 /// For whom a setback holds.

@@ -1,6 +1,6 @@
-//! A live turn's route: the decision, made for a lane that is there.
+//! A live turn's route: the decision, made for the lane that the person asked in.
 //!
-//! Live turns run in the fast lane; the slow one does not exist yet. What a rule sends there is done live all the same,
+//! Live turns run in the fast lane; the slow one is asked for by delegating. What a rule sends there is done live all the same,
 //! unless a bound forbids it: rules read words, and a word that was misread must not cost the edit. It costs one line,
 //! and only where the work is more than an edit in a place, see [`worth_a_line`]. The fast lane runs nothing, so of the
 //! tools that the words ask for only reading and editing count here.
@@ -12,8 +12,9 @@ use crate::fleet::Member;
 use crate::policy::{FactName, Layer, Policy};
 use crate::quota::{Amount, Ledger};
 use crate::scale::{Set, Task, Tool, Trust};
+use crate::score::Size;
 use crate::shape::{Evidence, Fact, Shape};
-use brisk_domain::{Candidate, Lane, Now, Reason, Route};
+use brisk_domain::{Candidate, Lane, ModelId, Now, Reason, Route};
 use std::sync::Arc;
 
 /// What a decision is made of beside the task: the world at one moment, as data.
@@ -266,6 +267,14 @@ fn in_words(fact: FactName) -> &'static str {
         | FactName::Latency
         | FactName::Trust
         | FactName::Paths => fact.name(),
+    }
+}
+
+impl Board {
+    /// What a request of this size is expected to take; `None`: there is no such model.
+    pub fn estimate(&self, model: &ModelId, lane: Lane, size: Size) -> Option<Amount> {
+        let member = self.fleet.iter().find(|m| m.model == *model)?;
+        Some(ask(&self.policy, member, lane, size).estimate)
     }
 }
 

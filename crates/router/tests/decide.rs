@@ -5,7 +5,7 @@
 use brisk_domain::{Intent, Lane, ModelId, Now};
 use brisk_router::breaker::Health;
 use brisk_router::decide::{
-    Bar, Decision, Failed, LaneReason, Nearest, Question, Refused, Wish, decide, nearest, size,
+    Bar, Decision, LaneReason, Nearest, Question, Refused, Wish, decide, nearest, size,
 };
 use brisk_router::fleet::{Member, Price, Usable};
 use brisk_router::policy::{FactName, Policy, read_person, read_repository};
@@ -284,10 +284,6 @@ fn fallbacks_know_their_vendor() {
     assert_eq!(far.0, "far");
     let shared: Vec<bool> = decision.fallbacks().iter().map(|r| r.same_pool).collect();
     assert_eq!(shared, [true, false, false]);
-    let after = |how| decision.after(far, how).unwrap().member.model.0.as_str();
-    assert_eq!(after(Failed::Model), "near");
-    assert_eq!(after(Failed::Quota), "wise");
-    assert!(decision.after(&ModelId("third".into()), Failed::Model).is_none());
 }
 
 #[test]

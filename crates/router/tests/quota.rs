@@ -232,22 +232,6 @@ fn a_vendor_that_asks_to_wait_is_not_asked() {
     assert!(ledger.check(&ask(Lane::Fast, 1), Now(100)).is_ok());
 }
 
-#[test]
-fn what_a_dead_borrower_held_comes_back() {
-    let lane = Limits {
-        concurrent: Some(1),
-        ..Limits::default()
-    };
-    let mut ledger = limited(lane, Limits::default());
-    let lease = ledger.borrow(&ask(Lane::Fast, 5), Now(0)).unwrap();
-    assert!(ledger.expire(100, Now(100)).is_empty());
-    assert_eq!(ledger.expire(100, Now(101)), [lease.id()]);
-    assert!(ledger.check(&ask(Lane::Fast, 5), Now(101)).is_ok());
-    let before = ledger.clone();
-    ledger.settle(lease, used(99), Now(102));
-    assert_eq!(ledger, before, "a late settlement changes nothing");
-}
-
 proptest! {
     #[test]
     fn a_larger_bound_admits_whatever_a_smaller_one_does(

@@ -113,6 +113,7 @@ impl World {
             CliError::new(exit, e.to_string())
                 .hint("`brisk route check` shows everything that is wrong with it")
         })?;
+        routing::pools(&mut fleet, &policy);
         let ledger = routing::ledger(&policy, &fleet);
         Ok(World {
             fleet,

@@ -14,7 +14,7 @@ use brisk_router::breaker::{Breaker, Health};
 use brisk_router::fleet::{Member, Usable};
 use brisk_router::live::Board;
 use brisk_router::policy::Policy;
-use brisk_router::quota::{Amount, Ask, Ledger, Quotas, Whose};
+use brisk_router::quota::{Amount, Ask, Bound, Ledger, Quotas, Whose};
 use brisk_router::speed::Track;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -91,7 +91,8 @@ impl Fleet {
             }
             member
         };
-        let fleet: Vec<Member> = self.members.iter().map(live).collect();
+        let mut fleet: Vec<Member> = self.members.iter().map(live).collect();
+        routing::pools(&mut fleet, &policy);
         drop(states);
         let mut ledger = self.quotas.with(|ledger| ledger.clone());
         routing::limit(&mut ledger, &policy, &fleet);
@@ -131,12 +132,14 @@ impl Fleet {
         policy: &Policy,
         now: Now,
     ) -> Result<Ticket, Denied> {
-        let Some(member) = self.members.iter().find(|m| m.model == *model) else {
+        let Some(mut member) = self.members.iter().find(|m| m.model == *model).cloned() else {
             return Err(Denied {
                 message: format!("there is no model {model}; see `brisk model list`"),
                 reach: Reach::Model,
+                lasting: true,
             });
         };
+        routing::pools(std::slice::from_mut(&mut member), policy);
         let ask = Ask {
             lane,
             model: &model.0,
@@ -145,7 +148,7 @@ impl Fleet {
         };
         let lease = self.quotas.with(|ledger: &mut Ledger| {
             // Each repository may have tightened its own bounds: they are those of whoever borrows.
-            routing::limit(ledger, policy, std::slice::from_ref(member));
+            routing::limit(ledger, policy, std::slice::from_ref(&member));
             ledger.borrow(&ask, now)
         });
         let lease = lease.map_err(|short| Denied {
@@ -155,6 +158,7 @@ impl Fleet {
                 Whose::Model | Whose::Share => Reach::Model,
                 Whose::Pool => Reach::Pool,
             },
+            lasting: short.bound == Bound::Price,
         })?;
         let mut states = lock(&self.states);
         let state = states.entry(model.clone()).or_default();
@@ -166,20 +170,14 @@ impl Fleet {
                 return Err(Denied {
                     message: format!("{model} failed several times; it is tried again soon"),
                     reach: Reach::Model,
+                    lasting: false,
                 });
             }
         };
         state.busy += 1;
         drop(states);
-        let price = brisk_router::score::price(member, policy.model(&model.0));
-        Ok(Ticket::new(
-            Arc::clone(self),
-            member.clone(),
-            price,
-            lease,
-            pass,
-            now,
-        ))
+        let price = brisk_router::score::price(&member, policy.model(&model.0));
+        Ok(Ticket::new(Arc::clone(self), member, price, lease, pass, now))
     }
 }
 

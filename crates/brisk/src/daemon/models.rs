@@ -8,7 +8,7 @@ use crate::models::attention::Choices;
 use crate::models::began::Marks;
 use crate::models::catalogue;
 use crate::models::connect::connect;
-use crate::models::known::{self, Origin, Remote};
+use crate::models::known::{Origin, Remote};
 use brisk_domain::port::{GenerateRequest, Model, Running, Sink};
 use brisk_domain::{Candidate, EditFormat, ModelId};
 use brisk_lanes::{Limits, open_file_request, open_request};
@@ -55,18 +55,17 @@ pub(crate) struct Models {
 }
 
 impl Models {
-    /// Reads the configuration and looks which files are there. Loads nothing.
+    /// Of the configuration, the servers that are known with what they were read from, and the files that are there.
+    /// Loads nothing.
     pub(crate) fn new(
         config: &Config,
         home: &Home,
+        (began, remotes): (Option<Marks>, Vec<Remote>),
         runtime: &tokio::runtime::Handle,
     ) -> Result<Models, ConfigError> {
-        // Before anything is read: what changes meanwhile is then seen as a change.
-        let began = Marks::take(home);
         let mut upstreams = BTreeMap::new();
         let mut candidates: Vec<Candidate> = Vec::new();
-        let (configured, presets): (Vec<Remote>, Vec<Remote>) = known::known(config, home)?
-            .remotes
+        let (configured, presets): (Vec<Remote>, Vec<Remote>) = remotes
             .into_iter()
             .partition(|remote| remote.origin == Origin::Config);
         for remote in configured {
@@ -301,10 +300,34 @@ pub(crate) fn embedded_files(home: &Home) -> Vec<(ModelId, PathBuf)> {
         .collect()
 }
 
+#[cfg(feature = "embedded")]
+fn load(
+    id: &ModelId,
+    path: &std::path::Path,
+    flash_attention: FlashAttention,
+) -> Result<Arc<dyn Model>, String> {
+    let options = brisk_llama::EngineOptions {
+        context: CONTEXT,
+        flash_attention,
+        ..Default::default()
+    };
+    match brisk_llama::Engine::load(id.clone(), path, options) {
+        Ok(engine) => Ok(Arc::new(engine)),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+#[cfg(not(feature = "embedded"))]
+fn load(id: &ModelId, _: &std::path::Path, _: FlashAttention) -> Result<Arc<dyn Model>, String> {
+    Err(format!(
+        "this build of brisk has no embedded engine, so {id} cannot run; configure a server in config.toml"
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::models::remote;
+    use crate::models::{known, remote};
 
     #[test]
     fn a_model_that_thinks_has_room_to() {
@@ -329,28 +352,20 @@ mod tests {
         };
         assert_eq!(room(&capped, 500), 2_000);
     }
-}
 
-#[cfg(feature = "embedded")]
-fn load(
-    id: &ModelId,
-    path: &std::path::Path,
-    flash_attention: FlashAttention,
-) -> Result<Arc<dyn Model>, String> {
-    let options = brisk_llama::EngineOptions {
-        context: CONTEXT,
-        flash_attention,
-        ..Default::default()
-    };
-    match brisk_llama::Engine::load(id.clone(), path, options) {
-        Ok(engine) => Ok(Arc::new(engine)),
-        Err(error) => Err(error.to_string()),
+    #[test]
+    fn a_model_without_its_key_is_not_ready() {
+        let model = |more: &str| format!("base_url = \"http://127.0.0.1:1\"\nmodel = \"m\"\n{more}\n");
+        let keyed = model("api_key_env = \"BRISK_TEST_NO_SUCH_KEY\"");
+        let config: Config =
+            toml::from_str(&format!("[models.a]\n{keyed}[models.b]\n{}", model(""))).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::under(dir.path());
+        let remotes = known::all(&config, &remote::Catalogue::default(), &[], &|_| None);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let models = Models::new(&config, &home, (None, remotes), runtime.handle()).unwrap();
+        let states: Vec<(bool, String)> = models.states().into_iter().map(|s| (s.ready, s.state)).collect();
+        let why = "the variable BRISK_TEST_NO_SUCH_KEY holds no key".to_owned();
+        assert_eq!(states, [(false, why), (true, "configured".to_owned())]);
     }
-}
-
-#[cfg(not(feature = "embedded"))]
-fn load(id: &ModelId, _: &std::path::Path, _: FlashAttention) -> Result<Arc<dyn Model>, String> {
-    Err(format!(
-        "this build of brisk has no embedded engine, so {id} cannot run; configure a server in config.toml"
-    ))
 }

@@ -6,12 +6,15 @@ use super::fleet::Fleet;
 use super::hub::Hub;
 use super::jobs::Jobs;
 use super::log::Log;
-use super::models::Models;
+use super::models::{Models, embedded_files};
 use super::patience::{Accept, Patience};
 use super::websocket::Door;
 use super::{note, now};
 use crate::config::{Config, ConfigError};
 use crate::home::{Home, HomeError};
+use crate::models::began::Marks;
+use crate::models::known;
+use crate::routing;
 use brisk_protocol::MAX_LINE;
 use brisk_store::{EventLog, StoreError};
 use rustix::fs::{FlockOperation, flock};
@@ -57,7 +60,11 @@ pub fn run(home: Home) -> Result<(), DaemonError> {
         .worker_threads(2)
         .enable_all()
         .build()?;
-    let models = Arc::new(Models::new(&config, &home, runtime.handle())?);
+    // Before anything is read: what changes meanwhile is then seen as a change.
+    let began = Marks::take(&home);
+    let remotes = known::known(&config, &home)?.remotes;
+    let members = routing::members(&config, remotes.clone(), embedded_files(&home));
+    let models = Arc::new(Models::new(&config, &home, (began, remotes), runtime.handle())?);
     let events = home.state_dir().join("events");
     let first = EventLog::open(&events)?;
     if let Some(aside) = first.set_aside() {
@@ -72,7 +79,7 @@ pub fn run(home: Home) -> Result<(), DaemonError> {
     let export = Exporter::start(telemetry.endpoint.as_deref(), runtime.handle());
     let (desk, felt) = Desk::start(&events, telemetry.keep_days, export)?;
     let socket = home.socket();
-    let fleet = Fleet::start(&home, crate::routing::fleet(&config, &home));
+    let fleet = Fleet::start(&home, members);
     let jobs = Jobs::start(&home, Arc::clone(&models), Arc::clone(&fleet))?;
     let hub = Arc::new(Hub::new(home, models, fleet, jobs, log, desk.clone()));
     runtime.block_on(async {

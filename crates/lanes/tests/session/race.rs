@@ -112,6 +112,7 @@ fn who_is_out_leaves_the_turn_to_the_other() {
             let denied = Denied {
                 message: "used up".into(),
                 reach: Reach::Model,
+                lasting: false,
             };
             w.feed(Input::Denied { effect: who, denied });
         }),
@@ -196,6 +197,7 @@ fn who_was_not_asked_is_left_for_later() {
     let denied = Denied {
         message: "used up".into(),
         reach: Reach::Model,
+        lasting: false,
     };
     w.feed(Input::Denied {
         effect: second,

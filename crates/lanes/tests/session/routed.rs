@@ -254,6 +254,7 @@ fn a_limit_of_a_vendor_passes_over_its_other_models() {
     let denied = |reach| Denied {
         message: "used up".into(),
         reach,
+        lasting: false,
     };
     for (way, want) in [
         ("network", Some("twin")),

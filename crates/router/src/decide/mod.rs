@@ -116,15 +116,6 @@ pub struct Refused<'a> {
     pub no_such_model: Option<&'a ModelId>,
 }
 
-/// What failed, for whoever looks for the next candidate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Failed {
-    /// The model or the way to it.
-    Model,
-    /// Its vendor's limits.
-    Quota,
-}
-
 impl<'a> Decision<'a> {
     /// The choice.
     pub fn choice(&self) -> Option<&Ranked<'a>> {
@@ -139,14 +130,6 @@ impl<'a> Decision<'a> {
     /// Everybody who may, the choice first.
     pub fn ranked(&self) -> &[Ranked<'a>] {
         &self.ranked
-    }
-
-    /// Who is next after a candidate that failed. After a vendor's limit those of the same vendor are passed over.
-    pub fn after(&self, failed: &ModelId, how: Failed) -> Option<&Ranked<'a>> {
-        let at = self.ranked.iter().position(|r| r.member.model == *failed)?;
-        let pool = &self.ranked.get(at)?.member.pool;
-        let mut rest = self.ranked.get(at + 1..)?.iter();
-        rest.find(|r| how == Failed::Model || r.member.pool != *pool)
     }
 }
 

@@ -150,7 +150,6 @@ struct Open {
     lane: Lane,
     model: String,
     estimate: Amount,
-    since: Now,
     in_lane: Slots,
     in_model: Slots,
 }
@@ -260,7 +259,6 @@ impl Ledger {
             lane: ask.lane,
             model: ask.model.to_owned(),
             estimate: ask.estimate,
-            since: now,
             in_lane,
             in_model,
         };
@@ -287,21 +285,6 @@ impl Ledger {
         if let Some(model) = self.models.get_mut(&open.model).and_then(|both| both.get_mut(at)) {
             model.settle(open.in_model, open.estimate, used, now);
         }
-    }
-
-    /// Closes what was borrowed longer than `age_us` ago, at its estimate: its borrower is gone. Gives the numbers.
-    pub fn expire(&mut self, age_us: u64, now: Now) -> Vec<u64> {
-        let old = self
-            .open
-            .iter()
-            .filter(|(_, open)| now.since(open.since) > age_us);
-        let ids: Vec<u64> = old.map(|(id, _)| *id).collect();
-        for id in &ids {
-            if let Some(open) = self.open.remove(id) {
-                self.close(&open, open.estimate, now);
-            }
-        }
-        ids
     }
 
     /// Requests that run in a lane.

@@ -229,3 +229,50 @@ fn a_policy_is_read_again_when_its_text_changed() {
         "{said}"
     );
 }
+
+/// The person says which models share a vendor's limits.
+#[test]
+fn a_pool_of_the_policy_is_blocked_together() {
+    let (fleet, dir) = fleet();
+    let text = "[models.c]\npool = \"vendor\"\n[models.b]\npool = \"own\"\n";
+    std::fs::write(dir.path().join("policy.toml"), text).unwrap();
+    let pools = |board: &Board| -> Vec<String> { board.fleet.iter().map(|m| m.pool.clone()).collect() };
+    let board = fleet.board(dir.path(), Now(0)).unwrap();
+    assert_eq!(pools(&board), ["vendor", "own", "vendor"]);
+    let mut ticket = admit(&fleet, "a", &board.policy, 1).unwrap();
+    ticket.saw(&failed(FaultSource::Quota, Retry::After { ms: 60_000 }), Now(2));
+    drop(ticket);
+    for (name, reach) in [("c", Some(Reach::Pool)), ("b", None)] {
+        let got = admit(&fleet, name, &board.policy, 3)
+            .err()
+            .map(|denied| denied.reach);
+        assert_eq!(got, reach, "{name}");
+    }
+}
+
+/// A bound of money is met where the price is known; where it is not, nobody waits for it.
+#[test]
+fn what_waiting_does_not_mend_is_said_to_last() {
+    let (fleet, dir) = fleet();
+    let text = "[lanes.slow]\nquota = { dollars_per_day = 1.0 }\n[models.a]\nprice = { input = 1.0, output = 1.0 }\n";
+    std::fs::write(dir.path().join("policy.toml"), text).unwrap();
+    let board = fleet.board(dir.path(), Now(0)).unwrap();
+    let size = brisk_router::score::Size {
+        input: 1_000,
+        output: 1_000,
+    };
+    let ask = |name: &str| {
+        let estimate = board.estimate(&model(name), Lane::Slow, size).unwrap_or_default();
+        let got = fleet.admit(&model(name), Lane::Slow, estimate, &board.policy, Now(1));
+        got.err().map(|denied| (denied.lasting, denied.message))
+    };
+    assert_eq!(ask("a"), None, "2,000 micro-dollars of a million");
+    let (lasting, why) = ask("b").unwrap();
+    assert!(lasting && why.contains("price is not known"), "{why}");
+    assert!(ask("gone").unwrap().0, "nobody of that name comes by waiting");
+    let one = policy("[lanes.slow]\nquota = { concurrent = 1 }\n");
+    let admit = || fleet.admit(&model("a"), Lane::Slow, ESTIMATE, &one, Now(2));
+    let held = admit().unwrap();
+    assert!(!admit().err().unwrap().lasting, "a place comes back");
+    drop(held);
+}

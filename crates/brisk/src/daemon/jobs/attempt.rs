@@ -8,7 +8,7 @@ use brisk_domain::job::{AttemptId, Checked, End, Found, Step};
 use brisk_domain::port::{FaultSource, GenerateRequest, ModelEvent, Retry, Running, Sink, Usage};
 use brisk_domain::{CancelReason, Lane};
 use brisk_lanes::slow::{Attempt, Brief, Effect, Look};
-use brisk_router::quota::Amount;
+use brisk_router::score::Size;
 use brisk_sandbox::Stop;
 use brisk_store::JobRow;
 use brisk_worktree::Base as Files;
@@ -327,16 +327,27 @@ impl Worker<'_> {
             Err(message) => return Ok(Asked::Failed { pause: None, message }),
         };
         let bytes: usize = request.messages.iter().map(|m| m.text.len()).sum();
-        let estimate = Amount {
-            tokens: (bytes / 4 + request.max_tokens) as u64,
-            money: None,
+        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let size = Size {
+            input: count(bytes / 4),
+            output: count(request.max_tokens),
         };
+        // Nobody of that name: that is refused below.
+        let estimate = board
+            .estimate(&request.model, Lane::Slow, size)
+            .unwrap_or_default();
         let admitted = self
             .jobs
             .fleet
             .admit(&request.model, Lane::Slow, estimate, &board.policy, now());
         let mut ticket = match admitted {
             Ok(ticket) => ticket,
+            Err(denied) if denied.lasting => {
+                return Ok(Asked::Failed {
+                    pause: None,
+                    message: denied.message,
+                });
+            }
             Err(denied) => {
                 return Ok(Asked::Denied {
                     message: denied.message,
