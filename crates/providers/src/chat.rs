@@ -1,23 +1,15 @@
 //! Chat Completions over server-sent events: one request, one task, nothing retried in secret.
-//!
-//! One request may be written twice by the connection pool: when a kept connection turns out to be closed before
-//! any of it was sent. That is not a retry; no server has seen the first one.
 
 use crate::access::{Access, Auth};
-use crate::answer::StopTexts;
-use crate::base_url::BaseUrl;
-use crate::connect::{Client, client, drain};
-use crate::fault::{Upstream, setup};
+use crate::answer::{Answer, StopTexts};
 use crate::secret::Secret;
+use crate::server::{Generation, Server};
 use crate::stream::{Timeouts, follow};
 use crate::wire;
 use brisk_domain::ModelId;
 use brisk_domain::port::{Fault, GenerateRequest, Model, ModelEvent, Running, Sink};
-use bytes::Bytes;
-use hyper::header::HeaderMap;
 use std::sync::Arc;
 use tokio::runtime::Handle;
-use tokio::task::AbortHandle;
 
 /// Whether a server goes on where a trailing assistant message ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -36,7 +28,7 @@ pub enum Prefill {
 pub struct ChatConfig {
     /// The model's name here.
     pub id: ModelId,
-    /// The server; see [`BaseUrl::parse`] for the forms that are taken.
+    /// The server; see [`crate::BaseUrl::parse`] for the forms that are taken.
     pub base_url: String,
     /// Plain HTTP to another machine is allowed.
     pub allow_insecure: bool,
@@ -89,9 +81,7 @@ pub struct ChatModel {
 
 struct Shared {
     config: ChatConfig,
-    upstream: Upstream,
-    headers: HeaderMap,
-    client: Client,
+    server: Server,
 }
 
 impl ChatModel {
@@ -101,8 +91,6 @@ impl ChatModel {
     /// # Errors
     /// A `Setup` fault: a wrong address, a key or header that cannot be sent, no trusted certificates (https only).
     pub fn new(config: ChatConfig, handle: Handle) -> Result<ChatModel, Fault> {
-        let base =
-            BaseUrl::parse(&config.base_url, config.allow_insecure).map_err(|bad| setup(bad.to_string()))?;
         let access = Access {
             id: &config.id,
             model: &config.model,
@@ -110,17 +98,15 @@ impl ChatModel {
             key_name: &config.key_name,
             headers: &config.headers,
         };
-        let headers = access.header_map(Auth::Bearer)?;
-        let client = client(base.tls(), config.timeouts.connect)
-            .map_err(|error| setup(format!("no trusted certificates for {base}: {error}")))?;
-        let upstream = Upstream::new(base, &access);
+        let server = Server::new(
+            &access,
+            Auth::Bearer,
+            &config.base_url,
+            config.allow_insecure,
+            config.timeouts,
+        )?;
         Ok(ChatModel {
-            shared: Arc::new(Shared {
-                config,
-                upstream,
-                headers,
-                client,
-            }),
+            shared: Arc::new(Shared { config, server }),
             handle,
         })
     }
@@ -128,17 +114,6 @@ impl ChatModel {
     /// The model's name as configuration knows it.
     pub fn id(&self) -> &ModelId {
         &self.shared.config.id
-    }
-}
-
-/// Aborts the task, and with it closes the connection (HTTP/2: resets the stream).
-struct Generation(AbortHandle);
-
-impl Running for Generation {}
-
-impl Drop for Generation {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }
 
@@ -156,60 +131,25 @@ impl Model for ChatModel {
     /// handshake and TLS are done when the person presses return.
     fn warm(&self, _request: GenerateRequest) {
         let shared = Arc::clone(&self.shared);
-        self.handle.spawn(async move {
-            let wait = shared.config.timeouts.aside;
-            let request = shared.request(
-                hyper::Method::GET,
-                shared.upstream.base.models(),
-                Bytes::new(),
-                None,
-            );
-            if let Ok(Ok(response)) = tokio::time::timeout(wait, shared.client.request(request)).await {
-                drain(response.into_body(), wait).await;
-            }
-        });
+        self.handle.spawn(async move { shared.server.warm().await });
     }
 }
 
 impl Shared {
-    fn request(
-        &self,
-        method: hyper::Method,
-        uri: &hyper::Uri,
-        body: Bytes,
-        sent: Option<Sink>,
-    ) -> hyper::Request<crate::connect::Outgoing> {
-        let mut request = hyper::Request::new(crate::connect::Outgoing::new(body, sent));
-        *request.method_mut() = method;
-        *request.uri_mut() = uri.clone();
-        *request.headers_mut() = self.headers.clone();
-        request
-    }
-
     /// Gives the last event.
     async fn generate(&self, request: &GenerateRequest, sink: &Sink) -> Result<ModelEvent, Fault> {
+        let server = &self.server;
         let opening = match self.config.prefill {
             Prefill::Unsupported => request.answer_prefix.as_str(),
             Prefill::TrailingMessage | Prefill::ContinueFinalMessage => "",
         };
         let stops = StopTexts::new(&request.stop, opening);
-        let body = serde_json::to_vec(&wire::body(&self.config, request, &stops.on_wire))
-            .map_err(|error| setup(format!("the request cannot be written as JSON: {error}")))?;
-        let post = self.request(
-            hyper::Method::POST,
-            self.upstream.base.chat(),
-            body.into(),
-            Some(Arc::clone(sink)),
-        );
-        let wait = self.config.timeouts.first_text;
-        let response = tokio::time::timeout(wait, self.client.request(post))
-            .await
-            .map_err(|_| self.upstream.stalled(wait))?
-            .map_err(|error| self.upstream.unreachable(&error))?;
-        let answer = crate::answer::Answer::new(stops, opening, request.max_tokens);
+        let body = wire::body(&self.config, request, &stops.on_wire);
+        let response = server.post(server.upstream.base.chat(), &body, sink).await?;
+        let answer = Answer::new(stops, opening, request.max_tokens);
         follow(
-            &self.upstream,
-            self.config.timeouts,
+            &server.upstream,
+            server.timeouts,
             response,
             wire::ChatReader,
             answer,
