@@ -17,12 +17,13 @@ use brisk_patch::{Change, Text};
 use brisk_router::hedge::Race;
 use std::collections::{BTreeMap, VecDeque};
 
-pub use answers::edits_first;
+pub use routes::edits_first;
 
 mod answers;
 mod ladder;
 mod offers;
 mod race;
+mod routes;
 
 struct Turn {
     id: TurnId,
