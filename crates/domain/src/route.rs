@@ -153,7 +153,7 @@ impl fmt::Display for Reason {
             Reason::Named => f.write_str("you named the lane"),
             Reason::Rule { origin, .. } => f.write_str(origin),
             Reason::NoRule => f.write_str("no rule holds"),
-            Reason::NotHere { facts } if facts.is_empty() => f.write_str("done live, though no rule says so"),
+            Reason::NotHere { facts } if facts.is_empty() => f.write_str("no rule speaks of it"),
             Reason::NotHere { facts } => write!(f, "done live, though it looks slow: {}", facts.join(", ")),
             Reason::Refused { model, why } => write!(f, "not {model}: {why}"),
         }
