@@ -13,7 +13,7 @@ command -v tmux >/dev/null || { echo "tour: tmux is not here; install it to take
 
 # ---- A home, a copy of the example, a model and a tmux server of its own. All of it goes at the end.
 
-place=$(mktemp -d /tmp/tour.XXXXXX)
+place=$(mktemp -d)
 export BRISK_HOME=$place/home TMUX_TMPDIR=$place
 shop=$place/shop/shop.py
 tmux() { command tmux -L tour -f /dev/null "$@"; }
