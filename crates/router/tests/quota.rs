@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use brisk_domain::{Lane, Now};
-use brisk_router::quota::{Amount, Ask, Bound, DAY_US, Ledger, Limits, MINUTE_US, Quotas, Whose};
+use brisk_router::quota::{Amount, Ask, Bound, DAY_US, Ledger, Limits, MINUTE_US, Past, Quotas, Whose};
 use proptest::prelude::*;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -257,4 +257,92 @@ proptest! {
             }
         }
     }
+}
+
+/// What a store keeps of a request: when, how much, and whether anybody said what it used.
+struct Kept {
+    id: u64,
+    at: u64,
+    lane: Lane,
+    tokens: u64,
+}
+
+proptest! {
+    /// Daemons come and go, some of them without a word: what was admitted within any minute stays within the bound, and
+    /// nobody holds a place for a request of a daemon that is gone.
+    #[test]
+    fn no_restart_makes_room(
+        steps in prop::collection::vec((0u64..9_000_000, 1u64..40, 0u64..60, 0u8..6, any::<bool>()), 1..80),
+        limit in 40u64..120,
+    ) {
+        let bounds = Limits { tokens: Some(limit), concurrent: Some(3), ..Limits::default() };
+        let fresh = || limited(bounds, bounds);
+        let (mut ledger, mut kept, mut running) = (fresh(), Vec::<Kept>::new(), Vec::new());
+        let (mut now, mut admitted) = (0, Vec::new());
+        for (wait, tokens, used_up, what, fast) in steps {
+            now += wait;
+            let lane = if fast { Lane::Fast } else { Lane::Slow };
+            if what == 0 {
+                running.clear();
+                ledger = fresh();
+                for k in &kept {
+                    let past = Past { lane: k.lane, model: "m", age_us: now - k.at, used: used(k.tokens) };
+                    ledger.remember(&past, Now(now));
+                    ledger.number_after(k.id);
+                }
+                prop_assert_eq!(ledger.running(Lane::Fast) + ledger.running(Lane::Slow), 0);
+            } else if let Ok(lease) = ledger.borrow(&ask(lane, tokens), Now(now)) {
+                prop_assert!(kept.iter().all(|k| k.id != lease.id()), "numbers are given once");
+                admitted.push((now, tokens, lane));
+                kept.push(Kept { id: lease.id(), at: now, lane, tokens });
+                running.push((lease, tokens));
+            }
+            if what == 5 && !running.is_empty() {
+                let (lease, tokens) = running.remove(0);
+                let took = used_up.min(tokens);
+                let row = kept.iter_mut().find(|k| k.id == lease.id()).unwrap();
+                row.tokens = took;
+                let at = row.at;
+                ledger.settle(lease, used(took), Now(now));
+                let one = admitted.iter_mut().find(|(t, n, _)| *t == at && *n == tokens).unwrap();
+                one.1 = took;
+            }
+        }
+        for (begin, ..) in &admitted {
+            let within = admitted.iter().filter(|(at, ..)| (*begin..begin + MINUTE_US).contains(at));
+            prop_assert!(within.map(|(_, n, _)| n).sum::<u64>() <= limit);
+        }
+    }
+}
+
+#[test]
+fn what_is_left_is_told_of_every_bound() {
+    let lane = Limits {
+        concurrent: Some(3),
+        ..Limits::default()
+    };
+    let model = Limits {
+        tokens: Some(100),
+        money: Some(50),
+        ..Limits::default()
+    };
+    let mut ledger = limited(lane, model);
+    let lease = ledger.borrow(&ask(Lane::Fast, 30), Now(0)).unwrap();
+    let left = |ledger: &Ledger| -> Vec<(Bound, u64, u64)> {
+        let all = ledger.left(Now(1));
+        all.iter().map(|l| (l.bound, l.left, l.limit)).collect()
+    };
+    let want = [
+        (Bound::Concurrent, 2, 3),
+        (Bound::Tokens, 70, 100),
+        (Bound::Money, 20, 50),
+    ];
+    assert_eq!(left(&ledger), want);
+    ledger.settle(lease, used(10), Now(1));
+    let want = [
+        (Bound::Concurrent, 3, 3),
+        (Bound::Tokens, 90, 100),
+        (Bound::Money, 40, 50),
+    ];
+    assert_eq!(left(&ledger), want);
 }

@@ -18,13 +18,26 @@ pub struct Ask<'a> {
     pub estimate: Amount,
 }
 
+/// A request of an earlier ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Past<'a> {
+    /// Its lane.
+    pub lane: Lane,
+    /// Its model.
+    pub model: &'a str,
+    /// How long ago, microseconds.
+    pub age_us: u64,
+    /// What it used; its estimate, where nobody lived to say.
+    pub used: Amount,
+}
+
 /// What one lane uses of one account, or a lane of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Usage {
-    concurrent: u64,
-    requests: Window,
-    tokens: Window,
-    money: Window,
+pub(super) struct Usage {
+    pub(super) concurrent: u64,
+    pub(super) requests: Window,
+    pub(super) tokens: Window,
+    pub(super) money: Window,
 }
 
 impl Default for Usage {
@@ -41,8 +54,8 @@ impl Default for Usage {
 /// Where something was counted, so that it can be given back there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Slots {
-    tokens: u64,
-    money: u64,
+    tokens: i64,
+    money: i64,
 }
 
 impl Usage {
@@ -55,6 +68,14 @@ impl Usage {
         }
     }
 
+    /// Something that ended before this ledger began.
+    fn remember(&mut self, past: &Past<'_>, now: Now) {
+        self.requests.add_past(now, past.age_us, 1);
+        self.tokens.add_past(now, past.age_us, past.used.tokens);
+        self.money
+            .add_past(now, past.age_us, past.used.money.unwrap_or(0));
+    }
+
     fn settle(&mut self, slots: Slots, estimate: Amount, used: Amount, now: Now) {
         self.concurrent = self.concurrent.saturating_sub(1);
         correct(&mut self.tokens, slots.tokens, estimate.tokens, used.tokens, now);
@@ -64,7 +85,7 @@ impl Usage {
 }
 
 /// More counts now; less is given back where it was counted.
-fn correct(window: &mut Window, slot: u64, estimate: u64, used: u64, now: Now) {
+fn correct(window: &mut Window, slot: i64, estimate: u64, used: u64, now: Now) {
     match used.checked_sub(estimate) {
         Some(more) => {
             window.add(now, more);
@@ -173,7 +194,7 @@ fn index(lane: Lane) -> usize {
     }
 }
 
-fn pick<T>(lane: Lane, [fast, slow]: &[T; 2]) -> (&T, &T) {
+pub(super) fn pick<T>(lane: Lane, [fast, slow]: &[T; 2]) -> (&T, &T) {
     match lane {
         Lane::Fast => (fast, slow),
         Lane::Slow => (slow, fast),
@@ -277,6 +298,23 @@ impl Ledger {
         }
     }
 
+    /// Counts a request of an earlier ledger. It runs no more: of requests at once it takes nothing.
+    pub fn remember(&mut self, past: &Past<'_>, now: Now) {
+        let at = index(past.lane);
+        if let Some(lane) = self.lanes.get_mut(at) {
+            lane.remember(past, now);
+        }
+        let model = self.models.entry(past.model.to_owned()).or_default();
+        if let Some(own) = model.get_mut(at) {
+            own.remember(past, now);
+        }
+    }
+
+    /// Leases get numbers beyond this one from here on.
+    pub fn number_after(&mut self, last: u64) {
+        self.last = self.last.max(last);
+    }
+
     fn close(&mut self, open: &Open, used: Amount, now: Now) {
         let at = index(open.lane);
         if let Some(lane) = self.lanes.get_mut(at) {
@@ -287,10 +325,57 @@ impl Ledger {
         }
     }
 
+    pub(super) fn lanes(&self) -> &[Usage; 2] {
+        &self.lanes
+    }
+
+    pub(super) fn lane_limits(&self) -> &[Limits; 2] {
+        &self.lane_limits
+    }
+
+    pub(super) fn model_limits(&self) -> &BTreeMap<String, Limits> {
+        &self.model_limits
+    }
+
+    pub(super) fn usage_of(&self, model: &str) -> Option<&[Usage; 2]> {
+        self.models.get(model)
+    }
+
+    /// What is left of each limit of a lane: the bound, what is left, and of how much. Requests at once are no store
+    /// that runs out, and are not among them.
+    pub fn lane_left(&self, lane: Lane, now: Now) -> Vec<(Bound, u64, u64)> {
+        let (limits, _) = pick(lane, &self.lane_limits);
+        let (own, _) = pick(lane, &self.lanes);
+        left(limits, &[own], now)
+    }
+
+    /// The same of a model, for both lanes together.
+    pub fn model_left(&self, model: &str, now: Now) -> Vec<(Bound, u64, u64)> {
+        let Some(limits) = self.model_limits.get(model) else {
+            return Vec::new();
+        };
+        let nothing = [Usage::default(), Usage::default()];
+        let [fast, slow] = self.models.get(model).unwrap_or(&nothing);
+        left(limits, &[fast, slow], now)
+    }
+
     /// Requests that run in a lane.
     pub fn running(&self, lane: Lane) -> u64 {
         pick(lane, &self.lanes).0.concurrent
     }
+}
+
+fn left(limits: &Limits, all: &[&Usage], now: Now) -> Vec<(Bound, u64, u64)> {
+    let used = |of: fn(&Usage) -> &Window| all.iter().map(|u| of(u).used(now)).sum::<u64>();
+    let bounds = [
+        (Bound::Requests, limits.requests, used(|u| &u.requests)),
+        (Bound::Tokens, limits.tokens, used(|u| &u.tokens)),
+        (Bound::Money, limits.money, used(|u| &u.money)),
+    ];
+    let left = |(bound, limit, used): (Bound, Option<u64>, u64)| {
+        limit.map(|limit| (bound, limit.saturating_sub(used), limit))
+    };
+    bounds.into_iter().filter_map(left).collect()
 }
 
 /// Bounds less a share of each; a bound that is there leaves at least nothing.

@@ -5,10 +5,12 @@
 //! share that a lane reserves is out of the other's reach, so that neither starves. Time comes in as `Now`.
 
 mod ledger;
+mod left;
 mod shared;
 mod window;
 
-pub use ledger::{Ask, Ledger};
+pub use ledger::{Ask, Ledger, Past};
+pub use left::Left;
 pub use shared::Quotas;
 pub use window::Window;
 

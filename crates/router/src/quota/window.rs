@@ -3,21 +3,29 @@
 use brisk_domain::Now;
 
 /// Slots that one span is cut into.
-const PARTS: u64 = 12;
+const PARTS: i64 = 12;
 /// One more than that: the slot that is being filled and the whole span before it.
 const SLOTS: usize = 13;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// Slots are numbered from the clock's zero on. What was used before it (the machine began anew, the day did not) has a
+/// number below.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Slot {
-    number: u64,
+    number: i64,
     amount: u64,
 }
+
+/// A slot that was never filled: older than any.
+const EMPTY: Slot = Slot {
+    number: i64::MIN,
+    amount: 0,
+};
 
 /// A sliding sum. It counts up to a twelfth of a span too long and never too short, so that what it admits stays
 /// within the bound in every span, wherever it begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Window {
-    width_us: u64,
+    width_us: i64,
     slots: [Slot; SLOTS],
 }
 
@@ -25,27 +33,43 @@ impl Window {
     /// Of this length.
     pub fn new(span_us: u64) -> Window {
         Window {
-            width_us: (span_us / PARTS).max(1),
-            slots: [Slot::default(); SLOTS],
+            width_us: (signed(span_us) / PARTS).max(1),
+            slots: [EMPTY; SLOTS],
         }
+    }
+
+    /// The slot of a moment.
+    fn number(&self, now: Now) -> i64 {
+        signed(now.0) / self.width_us
     }
 
     /// What counts now.
     pub fn used(&self, now: Now) -> u64 {
-        let number = now.0 / self.width_us;
-        self.live(number)
+        self.live(self.number(now))
             .fold(0, |sum, slot| sum.saturating_add(slot.amount))
     }
 
-    fn live(&self, number: u64) -> impl Iterator<Item = &Slot> {
+    fn live(&self, number: i64) -> impl Iterator<Item = &Slot> {
         self.slots
             .iter()
-            .filter(move |slot| slot.number + PARTS >= number)
+            .filter(move |slot| slot.number.saturating_add(PARTS) >= number)
     }
 
     /// Counts something; gives the slot that it was counted in.
-    pub fn add(&mut self, now: Now, amount: u64) -> u64 {
-        let number = now.0 / self.width_us;
+    pub fn add(&mut self, now: Now, amount: u64) -> i64 {
+        self.put(self.number(now), amount)
+    }
+
+    /// Counts what was used `age_us` ago, if that still counts.
+    pub fn add_past(&mut self, now: Now, age_us: u64, amount: u64) {
+        let at = signed(now.0).saturating_sub(signed(age_us));
+        let number = at.div_euclid(self.width_us);
+        if number.saturating_add(PARTS) >= self.number(now) {
+            self.put(number, amount);
+        }
+    }
+
+    fn put(&mut self, number: i64, amount: u64) -> i64 {
         let slot = self.slot(number);
         // A clock never goes back; if one did, what is there stays counted.
         if slot.number < number {
@@ -56,7 +80,7 @@ impl Window {
     }
 
     /// Gives back what was counted in a slot, if the slot still counts.
-    pub fn give_back(&mut self, number: u64, amount: u64) {
+    pub fn give_back(&mut self, number: i64, amount: u64) {
         let slot = self.slot(number);
         if slot.number == number {
             slot.amount = slot.amount.saturating_sub(amount);
@@ -64,14 +88,14 @@ impl Window {
     }
 
     #[allow(clippy::indexing_slicing, reason = "a remainder of the length")]
-    fn slot(&mut self, number: u64) -> &mut Slot {
-        &mut self.slots[usize::try_from(number % SLOTS as u64).unwrap_or(0)]
+    fn slot(&mut self, number: i64) -> &mut Slot {
+        &mut self.slots[usize::try_from(number.rem_euclid(SLOTS as i64)).unwrap_or(0)]
     }
 
     /// When `wanted` fits under `limit`; `None`: never.
     pub fn free_at(&self, now: Now, wanted: u64, limit: u64) -> Option<Now> {
         let room = limit.checked_sub(wanted)?;
-        let current = now.0 / self.width_us;
+        let current = self.number(now);
         let mut used = self.used(now);
         if used <= room {
             return Some(now);
@@ -81,11 +105,17 @@ impl Window {
         for slot in live {
             used = used.saturating_sub(slot.amount);
             if used <= room {
-                return Some(Now((slot.number + PARTS + 1).saturating_mul(self.width_us)));
+                let at = (slot.number + PARTS + 1).saturating_mul(self.width_us);
+                return Some(Now(u64::try_from(at).unwrap_or(0)));
             }
         }
         None
     }
+}
+
+/// A moment or a length; beyond the signed range nothing lasts.
+fn signed(us: u64) -> i64 {
+    i64::try_from(us).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
@@ -115,6 +145,37 @@ mod tests {
             for (begin, _) in &admitted {
                 let within = admitted.iter().filter(|(at, _)| (*begin..begin + SPAN).contains(at));
                 prop_assert!(within.map(|(_, amount)| amount).sum::<u64>() <= LIMIT);
+            }
+        }
+
+        #[test]
+        fn what_was_used_before_a_restart_counts_as_long_as_ever(
+            uses in prop::collection::vec((0u64..300, 1u64..8), 1..60),
+            gap in 0u64..1_500,
+            shift in 0u64..20_000,
+        ) {
+            const SPAN: u64 = 1_200;
+            let mut whole = Window::new(SPAN);
+            let (mut now, mut past) = (shift, Vec::new());
+            for (wait, amount) in uses {
+                now += wait;
+                whole.add(Now(now), amount);
+                past.push((now, amount));
+            }
+            let now = now + gap;
+            // Another clock, too: the machine may have begun anew.
+            for zero in [0, shift, now] {
+                let mut again = Window::new(SPAN);
+                for (at, amount) in &past {
+                    again.add_past(Now(now - zero), now - at, *amount);
+                }
+                let exact: u64 = past.iter().filter(|(at, _)| now - at < SPAN).map(|(_, a)| a).sum();
+                let most: u64 = past.iter().filter(|(at, _)| now - at < SPAN + SPAN / 6).map(|(_, a)| a).sum();
+                let used = again.used(Now(now - zero));
+                prop_assert!((exact..=most).contains(&used), "{exact} <= {used} <= {most}");
+                if zero == 0 {
+                    prop_assert_eq!(used, whole.used(Now(now)), "the same slots on the same clock");
+                }
             }
         }
 
