@@ -24,6 +24,9 @@ use std::time::{Duration, Instant};
 /// A daemon that is not there after this long will not come.
 const START_LIMIT: Duration = Duration::from_secs(5);
 
+/// A daemon that listened and was killed before it could be spoken to is started anew, this often in all.
+const STARTS: usize = 3;
+
 /// Between two tries while the socket is there and nobody listens yet.
 const RETRY: Duration = Duration::from_millis(20);
 
@@ -258,6 +261,31 @@ fn start(home: &Home) -> Result<Link, CliError> {
     if let Some(link) = vacant(home)? {
         return Ok(link);
     }
+    let mut gone = String::new();
+    for _ in 0..STARTS {
+        match born(home)? {
+            Born::Listens(link) => return Ok(link),
+            Born::Killed(said) => gone = said,
+        }
+        // What it has left. Nobody else makes one while we hold the lock of starts.
+        let _ = std::fs::remove_file(&socket);
+        if let Some(link) = vacant(home)? {
+            return Ok(link);
+        }
+    }
+    Err(failed(home, "is killed again and again", &gone))
+}
+
+/// What became of a daemon that was started.
+enum Born {
+    Listens(Link),
+    /// It listened, and was killed before it could be spoken to: its last words.
+    Killed(String),
+}
+
+/// Starts a daemon and waits for it.
+fn born(home: &Home) -> Result<Born, CliError> {
+    let disk = |path: &Path, e: io::Error| CliError::new(Exit::Disk, format!("{}: {e}", path.display()));
     // Watched before the daemon exists: its socket cannot be missed.
     let watch = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK)
         .map_err(|e| disk(home.run_dir(), e.into()))?;
@@ -310,18 +338,19 @@ fn vacant(home: &Home) -> Result<Option<Link>, CliError> {
 }
 
 /// Waits until the new daemon listens, has died, or has used up its time.
-fn ready(home: &Home, watch: &OwnedFd, pid: Pid, log_from: u64) -> Result<Link, CliError> {
+fn ready(home: &Home, watch: &OwnedFd, pid: Pid, log_from: u64) -> Result<Born, CliError> {
+    let said = || last_words(&home.daemon_log(), log_from).unwrap_or_default();
     let began = Instant::now();
     let child = pidfd_open(pid, PidfdFlags::empty()).ok();
     loop {
         match try_connect(&home.socket()) {
-            Ok(stream) => return Link::new(stream),
+            Ok(stream) => return Link::new(stream).map(Born::Listens),
             Err(e) if absent(&e) => {}
             Err(e) => return Err(unreachable(home, &e)),
         }
         let left = START_LIMIT.saturating_sub(began.elapsed());
         if left.is_zero() {
-            return Err(failed(home, "did not answer within 5 s", log_from));
+            return Err(failed(home, "did not answer within 5 s", &said()));
         }
         let mut fds = vec![PollFd::from_borrowed_fd(watch.as_fd(), PollFlags::IN)];
         if let Some(child) = &child {
@@ -332,8 +361,10 @@ fn ready(home: &Home, watch: &OwnedFd, pid: Pid, log_from: u64) -> Result<Link, 
         if died {
             // It may have found another daemon that took the lock first: that one is as good.
             return match try_connect(&home.socket()) {
-                Ok(stream) => Link::new(stream),
-                Err(_) => Err(failed(home, "ended at once", log_from)),
+                Ok(stream) => Link::new(stream).map(Born::Listens),
+                // Its socket is there: it did listen. One that goes by itself takes it along.
+                Err(e) if e.kind() == io::ErrorKind::ConnectionRefused => Ok(Born::Killed(said())),
+                Err(_) => Err(failed(home, "ended at once", &said())),
             };
         }
         let mut events = [0; 1024];
@@ -349,11 +380,16 @@ pub(crate) fn timespec(d: Duration) -> Timespec {
     }
 }
 
-fn failed(home: &Home, how: &str, log_from: u64) -> CliError {
-    let log = home.daemon_log();
-    let said = last_words(&log, log_from).map_or(String::new(), |w| format!(": {w}"));
-    CliError::new(Exit::Daemon, format!("the daemon {how}{said}"))
-        .hint(format!("its log: {}; `brisk doctor` checks more", log.display()))
+fn failed(home: &Home, how: &str, said: &str) -> CliError {
+    let said = if said.is_empty() {
+        String::new()
+    } else {
+        format!(": {said}")
+    };
+    CliError::new(Exit::Daemon, format!("the daemon {how}{said}")).hint(format!(
+        "its log: {}; `brisk doctor` checks more",
+        home.daemon_log().display()
+    ))
 }
 
 /// The last line that was written to the log after `from`.
