@@ -1,5 +1,6 @@
 //! One answer of one model to one turn: its stream, and the hunks that it has produced so far.
 
+mod rungs;
 mod scope;
 
 use crate::check::{self, Flaw};

@@ -2,19 +2,15 @@
 
 use super::Session;
 use super::race::Out;
-use crate::attempt::{Attempt, Work};
+use crate::attempt::Work;
 use crate::check::Flaw;
 use crate::io::{Denied, Effect, Reach};
-use crate::place::Kind;
 use crate::prompt::Rung;
 use brisk_domain::port::{Fault, FaultSource};
 use brisk_domain::{EffectId, Event, Failure, Now};
 use brisk_router::live::Plan;
 use std::ops::Range;
 use std::sync::Arc;
-
-/// So many answers that differ are asked for before the next model.
-const SECOND_CHOICES: usize = 3;
 
 /// One answer that is about to be asked for.
 pub(super) struct Try {
@@ -42,25 +38,6 @@ impl Try {
     }
 }
 
-/// What the same model is asked next: the whole file if that is more than the region and short enough, then, where it
-/// only copied, an answer that differs. None: the next model.
-fn next_rung(attempt: &Attempt, flaw: &Flaw, max_whole_file: usize) -> Option<Rung> {
-    let work = &attempt.work;
-    if !attempt.is_rewrite() || work.place.kind != Kind::Rewrite {
-        return None;
-    }
-    let text = work.text();
-    let more = work.place.span.len() < text.len() && text.len() <= max_whole_file;
-    match attempt.rung {
-        Rung::Region if more => Some(Rung::WholeFile),
-        Rung::Region | Rung::WholeFile if *flaw == Flaw::Unchanged => Some(Rung::Differ),
-        Rung::Differ if *flaw != Flaw::Unchanged && attempt.except.len() + 1 < SECOND_CHOICES => {
-            Some(Rung::Differ)
-        }
-        Rung::Region | Rung::WholeFile | Rung::Differ => None,
-    }
-}
-
 impl Session {
     /// The answer failed its check: the next rung, the next model, or the end.
     pub(super) fn climb(&mut self, effect: EffectId, flaw: &Flaw, now: Now, out: &mut Vec<Effect>) {
@@ -68,7 +45,7 @@ impl Session {
         let Some(attempt) = self.attempt(effect) else {
             return;
         };
-        let (rung, mut why) = (next_rung(attempt, flaw, limit), flaw.sentence());
+        let (rung, mut why) = (attempt.next_rung(flaw, limit), flaw.sentence());
         let mut except = attempt.except.clone();
         if attempt.rung == Rung::Differ {
             except.push(attempt.departure());

@@ -72,6 +72,33 @@ impl Files {
         });
     }
 
+    /// Every path of the base.
+    pub(super) fn paths(&self) -> &BTreeSet<String> {
+        &self.paths
+    }
+
+    /// A file as it is now, if it was read.
+    pub(super) fn text(&self, path: &str) -> Option<&Text> {
+        self.known.get(path).map(|known| &known.now)
+    }
+
+    /// Applies hunks that were made for a file as it is now.
+    ///
+    /// # Errors
+    /// Why nothing was changed, for people.
+    pub(super) fn rewrite(&mut self, path: &str, hunks: &[Hunk], max_lines: usize) -> Result<(), String> {
+        let mut outcome = Outcome::default();
+        let before = self.text(path).cloned().unwrap_or_default();
+        match apply(&before, hunks) {
+            Ok(after) => self.put(path.to_owned(), after, max_lines, &mut outcome),
+            Err(e) => outcome.refuse(format!("{path}: {e}")),
+        }
+        match outcome.said.into_iter().next() {
+            Some(why) => Err(why),
+            None => Ok(()),
+        }
+    }
+
     /// What is known without looking.
     pub(super) fn answer(&self, look: &Look) -> Option<String> {
         match look {

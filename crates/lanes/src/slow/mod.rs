@@ -8,6 +8,7 @@
 
 mod answer;
 mod edits;
+mod rewrite;
 mod talk;
 mod words;
 
@@ -19,6 +20,7 @@ use brisk_domain::port::{GenerateRequest, Priority};
 use brisk_domain::{CancelReason, Candidate};
 use brisk_patch::Text;
 use edits::Files;
+use rewrite::{Next, Rewriter};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use talk::Talk;
@@ -86,6 +88,8 @@ pub struct Attempt {
     bounds: Bounds,
     files: Files,
     talk: Talk,
+    /// For a model that rewrites places instead of talking.
+    rewriter: Option<Rewriter>,
     state: State,
     rounds: u32,
     answers: u32,
@@ -100,13 +104,19 @@ impl Attempt {
     /// Before its first step.
     pub fn new(brief: Brief) -> Attempt {
         let talk = Talk::new(&brief);
+        let rewriter = Rewriter::new(&brief);
         Attempt {
             id: brief.id,
             talk,
             files: Files::new(brief.paths, brief.files),
             model: brief.model,
             bounds: brief.bounds,
-            state: State::Asking,
+            state: match rewriter {
+                // It begins with what the checks say about the base.
+                Some(_) => State::Checking,
+                None => State::Asking,
+            },
+            rewriter,
             rounds: 0,
             answers: 0,
             wasted: 0,
@@ -150,7 +160,10 @@ impl Attempt {
                 }
             }
             Step::Checked(checked) if matches!(self.state, State::Checking) => self.checked(checked),
-            Step::Steered { text } => self.talk.user(&words::steered(&text)),
+            Step::Steered { text } => match &mut self.rewriter {
+                Some(rewriter) => rewriter.steered(&text),
+                None => self.talk.user(&words::steered(&text)),
+            },
             Step::Faulted { message } => self.fail(message),
             Step::Stopped { cause } => self.fail(stopped(cause).to_owned()),
             Step::Said { .. } | Step::Checked(_) => {}
@@ -158,6 +171,11 @@ impl Attempt {
     }
 
     fn request(&self) -> GenerateRequest {
+        let cache_key = self.id.job.0 << 8 | u64::from(self.id.number);
+        let rewrite = self.rewriter.as_ref().and_then(|r| r.request(cache_key));
+        if let Some(request) = rewrite {
+            return request;
+        }
         GenerateRequest {
             model: self.model.model.clone(),
             messages: self.talk.messages(&self.files.changed_paths()),
@@ -167,14 +185,34 @@ impl Attempt {
             differ: None,
             keep_close: false,
             max_tokens: talk::answer_tokens(self.model.context),
-            cache_key: self.id.job.0 << 8 | u64::from(self.id.number),
+            cache_key,
             priority: Priority::Background,
         }
     }
 
+    /// What a rewriting model's way leads to.
+    fn follow(&mut self, next: Next) {
+        self.state = match next {
+            Next::Ask => State::Asking,
+            Next::Look(looks) => State::Looking {
+                looks,
+                words: String::new(),
+            },
+            Next::Check => State::Checking,
+            Next::Spent(why) => return self.fail(why),
+        };
+    }
+
     fn said(&mut self, text: &str) {
-        self.talk.assistant(text);
         self.answers += 1;
+        if let Some(rewriter) = &mut self.rewriter {
+            let next = rewriter.said(&mut self.files, text);
+            return match self.too_many() {
+                Some(why) => self.fail(why),
+                None => self.follow(next),
+            };
+        }
+        self.talk.assistant(text);
         let answer = Answer::read(text);
         let repeated = self.earlier.iter().any(|e| e == text.trim());
         if self.earlier.len() == REMEMBERED {
@@ -184,14 +222,8 @@ impl Attempt {
         if repeated {
             return self.waste(words::REPEATED.to_owned());
         }
-        if self.answers
-            > self
-                .bounds
-                .rounds
-                .saturating_add(1)
-                .saturating_mul(ANSWERS_PER_ROUND)
-        {
-            return self.fail(format!("it took more than {} answers", self.answers - 1));
+        if let Some(why) = self.too_many() {
+            return self.fail(why);
         }
         let outcome = self.files.edit(&answer.edits, self.bounds.lines);
         let mut words = outcome.words();
@@ -240,7 +272,25 @@ impl Attempt {
         }
     }
 
+    fn too_many(&self) -> Option<String> {
+        let most = self
+            .bounds
+            .rounds
+            .saturating_add(1)
+            .saturating_mul(ANSWERS_PER_ROUND);
+        (self.answers > most).then(|| format!("it took more than {most} answers"))
+    }
+
     fn looked(&mut self, mut words: String, found: Vec<Found>) {
+        if let Some(rewriter) = &mut self.rewriter {
+            for found in &found {
+                if let Found::File { path, text } = found {
+                    self.files.learn(path, Text::from_str_lossless(text));
+                }
+            }
+            let next = rewriter.looked(&self.files, &found);
+            return self.follow(next);
+        }
         for found in found {
             match found {
                 Found::File { path, text } => {
@@ -263,9 +313,21 @@ impl Attempt {
     }
 
     fn checked(&mut self, checked: Checked) {
+        let size = self.size();
+        if size.lines == 0
+            && let Some(rewriter) = &mut self.rewriter
+        {
+            // The base: no round of anything that it made.
+            let next = match &checked {
+                Checked::Proven { .. } => rewriter.judged(&mut self.files, None, ""),
+                Checked::Unproven {
+                    passed, failed, said, ..
+                } => rewriter.judged(&mut self.files, Some((*passed, *failed)), said),
+            };
+            return self.follow(next);
+        }
         self.rounds += 1;
         self.unchecked = false;
-        let size = self.size();
         match checked {
             // A proof about the base is none about a change.
             Checked::Proven { .. } if size.lines == 0 => self.waste(words::NOTHING_CHANGED.to_owned()),
@@ -292,6 +354,10 @@ impl Attempt {
                         "not proven after {} rounds of checks: {line}",
                         self.rounds
                     ));
+                }
+                if let Some(rewriter) = &mut self.rewriter {
+                    let next = rewriter.judged(&mut self.files, Some((passed, failed)), &said);
+                    return self.follow(next);
                 }
                 let left = self.bounds.rounds - self.rounds;
                 let said = self.talk.cut_head(&said);

@@ -67,3 +67,19 @@ pub(super) fn red(said: &str, left: u32) -> String {
     let rounds = if left == 1 { "round" } else { "rounds" };
     format!("The checks did not pass ({left} more {rounds} of them are left):\n{said}\n")
 }
+
+/// What a model is asked that rewrites a place: the task, what fails, and what became of its last try here.
+pub(super) fn rewrite(request: &str, number: usize, said: &str, before: Option<&(String, String)>) -> String {
+    let mut out = format!("{request}\n{}", strategy(number));
+    match before {
+        None if said.is_empty() => {}
+        None => out.push_str(&format!("The tests fail now:\n{said}")),
+        Some((change, said)) => {
+            out.push_str(&format!(
+                "An earlier change was wrong and was taken back:\n{change}With it the tests said:\n{said}\
+                 Do it another way.\n"
+            ));
+        }
+    }
+    out
+}
