@@ -3,6 +3,29 @@
 
 use brisk_domain::Now;
 
+/// When a second model is asked beside a silent one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Hedge {
+    /// Never. One that fails is still followed by its fallback.
+    Never,
+    /// When it is silent for longer than its own measured p95; where nothing is measured, not at all.
+    #[default]
+    Habit,
+    /// When it is silent for so long, microseconds, whatever was measured.
+    After(u64),
+}
+
+impl Hedge {
+    /// When a model with this habit is late, microseconds; `None`: never. `p95_us`: of its time to first token.
+    pub fn late_us(self, p95_us: Option<u64>) -> Option<u64> {
+        match self {
+            Hedge::Never => None,
+            Hedge::Habit => p95_us,
+            Hedge::After(us) => Some(us),
+        }
+    }
+}
+
 /// Which of the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Runner {

@@ -6,6 +6,7 @@
 //! the model.
 
 pub mod breaker;
+pub mod checks;
 pub mod decide;
 pub mod fleet;
 pub mod hedge;

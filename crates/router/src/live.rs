@@ -49,7 +49,8 @@ pub struct Leg {
     pub candidate: Candidate,
     /// Models of one pool share their vendor's limits.
     pub pool: String,
-    /// Its own p95 of the time to first token, microseconds: silent for longer, it is late. `None`: not measured.
+    /// Silent for longer, microseconds, it is late: its own p95 of the time to first token, or what the policy says.
+    /// `None`: not measured, or never late.
     pub late_us: Option<u64>,
     /// What a request is expected to take.
     pub estimate: Amount,
@@ -199,7 +200,10 @@ fn leg(question: &Question<'_>, member: &Member, lane: Lane) -> Leg {
     Leg {
         candidate: member.candidate(),
         pool: member.pool.clone(),
-        late_us: member.speed.map(|speed| speed.ttft_p95_us),
+        late_us: question
+            .policy
+            .hedge()
+            .late_us(member.speed.map(|speed| speed.ttft_p95_us)),
         estimate: ask(question.policy, member, lane, size(question.shape)).estimate,
     }
 }

@@ -10,7 +10,9 @@ use brisk_domain::{Intent, Lane, ModelId, Now};
 use brisk_router::decide::{Wish, decide};
 use brisk_router::fleet::{Member, Usable};
 use brisk_router::live::{Board, plan};
+use brisk_router::policy::{Policy, read_person};
 use brisk_router::shape::{Given, Shape, Site, shape};
+use brisk_router::speed::Speed;
 use proptest::prelude::*;
 
 fn task(text: &str, target: Option<&str>, found: &str) -> Shape {
@@ -148,5 +150,47 @@ proptest! {
                 prop_assert!(!board.fleet.iter().any(|m| may(&m.model.0) && wished.as_ref().is_none_or(|w| *w == m.model)));
             }
         }
+    }
+}
+
+/// When a model is late is its own habit, unless the person says otherwise.
+#[test]
+fn the_person_says_when_a_second_model_is_asked() {
+    let measured = Member {
+        speed: Some(Speed {
+            ttft_p50_us: 1_000,
+            ttft_p95_us: 7_000,
+            tokens_per_s: 10,
+        }),
+        ..model("m")
+    };
+    for (text, want) in [
+        ("", [Some(7_000), None]),
+        ("[lanes.fast]\nhedge = true\n", [Some(7_000), None]),
+        ("[lanes.fast]\nhedge = false\n", [None, None]),
+        (
+            "[lanes.fast]\nhedge = { after_ms = 250 }\n",
+            [Some(250_000), Some(250_000)],
+        ),
+    ] {
+        let (file, found) = read_person(text);
+        assert!(found.is_empty(), "{found:?}");
+        let board = Board {
+            policy: Policy::built_in().with(&file).into(),
+            ..Board::of(vec![measured.clone(), model("n")])
+        };
+        let shape = task("rename total to amount", Some("shop.py"), "shop.py");
+        let plan = plan(&board.question(&shape, Wish::default(), Now(0))).unwrap();
+        let late: Vec<_> = ["m", "n"]
+            .iter()
+            .map(|name| {
+                plan.legs
+                    .iter()
+                    .find(|leg| leg.candidate.model.0 == *name)
+                    .unwrap()
+                    .late_us
+            })
+            .collect();
+        assert_eq!(late, want, "{text}");
     }
 }

@@ -1,6 +1,8 @@
 //! Policy files as data: what is found in them, and that a repository's file never widens anything.
 
+use brisk_router::checks;
 use brisk_router::policy::{BUILT_IN, Level, Policy, lint, read_person, read_repository};
+use proptest::prelude::*;
 
 const KNOWN: &[&str] = &["big", "small"];
 
@@ -135,6 +137,27 @@ fn mistakes_have_line_and_column() {
             "unknown model `tiny`",
         ),
         ("[rule]\nwhen = {}".into(), "1:", "double brackets"),
+        (
+            "[lanes.fast]\nhedge = \"no\"".into(),
+            "2:9 error",
+            "true or false",
+        ),
+        (
+            "[lanes.fast]\nhedge = { after_ms = 0 }".into(),
+            "2:22 error",
+            "1 or more",
+        ),
+        (
+            "[lanes.fast]\nhedge = { before_ms = 9, after_ms = 1 }".into(),
+            "2:11 error",
+            "unknown key of hedge",
+        ),
+        ("[lanes.fast]\nhedge = {}".into(), "2:9 error", "{ after_ms = N }"),
+        (
+            "[lanes.slow]\nhedge = true".into(),
+            "2:1 error",
+            "only in the fast lane",
+        ),
     ];
     for (text, place, words) in cases {
         check(&person(text), place, words);
@@ -223,6 +246,11 @@ fn a_repository_that_loosens_is_told_and_changes_nothing() {
             "`reserve_percent` is the person's",
         ),
         (
+            "[lanes.fast]\nhedge = false",
+            "2:1 error",
+            "`hedge` is the person's",
+        ),
+        (
             "[lanes.fast]\ntrust.min = \"untrusted\"",
             "2:1 error",
             "lanes.fast.trust is wider",
@@ -279,4 +307,58 @@ fn the_example_of_the_page_is_sound() {
     let (file, mut found) = read_person(text);
     found.extend(lint(text, &file, &["spark", "local"]));
     assert_eq!(found.iter().map(line).collect::<Vec<_>>(), Vec::<String>::new());
+}
+
+/// Words of policies, so that random files come near to sound ones.
+fn words() -> impl Strategy<Value = String> {
+    let known = [
+        "[lanes.fast]\n",
+        "[lanes.slow]\n",
+        "[models.a]\n",
+        "[models.\"b\"]\n",
+        "[[rule]]\n",
+        "[[deny]]\n",
+        "[score]\n",
+        "when = ",
+        "lane = \"fast\"\n",
+        "lane = \"slow\"\n",
+        "default = \"fast\"\n",
+        "{ files.max = 2 }\n",
+        "{}\n",
+        "{ any = [{ intent = \"edit\" }, { safety.min = \"guarded\" }] }\n",
+        "{ paths = [\"a/**\", \"[\"] }\n",
+        "candidates = [\"a\"]\n",
+        "candidates = []\n",
+        "tools = [\"read\"]\n",
+        "enabled = false\n",
+        "enabled = true\n",
+        "trust.min = \"known\"\n",
+        "safety.max = \"normal\"\n",
+        "quota = { concurrent = 1, dollars_per_day = 0.5 }\n",
+        "quota.tokens_per_min = 9\n",
+        "hedge = { after_ms = 3 }\n",
+        "hedge = false\n",
+        "price = { input = 1, output = 2 }\n",
+        "models = [\"b\"]\n",
+        "quality = 7\n",
+        "pool = \"p\"\n",
+        "latency = 1\n",
+        "= ",
+        "\"",
+        "\u{e4}",
+        "\n",
+        "# x",
+    ];
+    let part = prop_oneof![
+        8 => prop::sample::select(known.to_vec()).prop_map(str::to_owned),
+        1 => ".{0,6}",
+    ];
+    prop::collection::vec(part, 0..14).prop_map(|parts| parts.concat())
+}
+
+proptest! {
+    #[test]
+    fn whatever_files_say_findings_have_a_place_and_repositories_tighten(person in words(), repository in words()) {
+        checks::policies(&person, &repository);
+    }
 }

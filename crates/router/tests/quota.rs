@@ -318,7 +318,7 @@ proptest! {
 #[test]
 fn what_is_left_is_told_of_every_bound() {
     let lane = Limits {
-        concurrent: Some(3),
+        requests: Some(3),
         ..Limits::default()
     };
     let model = Limits {
@@ -328,21 +328,19 @@ fn what_is_left_is_told_of_every_bound() {
     };
     let mut ledger = limited(lane, model);
     let lease = ledger.borrow(&ask(Lane::Fast, 30), Now(0)).unwrap();
-    let left = |ledger: &Ledger| -> Vec<(Bound, u64, u64)> {
-        let all = ledger.left(Now(1));
-        all.iter().map(|l| (l.bound, l.left, l.limit)).collect()
+    let left = |ledger: &Ledger| {
+        let (lane, model) = (
+            ledger.lane_left(Lane::Fast, Now(1)),
+            ledger.model_left("m", Now(1)),
+        );
+        (lane, model)
     };
-    let want = [
-        (Bound::Concurrent, 2, 3),
-        (Bound::Tokens, 70, 100),
-        (Bound::Money, 20, 50),
-    ];
-    assert_eq!(left(&ledger), want);
+    let fast = |n| vec![(Bound::Requests, n, 3)];
+    let want = vec![(Bound::Tokens, 70, 100), (Bound::Money, 20, 50)];
+    assert_eq!(left(&ledger), (fast(2), want));
     ledger.settle(lease, used(10), Now(1));
-    let want = [
-        (Bound::Concurrent, 3, 3),
-        (Bound::Tokens, 90, 100),
-        (Bound::Money, 40, 50),
-    ];
-    assert_eq!(left(&ledger), want);
+    let want = vec![(Bound::Tokens, 90, 100), (Bound::Money, 40, 50)];
+    assert_eq!(left(&ledger), (fast(2), want));
+    assert_eq!(ledger.lane_left(Lane::Slow, Now(1)), []);
+    assert_eq!(ledger.model_left("other", Now(1)), []);
 }

@@ -185,5 +185,6 @@ proptest! {
         }
         prop_assert_eq!(&shape, &brisk_router::shape::shape(&text, &given));
         prop_assert!(shape.sites.starts_with(&given.sites));
+        brisk_router::checks::prompt(&text, &targets, false);
     }
 }

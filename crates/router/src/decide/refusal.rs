@@ -42,9 +42,8 @@ pub fn way_out(question: &Question<'_>, refused: &Refused<'_>) -> String {
     }
     let bars: Vec<&Bar> = asked(refused).map(|b| &b.bar).collect();
     let any = |is: fn(&Bar) -> bool| bars.iter().any(|bar| is(bar));
-    if any(trust_is_unknown) {
-        return "whether this repository is trusted is not known; `brisk route explain --trust known` shows what \
-                would be then"
+    if any(trust_is_short) {
+        return "`brisk trust show` says what this repository asks for and where it stands, `brisk trust add` trusts it"
             .to_owned();
     }
     if let Some(b) = asked(refused).find(|b| b.bar == Bar::ContextUnknown) {
@@ -84,8 +83,8 @@ fn another(question: &Question<'_>, lane: Lane) -> Option<String> {
     decision.choice().map(|c| c.member.model.to_string())
 }
 
-fn trust_is_unknown(bar: &Bar) -> bool {
-    matches!(bar, Bar::Trust { has: None, .. })
+fn trust_is_short(bar: &Bar) -> bool {
+    matches!(bar, Bar::Trust { .. })
         || matches!(bar, Bar::Denied { unknown, .. } if unknown.contains(&FactName::Trust))
 }
 

@@ -12,6 +12,7 @@ mod read;
 mod values;
 mod when;
 
+use crate::hedge::Hedge;
 use crate::quota::Limits;
 use crate::scale::{Safety, Set, Trust};
 use brisk_domain::Lane;
@@ -211,6 +212,7 @@ pub struct Policy {
     denies: Vec<Deny>,
     default: Lane,
     lanes: [Bounds; 2],
+    hedge: Hedge,
     models: BTreeMap<String, ModelPolicy>,
     anyone: ModelPolicy,
     weights: Weights,
@@ -233,6 +235,7 @@ static FIRST: LazyLock<Policy> = LazyLock::new(|| {
         denies: Vec::new(),
         default: Lane::Slow,
         lanes: [Bounds::default(), Bounds::default()],
+        hedge: Hedge::default(),
         models: BTreeMap::new(),
         anyone: ModelPolicy::default(),
         weights: Weights::default(),
@@ -257,6 +260,7 @@ impl Policy {
         for (own, said) in self.lanes.iter_mut().zip(&person.lanes) {
             said.over(own);
         }
+        self.hedge = person.hedge.unwrap_or(self.hedge);
         for (name, said) in &person.models {
             said.over(self.models.entry(name.clone()).or_default());
         }
@@ -300,6 +304,11 @@ impl Policy {
             Lane::Fast => fast,
             Lane::Slow => slow,
         }
+    }
+
+    /// When the fast lane asks a second model beside a silent one.
+    pub fn hedge(&self) -> Hedge {
+        self.hedge
     }
 
     /// What is said about a model.

@@ -1,6 +1,7 @@
 //! What a policy file changes: each field is there only where the file says something.
 
 use super::{Bounds, ModelPolicy, Weights};
+use crate::hedge::Hedge;
 use crate::quota::Limits;
 use crate::scale::{Safety, Set, Trust};
 use std::collections::BTreeMap;
@@ -39,10 +40,12 @@ impl BoundsPatch {
     }
 }
 
-/// Changes to [`ModelPolicy`].
+/// Changes to [`ModelPolicy`], or to what a lane has beside its bounds.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ModelPatch {
     pub(super) bounds: BoundsPatch,
+    /// Of a lane only, with its place.
+    pub(super) hedge: Option<(Hedge, Range<usize>)>,
     pub(super) input_price: Option<u64>,
     pub(super) output_price: Option<u64>,
     pub(super) quality: Option<u8>,

@@ -4,12 +4,16 @@
 use super::patch::{BoundsPatch, ModelPatch, WeightsPatch, loosened, weights};
 use super::values::{Place, Reader, Value};
 use super::{Bounds, Deny, Finding, Layer, Level, Origin, Policy, Rule, Tightening, Weights};
+use crate::hedge::Hedge;
 use crate::quota::Limits;
 use crate::scale::{LANES, Safety, Set, Tool, Trust, lane_named};
 use brisk_domain::Lane;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use toml::de::DeTable;
+
+/// Position of the fast lane in [`LANES`].
+const FAST: usize = 0;
 
 /// A person's file.
 #[derive(Debug, Clone, Default)]
@@ -18,6 +22,7 @@ pub struct Person {
     pub(super) denies: Vec<Deny>,
     pub(super) default: Option<Lane>,
     pub(super) lanes: [BoundsPatch; 2],
+    pub(super) hedge: Option<Hedge>,
     pub(super) models: BTreeMap<String, ModelPatch>,
     pub(super) weights: WeightsPatch,
     /// Model names in places where they must exist.
@@ -128,6 +133,14 @@ impl Reader<'_> {
                         match LANES.iter().position(|(_, n)| *n == key.get_ref().as_ref()) {
                             Some(index) => {
                                 let patch = self.bounds(value, Of::Lane);
+                                match patch.hedge {
+                                    Some((hedge, _)) if index == FAST => out.hedge = Some(hedge),
+                                    Some((_, span)) => self.error(
+                                        &span,
+                                        "only in the fast lane is a second model asked; nobody waits in the other",
+                                    ),
+                                    None => {}
+                                }
                                 if let Some(slot) = out.lanes.get_mut(index) {
                                     *slot = patch.bounds;
                                 }
@@ -294,6 +307,11 @@ impl Reader<'_> {
                     bounds.limits = self.limits(value, of);
                     "quota"
                 }
+                ("hedge", Of::Lane) if self.mine(&span, "hedge") => {
+                    out.hedge = self.hedge(value).map(|hedge| (hedge, span.clone()));
+                    "hedge"
+                }
+                ("hedge", Of::Lane) => continue,
                 ("candidates", Of::Lane) => {
                     bounds.candidates = self.models(value);
                     "candidates"
@@ -326,7 +344,15 @@ impl Reader<'_> {
                 }
                 ("price" | "quality" | "pool", Of::Model) => continue,
                 (other, Of::Lane) => {
-                    let known = ["candidates", "enabled", "quota", "safety", "tools", "trust"];
+                    let known = [
+                        "candidates",
+                        "enabled",
+                        "hedge",
+                        "quota",
+                        "safety",
+                        "tools",
+                        "trust",
+                    ];
                     self.unknown(&span, "key of a lane", other, &known);
                     continue;
                 }
@@ -341,6 +367,37 @@ impl Reader<'_> {
             out.bounds.places.insert(place, span);
         }
         out
+    }
+
+    /// `true`, `false`, or `{ after_ms = N }`.
+    fn hedge(&mut self, value: &Value<'_>) -> Option<Hedge> {
+        if value.get_ref().as_table().is_none() {
+            return Some(match self.flag(value)? {
+                true => Hedge::Habit,
+                false => Hedge::Never,
+            });
+        }
+        let mut after = None;
+        for (key, value) in self.table(value) {
+            match key.get_ref().as_ref() {
+                "after_ms" => after = self.number(value).map(|ms| (ms, value.span())),
+                other => self.unknown(&key.span(), "key of hedge", other, &["after_ms"]),
+            }
+        }
+        match after {
+            Some((0, span)) => {
+                self.error(
+                    &span,
+                    "after_ms is 1 or more; `hedge = false` asks no second model",
+                );
+                None
+            }
+            Some((ms, _)) => Some(Hedge::After(u64::from(ms) * 1_000)),
+            None => {
+                self.error(&value.span(), "hedge is true, false, or { after_ms = N }");
+                None
+            }
+        }
     }
 
     fn limits(&mut self, value: &Value<'_>, of: Of) -> Limits {

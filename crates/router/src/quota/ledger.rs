@@ -287,6 +287,7 @@ impl Ledger {
         Ok(Lease {
             id: self.last,
             lane: ask.lane,
+            estimate: ask.estimate,
         })
     }
 
@@ -341,41 +342,10 @@ impl Ledger {
         self.models.get(model)
     }
 
-    /// What is left of each limit of a lane: the bound, what is left, and of how much. Requests at once are no store
-    /// that runs out, and are not among them.
-    pub fn lane_left(&self, lane: Lane, now: Now) -> Vec<(Bound, u64, u64)> {
-        let (limits, _) = pick(lane, &self.lane_limits);
-        let (own, _) = pick(lane, &self.lanes);
-        left(limits, &[own], now)
-    }
-
-    /// The same of a model, for both lanes together.
-    pub fn model_left(&self, model: &str, now: Now) -> Vec<(Bound, u64, u64)> {
-        let Some(limits) = self.model_limits.get(model) else {
-            return Vec::new();
-        };
-        let nothing = [Usage::default(), Usage::default()];
-        let [fast, slow] = self.models.get(model).unwrap_or(&nothing);
-        left(limits, &[fast, slow], now)
-    }
-
     /// Requests that run in a lane.
     pub fn running(&self, lane: Lane) -> u64 {
         pick(lane, &self.lanes).0.concurrent
     }
-}
-
-fn left(limits: &Limits, all: &[&Usage], now: Now) -> Vec<(Bound, u64, u64)> {
-    let used = |of: fn(&Usage) -> &Window| all.iter().map(|u| of(u).used(now)).sum::<u64>();
-    let bounds = [
-        (Bound::Requests, limits.requests, used(|u| &u.requests)),
-        (Bound::Tokens, limits.tokens, used(|u| &u.tokens)),
-        (Bound::Money, limits.money, used(|u| &u.money)),
-    ];
-    let left = |(bound, limit, used): (Bound, Option<u64>, u64)| {
-        limit.map(|limit| (bound, limit.saturating_sub(used), limit))
-    };
-    bounds.into_iter().filter_map(left).collect()
 }
 
 /// Bounds less a share of each; a bound that is there leaves at least nothing.

@@ -1,74 +1,39 @@
-//! What is left of every account that has a bound, for people.
+//! What is left of an account's limits, for people.
 
 use super::ledger::{Ledger, Usage, pick};
+use super::window::Window;
 use super::{Bound, Limits};
-use brisk_domain::Now;
-use serde::Serialize;
-
-use crate::scale::LANES;
-
-/// One bound of one account.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Left {
-    /// The lane, of a lane's account.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub lane: Option<&'static str>,
-    /// The model, of a model's account.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub model: Option<String>,
-    /// Which bound.
-    pub bound: Bound,
-    /// How much there is: requests, tokens, or micro-dollars.
-    pub limit: u64,
-    /// How much of it is left.
-    pub left: u64,
-}
+use brisk_domain::{Lane, Now};
 
 impl Ledger {
-    /// Every bound there is: those of the lanes, then those of the models by name.
-    pub fn left(&self, now: Now) -> Vec<Left> {
-        let mut out = Vec::new();
-        for (lane, name) in LANES {
-            let (usage, _) = pick(lane, self.lanes());
-            let (limits, _) = pick(lane, self.lane_limits());
-            each(limits, &[usage], now, |bound, limit, left| {
-                out.push(Left {
-                    lane: Some(name),
-                    model: None,
-                    bound,
-                    limit,
-                    left,
-                });
-            });
-        }
+    /// What is left of each limit of a lane: the bound, what is left, and of how much. Requests at once are no store
+    /// that runs out, and are not among them.
+    pub fn lane_left(&self, lane: Lane, now: Now) -> Vec<(Bound, u64, u64)> {
+        let (limits, _) = pick(lane, self.lane_limits());
+        let (own, _) = pick(lane, self.lanes());
+        left(limits, &[own], now)
+    }
+
+    /// The same of a model, for both lanes together.
+    pub fn model_left(&self, model: &str, now: Now) -> Vec<(Bound, u64, u64)> {
+        let Some(limits) = self.model_limits().get(model) else {
+            return Vec::new();
+        };
         let nothing = [Usage::default(), Usage::default()];
-        for (name, limits) in self.model_limits() {
-            let [fast, slow] = self.usage_of(name).unwrap_or(&nothing);
-            each(limits, &[fast, slow], now, |bound, limit, left| {
-                out.push(Left {
-                    lane: None,
-                    model: Some(name.clone()),
-                    bound,
-                    limit,
-                    left,
-                });
-            });
-        }
-        out
+        let [fast, slow] = self.usage_of(model).unwrap_or(&nothing);
+        left(limits, &[fast, slow], now)
     }
 }
 
-fn each(limits: &Limits, usages: &[&Usage], now: Now, mut tell: impl FnMut(Bound, u64, u64)) {
-    let sum = |of: &dyn Fn(&Usage) -> u64| usages.iter().map(|u| of(u)).sum::<u64>();
-    let all: [(Bound, Option<u64>, u64); 4] = [
-        (Bound::Concurrent, limits.concurrent, sum(&|u| u.concurrent)),
-        (Bound::Requests, limits.requests, sum(&|u| u.requests.used(now))),
-        (Bound::Tokens, limits.tokens, sum(&|u| u.tokens.used(now))),
-        (Bound::Money, limits.money, sum(&|u| u.money.used(now))),
+fn left(limits: &Limits, all: &[&Usage], now: Now) -> Vec<(Bound, u64, u64)> {
+    let used = |of: fn(&Usage) -> &Window| all.iter().map(|u| of(u).used(now)).sum::<u64>();
+    let bounds = [
+        (Bound::Requests, limits.requests, used(|u| &u.requests)),
+        (Bound::Tokens, limits.tokens, used(|u| &u.tokens)),
+        (Bound::Money, limits.money, used(|u| &u.money)),
     ];
-    for (bound, limit, used) in all {
-        if let Some(limit) = limit {
-            tell(bound, limit, limit.saturating_sub(used));
-        }
-    }
+    let left = |(bound, limit, used): (Bound, Option<u64>, u64)| {
+        limit.map(|limit| (bound, limit.saturating_sub(used), limit))
+    };
+    bounds.into_iter().filter_map(left).collect()
 }

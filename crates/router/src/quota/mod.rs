@@ -10,7 +10,6 @@ mod shared;
 mod window;
 
 pub use ledger::{Ask, Ledger, Past};
-pub use left::Left;
 pub use shared::Quotas;
 pub use window::Window;
 
@@ -150,12 +149,18 @@ impl std::fmt::Display for Short {
 pub struct Lease {
     pub(crate) id: u64,
     lane: Lane,
+    estimate: Amount,
 }
 
 impl Lease {
     /// Its number, for logs.
     pub fn id(&self) -> u64 {
         self.id
+    }
+
+    /// What was lent.
+    pub fn estimate(&self) -> Amount {
+        self.estimate
     }
 
     /// For which lane.
