@@ -8,6 +8,7 @@ use crate::evidence::{Digest, Tree};
 use crate::ids::JobId;
 use crate::port::Usage;
 use crate::route::Candidate;
+use crate::tool::ToolCall;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -151,6 +152,12 @@ pub enum Found {
         /// The words.
         text: String,
     },
+    /// It was not done, and is not: what was asked for is not there or not allowed. The model is told; an attempt that
+    /// hears nothing else comes to its end.
+    Refused {
+        /// Why.
+        text: String,
+    },
 }
 
 /// One completed step of an attempt. An attempt is what its steps make it: whoever takes them again, in order, stands
@@ -162,6 +169,15 @@ pub enum Step {
     Said {
         /// The whole answer.
         text: String,
+        /// What it took.
+        usage: Usage,
+    },
+    /// The model answered with calls of its tools.
+    Called {
+        /// What it said beside them.
+        text: String,
+        /// At least one.
+        calls: Vec<ToolCall>,
         /// What it took.
         usage: Usage,
     },

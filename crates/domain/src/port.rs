@@ -4,6 +4,7 @@
 //! way); whoever owns the sink carries an id and ignores what is late.
 
 use crate::ids::ModelId;
+use crate::tool::{Calls, ToolRequest};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use std::sync::Arc;
@@ -177,4 +178,26 @@ pub trait Model: Send + Sync {
     /// Reads a prompt ahead so that a later request with the same prefix starts faster. Dropped when something
     /// interactive comes. Upstreams without such a cache do nothing.
     fn warm(&self, request: GenerateRequest);
+
+    /// Starts one answer of a conversation with tools. Calls come whole, in their order, before `Done`; an answer that
+    /// fails brings none. Upstreams without tools fail at once.
+    fn converse(&self, request: ToolRequest, sink: Sink, calls: Calls) -> Box<dyn Running> {
+        drop(calls);
+        sink(ModelEvent::Failed {
+            fault: Fault {
+                source: FaultSource::Setup,
+                retry: Retry::Never,
+                message: format!(
+                    "{} takes no tools; take `tools = true` out of its configuration",
+                    request.plain.model
+                ),
+            },
+        });
+        Box::new(Over)
+    }
 }
+
+/// A generation that is over.
+struct Over;
+
+impl Running for Over {}

@@ -1,6 +1,7 @@
 //! What an answer asks for. Plain text, so that small models can do it: a fenced block of single-line requests, and
 //! search/replace edits.
 
+use serde_json::{Map, Value};
 use std::fmt;
 
 /// Something to look at.
@@ -23,6 +24,30 @@ pub enum Look {
         /// The text.
         text: String,
     },
+    /// Lines that match a regular expression.
+    Grep {
+        /// The expression.
+        pattern: String,
+        /// Only in this folder or file; empty: everywhere.
+        below: String,
+    },
+    /// What a file defines.
+    Outline {
+        /// As the model wrote it.
+        path: String,
+    },
+    /// One check of the confirmed policy alone, on what was made so far. What comes of it proves nothing.
+    Run {
+        /// The check's name, as the model wrote it.
+        check: String,
+    },
+    /// A tool of one of the person's servers.
+    Tool {
+        /// As it was told to the model.
+        name: String,
+        /// What it is called with.
+        arguments: Map<String, Value>,
+    },
 }
 
 impl Look {
@@ -42,6 +67,11 @@ impl fmt::Display for Look {
             } => write!(f, "read {path} {a}-{b}"),
             Look::List { path } => write!(f, "list {path}"),
             Look::Search { text } => write!(f, "search {text}"),
+            Look::Grep { pattern, below } if below.is_empty() => write!(f, "grep {pattern}"),
+            Look::Grep { pattern, below } => write!(f, "grep {pattern} below {below}"),
+            Look::Outline { path } => write!(f, "outline {path}"),
+            Look::Run { check } => write!(f, "run {check}"),
+            Look::Tool { name, .. } => write!(f, "call {name}"),
         }
     }
 }
@@ -54,12 +84,17 @@ pub(super) struct Answer {
     pub(super) edits: String,
     pub(super) check: bool,
     pub(super) done: bool,
+    /// What the model is about to do; empty if it did not say.
+    pub(super) plan: Vec<String>,
     /// Lines of a request block that are no request.
     pub(super) unknown: Vec<String>,
 }
 
 /// Requests of one answer, at most; more of them is no way to work.
 const MAX_LOOKS: usize = 8;
+
+/// Steps of a plan, at most.
+pub(super) const MAX_STEPS: usize = 20;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fence {
@@ -69,6 +104,8 @@ enum Fence {
     Requests,
     /// One whose first line says whether it is one of requests.
     Undecided,
+    /// One whose lines are a plan.
+    Plan,
     /// Anything else.
     Other,
 }
@@ -89,17 +126,25 @@ impl Answer {
                 let was = fence;
                 fence = match (fence, bare.trim_start_matches('`').trim()) {
                     (Fence::Outside, "do") => Fence::Requests,
+                    (Fence::Outside, "plan") => Fence::Plan,
                     (Fence::Outside, "") => Fence::Undecided,
                     (Fence::Outside, _) => Fence::Other,
                     _ => Fence::Outside,
                 };
-                if was == Fence::Requests || fence == Fence::Requests {
+                let ours = |f| f == Fence::Requests || f == Fence::Plan;
+                if ours(was) || ours(fence) {
                     continue;
                 }
             } else if !in_edit {
                 if fence == Fence::Undecided && !bare.is_empty() {
                     let request = matches!(Request::read(bare), Some(r) if r != Request::Unknown);
                     fence = if request { Fence::Requests } else { Fence::Other };
+                }
+                if fence == Fence::Plan {
+                    if !bare.is_empty() && answer.plan.len() < MAX_STEPS {
+                        answer.plan.push(bare.to_owned());
+                    }
+                    continue;
                 }
                 let alone = fence == Fence::Outside && matches!(bare, "done" | "check");
                 if fence == Fence::Requests || alone {
@@ -150,6 +195,17 @@ impl Request {
             ("search", false) => Request::Look(Look::Search {
                 text: rest.to_owned(),
             }),
+            ("grep", false) => Request::Look(Look::Grep {
+                pattern: rest.to_owned(),
+                below: String::new(),
+            }),
+            ("outline", false) => Request::Look(Look::Outline {
+                path: plain(rest).to_owned(),
+            }),
+            ("run", false) => Request::Look(Look::Run {
+                check: rest.to_owned(),
+            }),
+            ("call", false) => tool(rest).map_or(Request::Unknown, Request::Look),
             ("check", true) => Request::Check,
             ("done", true) => Request::Done,
             _ => Request::Unknown,
@@ -157,7 +213,16 @@ impl Request {
     }
 }
 
-fn plain(path: &str) -> &str {
+/// `NAME` or `NAME {json}`.
+fn tool(rest: &str) -> Option<Look> {
+    let (name, arguments) = rest.split_once(char::is_whitespace).unwrap_or((rest, "{}"));
+    Some(Look::Tool {
+        name: name.to_owned(),
+        arguments: serde_json::from_str(arguments).ok()?,
+    })
+}
+
+pub(super) fn plain(path: &str) -> &str {
     match path {
         "." => "",
         other => other.strip_prefix("./").unwrap_or(other),

@@ -3,7 +3,8 @@
 use super::answer::Look;
 use brisk_domain::job::PatchSize;
 use brisk_patch::{
-    Change, Hunk, Language, PatchStream, Refusal, StreamEvent, Text, apply, minimise, parses_as_well,
+    Change, Hunk, Language, PatchStream, Refusal, StreamEvent, Symbol, Text, apply, minimise, outline,
+    parses_as_well,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -102,23 +103,35 @@ impl Files {
     /// What is known without looking.
     pub(super) fn answer(&self, look: &Look) -> Option<String> {
         match look {
-            Look::Search { .. } => None,
+            Look::Search { .. } | Look::Grep { .. } | Look::Run { .. } | Look::Tool { .. } => None,
             Look::List { path } => Some(self.list(path)),
-            Look::Read { path, .. } if !inside(path) => Some(outside(path)),
-            Look::Read { path, lines } => match self.known.get(path) {
-                Some(known) => Some(part_of(&known.now, *lines)),
-                None if !self.paths.contains(path) => Some(format!(
-                    "there is no file {path}; `list` and `search` show what there is"
-                )),
-                None => None,
-            },
+            Look::Read { path, lines } => {
+                let known = self.known.get(path)?;
+                Some(part_of(&known.now, *lines))
+            }
+            Look::Outline { path } => {
+                let known = self.known.get(path)?;
+                Some(outline_of(path, &known.now))
+            }
+        }
+    }
+
+    /// Why a look finds nothing, whatever the repository holds.
+    pub(super) fn refusal(&self, look: &Look) -> Option<String> {
+        match look {
+            Look::Search { .. } | Look::Run { .. } | Look::Tool { .. } => None,
+            Look::Grep { below: path, .. } | Look::List { path } => {
+                (!path.is_empty() && !inside(path)).then(|| outside(path))
+            }
+            Look::Read { path, .. } | Look::Outline { path } if !inside(path) => Some(outside(path)),
+            Look::Read { path, .. } | Look::Outline { path } => {
+                let there = self.known.contains_key(path) || self.paths.contains(path);
+                (!there).then(|| format!("there is no file {path}; `list` and `search` show what there is"))
+            }
         }
     }
 
     fn list(&self, folder: &str) -> String {
-        if !folder.is_empty() && !inside(folder) {
-            return outside(folder);
-        }
         let prefix = if folder.is_empty() {
             String::new()
         } else {
@@ -345,6 +358,22 @@ fn inside(path: &str) -> bool {
             && !git.eq_ignore_ascii_case("git~1")
     };
     !path.contains(['\0', '\\', '\n']) && path.split('/').all(part)
+}
+
+/// What a file defines, one a line: its lines from 1, what it is, its name.
+fn outline_of(path: &str, text: &Text) -> String {
+    let Some(language) = Language::of_path(path) else {
+        return "(its language is not known here; read it)".to_owned();
+    };
+    let symbols = outline(language, &text.joined());
+    let line = |s: &Symbol| {
+        let kind = format!("{:?}", s.kind).to_lowercase();
+        format!("{}-{} {kind} {}\n", s.lines.start + 1, s.lines.end, s.qualified())
+    };
+    match symbols.is_empty() {
+        true => "(it defines nothing)".to_owned(),
+        false => symbols.iter().map(line).collect(),
+    }
 }
 
 /// All lines, or those asked for, as they are: edits have to quote them.

@@ -7,7 +7,9 @@
 //! evidence, and only for a change.
 
 mod answer;
+mod calls;
 mod edits;
+mod native;
 mod rewrite;
 mod talk;
 mod words;
@@ -16,9 +18,11 @@ pub use answer::Look;
 
 use answer::Answer;
 use brisk_domain::job::{AttemptId, Bounds, Checked, End, Found, Partial, PatchSize, Step};
-use brisk_domain::port::{GenerateRequest, Priority};
+use brisk_domain::port::{GenerateRequest, Message, Priority};
+use brisk_domain::tool::{Tool, ToolCall, ToolRequest, Tooling};
 use brisk_domain::{CancelReason, Candidate};
 use brisk_patch::Text;
+use calls::{Act, Calling};
 use edits::Files;
 use rewrite::{Next, Rewriter};
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,6 +34,9 @@ const WASTED: u32 = 4;
 
 /// Answers for each round of checks, at most.
 const ANSWERS_PER_ROUND: u32 = 8;
+
+/// The same for a model that calls tools: it asks for one thing at a time.
+const CALLS_PER_ROUND: u32 = 24;
 
 /// Earlier answers that one is compared with.
 const REMEMBERED: usize = 8;
@@ -55,11 +62,45 @@ pub struct Brief {
     pub strategy: usize,
 }
 
+/// What a step says of the model's plan, if it does.
+pub fn plan_in(step: &Step) -> Option<Vec<String>> {
+    let plan = match step {
+        Step::Said { text, .. } => Answer::read(text).plan,
+        Step::Called { calls, .. } => {
+            let plan = |c: &ToolCall| match calls::read(c) {
+                Ok(Act::Plan(steps)) => Some(steps),
+                Ok(_) | Err(_) => None,
+            };
+            calls.iter().filter_map(plan).next_back()?
+        }
+        Step::Looked { .. }
+        | Step::Checked(_)
+        | Step::Steered { .. }
+        | Step::Faulted { .. }
+        | Step::Stopped { .. } => return None,
+    };
+    (!plan.is_empty()).then_some(plan)
+}
+
+/// What a model may use beside the files. The steps of an attempt mean the same whatever it holds: it only says how the
+/// model is asked.
+#[derive(Debug, Clone, Default)]
+pub struct Kit {
+    /// How the model says what it wants.
+    pub tooling: Tooling,
+    /// Checks of the confirmed policy, by name: they may be run alone.
+    pub checks: Vec<String>,
+    /// Tools of the person's servers.
+    pub tools: Vec<Tool>,
+}
+
 /// What is to be done next.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
     /// Ask the model; answer with [`Step::Said`] or [`Step::Faulted`].
     Ask(Box<GenerateRequest>),
+    /// Ask the model, which has tools; answer with [`Step::Called`], else as to `Ask`.
+    Converse(Box<ToolRequest>),
     /// Look at the base; answer with [`Step::Looked`].
     Look(Vec<Look>),
     /// Run the checks on the base with [`Attempt::changed`]; answer with [`Step::Checked`].
@@ -88,6 +129,10 @@ pub struct Attempt {
     bounds: Bounds,
     files: Files,
     talk: Talk,
+    /// What the model may call; empty if it is read in words.
+    tools: Vec<Tool>,
+    /// Calls that have no results yet.
+    calling: Option<Calling>,
     /// For a model that rewrites places instead of talking.
     rewriter: Option<Rewriter>,
     state: State,
@@ -103,11 +148,22 @@ pub struct Attempt {
 impl Attempt {
     /// Before its first step.
     pub fn new(brief: Brief) -> Attempt {
-        let talk = Talk::new(&brief);
+        Attempt::with(brief, &Kit::default())
+    }
+
+    /// The same with more than the files.
+    pub fn with(brief: Brief, kit: &Kit) -> Attempt {
         let rewriter = Rewriter::new(&brief);
+        let tools = match (kit.tooling, &rewriter) {
+            (Tooling::Native, None) => calls::tools(brief.model.format, kit),
+            (Tooling::Native, Some(_)) | (Tooling::Words, _) => Vec::new(),
+        };
+        let talk = Talk::new(&brief, kit, &tools);
         Attempt {
             id: brief.id,
             talk,
+            tools,
+            calling: None,
             files: Files::new(brief.paths, brief.files),
             model: brief.model,
             bounds: brief.bounds,
@@ -129,7 +185,8 @@ impl Attempt {
     /// What is to be done now.
     pub fn next(&self) -> Effect {
         match &self.state {
-            State::Asking => Effect::Ask(Box::new(self.request())),
+            State::Asking if self.tools.is_empty() => Effect::Ask(Box::new(self.request())),
+            State::Asking => Effect::Converse(Box::new(self.conversation())),
             State::Looking { looks, .. } => Effect::Look(looks.clone()),
             State::Checking => Effect::Check,
             State::Over(end) => Effect::Over(end.clone()),
@@ -153,41 +210,54 @@ impl Attempt {
         }
         match step {
             Step::Said { text, .. } if matches!(self.state, State::Asking) => self.said(&text),
+            Step::Called { text, calls, .. } if matches!(self.state, State::Asking) => {
+                self.called(&text, &calls);
+            }
             Step::Looked { found } => {
-                if let State::Looking { words, .. } = &mut self.state {
-                    let words = std::mem::take(words);
-                    self.looked(words, found);
+                if let State::Looking { words, looks } = &mut self.state {
+                    let (words, looks) = (std::mem::take(words), std::mem::take(looks));
+                    self.looked(words, &looks, found);
                 }
             }
             Step::Checked(checked) if matches!(self.state, State::Checking) => self.checked(checked),
-            Step::Steered { text } => match &mut self.rewriter {
-                Some(rewriter) => rewriter.steered(&text),
-                None => self.talk.user(&words::steered(&text)),
+            Step::Steered { text } => match (&mut self.rewriter, &mut self.calling) {
+                (Some(rewriter), _) => rewriter.steered(&text),
+                // Nothing stands between a call and its result.
+                (None, Some(calling)) => calling.also.push_str(&words::steered(&text)),
+                (None, None) => self.talk.user(&words::steered(&text)),
             },
             Step::Faulted { message } => self.fail(message),
             Step::Stopped { cause } => self.fail(stopped(cause).to_owned()),
-            Step::Said { .. } | Step::Checked(_) => {}
+            Step::Said { .. } | Step::Called { .. } | Step::Checked(_) => {}
         }
     }
 
     fn request(&self) -> GenerateRequest {
-        let cache_key = self.id.job.0 << 8 | u64::from(self.id.number);
-        let rewrite = self.rewriter.as_ref().and_then(|r| r.request(cache_key));
+        let rewrite = self.rewriter.as_ref().and_then(|r| r.request(self.cache_key()));
         if let Some(request) = rewrite {
             return request;
         }
+        let messages = self.talk.messages(&self.files.changed_paths());
+        self.plain(messages)
+    }
+
+    fn plain(&self, messages: Vec<Message>) -> GenerateRequest {
         GenerateRequest {
             model: self.model.model.clone(),
-            messages: self.talk.messages(&self.files.changed_paths()),
+            messages,
             answer_prefix: String::new(),
             stop: Vec::new(),
             prediction: None,
             differ: None,
             keep_close: false,
             max_tokens: talk::answer_tokens(self.model.context),
-            cache_key,
+            cache_key: self.cache_key(),
             priority: Priority::Background,
         }
+    }
+
+    fn cache_key(&self) -> u64 {
+        self.id.job.0 << 8 | u64::from(self.id.number)
     }
 
     /// What a rewriting model's way leads to.
@@ -213,13 +283,11 @@ impl Attempt {
             };
         }
         self.talk.assistant(text);
-        let answer = Answer::read(text);
-        let repeated = self.earlier.iter().any(|e| e == text.trim());
-        if self.earlier.len() == REMEMBERED {
-            self.earlier.remove(0);
+        if !self.tools.is_empty() {
+            return self.said_without_calls(text);
         }
-        self.earlier.push(text.trim().to_owned());
-        if repeated {
+        let answer = Answer::read(text);
+        if self.repeats(text.trim()) {
             return self.waste(words::REPEATED.to_owned());
         }
         if let Some(why) = self.too_many() {
@@ -232,18 +300,26 @@ impl Attempt {
         }
         self.unchecked |= !outcome.changed.is_empty();
         let mut looks = Vec::new();
+        let (mut shown, mut refused) = (0, 0);
         for look in answer
             .looks
             .into_iter()
             .chain(outcome.unread.into_iter().map(Look::whole))
         {
+            if let Some(why) = self.files.refusal(&look) {
+                words.push_str(&format!("{why}\n"));
+                refused += 1;
+                continue;
+            }
             match self.files.answer(&look) {
-                Some(found) => words.push_str(&self.shown(&look, &found)),
+                Some(found) => {
+                    words.push_str(&self.shown(&look, &found));
+                    shown += 1;
+                }
                 None => looks.push(look),
             }
         }
         if !looks.is_empty() {
-            self.wasted = 0;
             self.state = State::Looking { looks, words };
             return;
         }
@@ -265,11 +341,24 @@ impl Attempt {
                     .to_owned(),
                 );
             }
+            // That the person hears what is planned is no step by itself, but a good beginning.
+            _ if words.is_empty() && !answer.plan.is_empty() => self.waste(words::PLANNED.to_owned()),
             _ if words.is_empty() => self.waste(words::NO_STEP.to_owned()),
+            _ if !moved && shown == 0 && refused > 0 => self.waste(words),
             // Something was edited, shown or listed: that is a way forward. A refusal alone is none.
             _ if moved || (outcome.refused == 0 && answer.unknown.is_empty()) => self.go_on(words),
             _ => self.waste(words),
         }
+    }
+
+    /// Whether an answer was given before. One that was is no way forward.
+    fn repeats(&mut self, answer: &str) -> bool {
+        let repeated = self.earlier.iter().any(|e| e == answer);
+        if self.earlier.len() == REMEMBERED {
+            self.earlier.remove(0);
+        }
+        self.earlier.push(answer.to_owned());
+        repeated
     }
 
     fn too_many(&self) -> Option<String> {
@@ -277,11 +366,14 @@ impl Attempt {
             .bounds
             .rounds
             .saturating_add(1)
-            .saturating_mul(ANSWERS_PER_ROUND);
+            .saturating_mul(match self.tools.is_empty() {
+                true => ANSWERS_PER_ROUND,
+                false => CALLS_PER_ROUND,
+            });
         (self.answers > most).then(|| format!("it took more than {most} answers"))
     }
 
-    fn looked(&mut self, mut words: String, found: Vec<Found>) {
+    fn looked(&mut self, mut words: String, looks: &[Look], found: Vec<Found>) {
         if let Some(rewriter) = &mut self.rewriter {
             for found in &found {
                 if let Found::File { path, text } = found {
@@ -291,21 +383,42 @@ impl Attempt {
             let next = rewriter.looked(&self.files, &found);
             return self.follow(next);
         }
-        for found in found {
-            match found {
-                Found::File { path, text } => {
-                    self.files.learn(&path, Text::from_str_lossless(&text));
-                    let look = Look::whole(path);
-                    let told = self.files.answer(&look).unwrap_or_default();
-                    words.push_str(&self.shown(&look, &told));
-                }
-                Found::Words { text } => {
-                    words.push_str(&self.talk.cut(&text));
-                    words.push('\n');
+        let mut refused = !found.is_empty();
+        let told: Vec<(bool, String)> = self.told(looks, found);
+        if let Some(mut calling) = self.calling.take() {
+            let targets = std::mem::take(&mut calling.looks);
+            for (call, (good, text)) in targets.into_iter().zip(told) {
+                match good {
+                    true => calling.say(call, &text),
+                    false => calling.refuse(call, &text),
                 }
             }
+            return self.settle(calling);
         }
-        self.go_on(words);
+        for (good, text) in told {
+            refused &= !good;
+            words.push_str(&text);
+        }
+        match refused {
+            true => self.waste(words),
+            false => self.go_on(words),
+        }
+    }
+
+    /// What each look found, for the model, and whether it is more than a refusal.
+    fn told(&mut self, looks: &[Look], found: Vec<Found>) -> Vec<(bool, String)> {
+        let mut out = Vec::new();
+        for (look, found) in looks.iter().zip(found) {
+            out.push(match found {
+                Found::File { path, text } => {
+                    self.files.learn(&path, Text::from_str_lossless(&text));
+                    (true, self.shown(look, &self.files.answer(look).unwrap_or_default()))
+                }
+                Found::Words { text } => (true, format!("{}\n", self.talk.cut(&text))),
+                Found::Refused { text } => (false, format!("{}\n", self.talk.cut(&text))),
+            });
+        }
+        out
     }
 
     fn shown(&self, look: &Look, found: &str) -> String {
@@ -368,19 +481,37 @@ impl Attempt {
 
     fn go_on(&mut self, words: String) {
         self.wasted = 0;
-        self.talk.user(&words);
+        self.tell(&words, true);
         self.state = State::Asking;
+    }
+
+    /// Words for the model: the result of the call that waits for them, if one does.
+    fn tell(&mut self, words: &str, good: bool) {
+        let Some(mut calling) = self.calling.take() else {
+            return self.talk.user(words);
+        };
+        let call = calling.check.unwrap_or_default();
+        match good {
+            true => calling.say(call, words),
+            false => calling.refuse(call, words),
+        }
+        self.answer_calls(calling);
     }
 
     /// An answer that leads nowhere: the model is told why, a few times.
     fn waste(&mut self, words: String) {
         self.wasted += 1;
-        if self.wasted >= WASTED {
-            let line = words.lines().next().unwrap_or_default();
-            return self.fail(format!("{WASTED} answers in a row led nowhere; the last: {line}"));
+        if let Some(why) = self.given_up(&words) {
+            return self.fail(why);
         }
-        self.talk.user(&words);
+        self.tell(&words, false);
         self.state = State::Asking;
+    }
+
+    /// Why it is given up, if it is: too many answers in a row led nowhere.
+    fn given_up(&self, last: &str) -> Option<String> {
+        let line = last.lines().next().unwrap_or_default();
+        (self.wasted >= WASTED).then(|| format!("{WASTED} answers in a row led nowhere; the last: {line}"))
     }
 
     fn fail(&mut self, why: String) {

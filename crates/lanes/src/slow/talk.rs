@@ -2,17 +2,22 @@
 //!
 //! The rule: the instructions and the task always stay. Of the rest, once it does not fit any more, the older half
 //! of the window goes, and a line says so with the names of the files that are changed by then; so the beginning stays
-//! the same between most requests. What is shown at once has at most a quarter of the window.
+//! the same between most requests. A call and its result stay together or go together. What is shown at once has at
+//! most a quarter of the window.
 
-use super::Brief;
-use super::words::{SYSTEM, strategy};
+use super::words::{SYSTEM, SYSTEM_TOOLS, may_run, strategy};
+use super::{Brief, Kit};
 use brisk_domain::port::{Message, Role};
+use brisk_domain::tool::{Tool, ToolCall, ToolResult, Tooling, Turn};
 
 /// Bytes of a token, on the safe side for code.
 const BYTES_PER_TOKEN: usize = 3;
 
 /// Paths that are named at the beginning.
 const NAMED: usize = 60;
+
+/// Bytes of what a tool of a server is said to do, where it is told in words.
+const ABOUT: usize = 200;
 
 /// Room for an answer, tokens.
 pub(super) fn answer_tokens(context: usize) -> usize {
@@ -23,35 +28,50 @@ pub(super) fn answer_tokens(context: usize) -> usize {
 pub(super) struct Talk {
     /// Bytes.
     window: usize,
+    system: &'static str,
     task: String,
-    turns: Vec<(Role, String)>,
+    turns: Vec<Turn>,
     /// The first turn that is still told.
     from: usize,
 }
 
 impl Talk {
-    pub(super) fn new(brief: &Brief) -> Talk {
+    /// `tools`: what is sent with every request.
+    pub(super) fn new(brief: &Brief, kit: &Kit, tools: &[Tool]) -> Talk {
         let context = brief.model.context;
         let window = context
             .saturating_sub(answer_tokens(context))
-            .saturating_mul(BYTES_PER_TOKEN);
+            .saturating_mul(BYTES_PER_TOKEN)
+            .saturating_sub(tools.iter().map(Tool::bytes).sum());
         let mut talk = Talk {
             window,
+            system: match kit.tooling {
+                Tooling::Words => SYSTEM,
+                Tooling::Native => SYSTEM_TOOLS,
+            },
             task: String::new(),
             turns: Vec::new(),
             from: 0,
         };
-        talk.task = talk.first(brief);
+        talk.task = talk.first(brief, kit);
         talk
     }
 
-    fn first(&self, brief: &Brief) -> String {
+    fn first(&self, brief: &Brief, kit: &Kit) -> String {
         let mut out = format!("The task: {}\n{}", brief.text, strategy(brief.strategy));
         if let Some(instructions) = &brief.instructions {
             let cut = cut(instructions, self.window / 8);
             out.push_str(&format!(
                 "\nWhat the repository says about itself (AGENTS.md):\n{cut}\n"
             ));
+        }
+        if kit.tooling == Tooling::Words {
+            let about = |t: &Tool| {
+                let line: String = t.about.chars().take_while(|c| *c != '\n').take(ABOUT).collect();
+                (t.name.to_string(), line)
+            };
+            let tools: Vec<(String, String)> = kit.tools.iter().map(about).collect();
+            out.push_str(&cut(&may_run(&kit.checks, &tools), self.window / 8));
         }
         let mut room = self.window / 3;
         for (path, text) in &brief.files {
@@ -72,31 +92,55 @@ impl Talk {
     }
 
     pub(super) fn assistant(&mut self, text: &str) {
-        self.push(Role::Assistant, text);
+        let text = cut(text, self.window / 2);
+        self.push(Turn::Assistant { text, calls: Vec::new() });
+    }
+
+    /// The model's answer with its calls. Their results follow next.
+    pub(super) fn called(&mut self, text: &str, calls: &[ToolCall]) {
+        let text = cut(text, self.window / 4);
+        let calls = calls.to_vec();
+        self.push(Turn::Assistant { text, calls });
+    }
+
+    pub(super) fn results(&mut self, mut results: Vec<ToolResult>) {
+        let each = self.window / 2 / results.len().max(1);
+        for result in &mut results {
+            result.text = cut(&result.text, each);
+        }
+        self.push(Turn::Results { results });
     }
 
     pub(super) fn user(&mut self, text: &str) {
-        self.push(Role::User, text);
+        let text = cut(text, self.window / 2);
+        self.push(Turn::User { text });
     }
 
-    fn push(&mut self, role: Role, text: &str) {
-        let text = cut(text, self.window / 2);
-        match self.turns.last_mut() {
-            Some((last, before)) if *last == role => before.push_str(&text),
-            _ => self.turns.push((role, text)),
+    fn push(&mut self, turn: Turn) {
+        match (self.turns.last_mut(), turn) {
+            (Some(Turn::User { text: before }), Turn::User { text }) => before.push_str(&text),
+            (_, turn) => self.turns.push(turn),
         }
-        let room = self.window.saturating_sub(SYSTEM.len() + self.task.len());
-        let size = |from: usize| self.turns.iter().skip(from).map(|(_, t)| t.len()).sum::<usize>();
+        let room = self.window.saturating_sub(self.system.len() + self.task.len());
+        let size = |from: usize| self.turns.iter().skip(from).map(bytes).sum::<usize>();
         if size(self.from) > room {
-            // The last turn stays, whatever its size; it is bounded by itself.
-            while self.from + 1 < self.turns.len() && size(self.from) > room / 2 {
-                self.from += 1;
+            // The last turn stays, whatever its size; it is bounded by itself. So do the calls that it answers.
+            while let Some(next) = self.turn_after(self.from)
+                && size(self.from) > room / 2
+            {
+                self.from = next;
             }
         }
     }
 
-    /// What a request consists of: roles in turn, beginning with the task.
-    pub(super) fn messages(&self, changed: &[String]) -> Vec<Message> {
+    /// Where the conversation may begin after this turn: not with results whose calls are gone.
+    fn turn_after(&self, from: usize) -> Option<usize> {
+        let open = |at: usize| matches!(self.turns.get(at), Some(Turn::Results { .. }));
+        (from + 1..self.turns.len()).find(|at| !open(*at))
+    }
+
+    /// Instructions and task, with what of the conversation was lost.
+    pub(super) fn opening(&self, changed: &[String]) -> Vec<Message> {
         let mut task = self.task.clone();
         if self.from > 0 {
             let changed = match changed.is_empty() {
@@ -109,14 +153,25 @@ impl Talk {
             ));
         }
         let message = |role, text| Message { role, text };
-        let mut out = vec![
-            message(Role::System, SYSTEM.to_owned()),
+        vec![
+            message(Role::System, self.system.to_owned()),
             message(Role::User, task),
-        ];
-        for (role, text) in self.turns.iter().skip(self.from) {
+        ]
+    }
+
+    /// What was said since, as far as it is still told.
+    pub(super) fn turns(&self) -> Vec<Turn> {
+        self.turns.iter().skip(self.from).cloned().collect()
+    }
+
+    /// What a request in plain text consists of: roles in turn, beginning with the task.
+    pub(super) fn messages(&self, changed: &[String]) -> Vec<Message> {
+        let mut out = self.opening(changed);
+        for turn in self.turns.iter().skip(self.from) {
+            let (role, text) = in_words(turn);
             match out.last_mut() {
-                Some(last) if last.role == *role => last.text.push_str(text),
-                _ => out.push(message(*role, text.clone())),
+                Some(last) if last.role == role => last.text.push_str(&text),
+                _ => out.push(Message { role, text }),
             }
         }
         out
@@ -140,6 +195,34 @@ impl Talk {
                 "(the beginning is left out)\n{}",
                 text.get(from..).unwrap_or_default()
             ),
+        }
+    }
+}
+
+fn bytes(turn: &Turn) -> usize {
+    match turn {
+        Turn::User { text } => text.len(),
+        Turn::Assistant { text, calls } => {
+            let call = |c: &ToolCall| c.name.len() + c.arguments.repeated().len();
+            text.len() + calls.iter().map(call).sum::<usize>()
+        }
+        Turn::Results { results } => results.iter().map(|r| r.text.len()).sum(),
+    }
+}
+
+/// A turn for a model without tools: it may have had them when the attempt began.
+fn in_words(turn: &Turn) -> (Role, String) {
+    match turn {
+        Turn::User { text } => (Role::User, text.clone()),
+        Turn::Assistant { text, calls } => {
+            let calls = calls
+                .iter()
+                .map(|c| format!("\n{} {}", c.name, c.arguments.repeated()));
+            (Role::Assistant, std::iter::once(text.clone()).chain(calls).collect())
+        }
+        Turn::Results { results } => {
+            let texts = results.iter().map(|r| format!("{}\n", r.text));
+            (Role::User, texts.collect())
         }
     }
 }

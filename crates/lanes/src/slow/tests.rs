@@ -71,6 +71,7 @@ impl World {
         loop {
             let step = match self.attempt.next() {
                 Effect::Ask(_) => return None,
+                Effect::Converse(request) => panic!("it has no tools: {request:?}"),
                 Effect::Over(end) => return Some(end),
                 Effect::Look(looks) => Step::Looked {
                     found: looks.iter().map(look).collect(),

@@ -10,6 +10,8 @@ read src/lib.rs
 read src/long.rs 200-260
 list src
 search some text
+grep fn \\w+_total
+outline src/long.rs
 ```
 2. Edits: the file's path on a line of its own, then the exact lines to replace and what takes their place:
 src/lib.rs
@@ -20,10 +22,45 @@ the lines as they shall be
 >>>>>>> REPLACE
 The lines must be in the file exactly once. An empty SEARCH makes a new file. Several edits may follow each other.
 3. The word `done` in a request block, once nothing is left to do.
+Before any of these you may say what you are about to do, one step a line, in a block that begins with ```plan.
 
 After edits the checks run, and you are told what they say. Only they decide whether the work is done; what you say \
 about it does not count. Change as little as the task needs. Do not touch tests or what runs them, unless the task \
 asks for it. Read a file before you edit it.";
+
+/// The same for a model that calls tools.
+pub(super) const SYSTEM_TOOLS: &str = "\
+You change a repository until its checks pass. You work in small steps, by the tools that you have. Look before you \
+edit. Call `check` to hear what the checks say about your change, and `done` once nothing is left to do: the checks run \
+then, and only they decide whether the work is done; what you say about it does not count. Change as little as the task \
+needs. Do not touch tests or what runs them, unless the task asks for it.";
+
+pub(super) const NO_CALL: &str = "There was no call in that answer. Call a tool, or `done`.\n";
+
+pub(super) const PLANNED: &str = "Noted. Now take the first step of it.\n";
+
+pub(super) const NO_EDIT: &str = "That changes nothing.\n";
+
+pub(super) const REFUSED_EDIT: &str =
+    "An edit of this answer was refused, so nothing was checked. Mend that first.\n";
+
+/// What may be run beside everything that every attempt may do.
+pub(super) fn may_run(checks: &[String], tools: &[(String, String)]) -> String {
+    let mut out = String::new();
+    if !checks.is_empty() {
+        out.push_str(&format!(
+            "\nOne check alone: the request `run NAME`, with a name of: {}. It proves nothing.\n",
+            checks.join(", ")
+        ));
+    }
+    if !tools.is_empty() {
+        out.push_str("\nMore requests, as `call NAME {JSON object}` on one line:\n");
+        for (name, about) in tools {
+            out.push_str(&format!("call {name}: {about}\n"));
+        }
+    }
+    out
+}
 
 /// Ways to go about it, for a model that tries more than once. Models answer the same to the same.
 const STRATEGIES: [&str; 4] = [
@@ -55,7 +92,8 @@ There was no request and no edit in that answer. Answer with a block of requests
 
 pub(super) fn unknown(line: &str) -> String {
     format!(
-        "There is no request {line:?}. There are: read PATH, read PATH A-B, list FOLDER, search TEXT, check, done.\n"
+        "There is no request {line:?}. There are: read PATH, read PATH A-B, list FOLDER, search TEXT, \
+         grep PATTERN, outline PATH, run CHECK, check, done.\n"
     )
 }
 

@@ -73,6 +73,7 @@ impl World {
         loop {
             let step = match self.attempt.next() {
                 Effect::Ask(request) => return Ok(*request),
+                Effect::Converse(request) => panic!("it has no tools: {request:?}"),
                 Effect::Over(end) => return Err(end),
                 Effect::Look(looks) => Step::Looked {
                     found: looks

@@ -1,0 +1,147 @@
+//! The way of a model that calls tools: its calls become the same looks, edits and checks as the words of others, and
+//! each call gets its own result.
+
+use super::calls::{self, Act, Calling};
+use super::{Attempt, State, talk, words};
+use brisk_domain::port::GenerateRequest;
+use brisk_domain::tool::{ToolCall, ToolRequest};
+
+impl Attempt {
+    pub(super) fn conversation(&self) -> ToolRequest {
+        let opening = self.talk.opening(&self.files.changed_paths());
+        ToolRequest {
+            plain: GenerateRequest {
+                max_tokens: talk::answer_tokens(self.model.context),
+                ..self.plain(opening)
+            },
+            turns: self.talk.turns(),
+            tools: self.tools.clone(),
+        }
+    }
+
+    pub(super) fn called(&mut self, text: &str, calls: &[ToolCall]) {
+        self.answers += 1;
+        self.talk.called(text, calls);
+        let mut calling = Calling::of(calls);
+        let said: String = calls
+            .iter()
+            .map(|c| format!("{} {}\n", c.name, c.arguments.repeated()))
+            .collect();
+        if self.repeats(&said) {
+            (0..calls.len()).for_each(|n| calling.refuse(n, words::REPEATED));
+            return self.settle(calling);
+        }
+        if let Some(why) = self.too_many() {
+            return self.fail(why);
+        }
+        let (mut looks, mut refused) = (Vec::new(), 0);
+        for (n, call) in calls.iter().enumerate() {
+            match calls::read(call) {
+                Err(why) => calling.refuse(n, &format!("{why}\n")),
+                Ok(Act::Look(look)) => {
+                    if let Some(why) = self.files.refusal(&look) {
+                        calling.refuse(n, &format!("{why}\n"));
+                    } else if let Some(found) = self.files.answer(&look) {
+                        let shown = self.talk.cut(&found);
+                        calling.say(n, &shown);
+                    } else {
+                        calling.looks.push(n);
+                        looks.push(look);
+                    }
+                }
+                Ok(Act::Edit(text)) => {
+                    let outcome = self.files.edit(&text, self.bounds.lines);
+                    let words = outcome.words();
+                    refused += outcome.refused;
+                    match outcome.changed.is_empty() {
+                        // No file is named in it, or the same text stands there already.
+                        true if words.is_empty() => calling.refuse(n, words::NO_EDIT),
+                        true => calling.refuse(n, &words),
+                        false => {
+                            calling.say(n, &format!("changed\n{words}"));
+                            self.unchecked = true;
+                            // The same question may have another answer now.
+                            self.earlier.clear();
+                        }
+                    }
+                    for path in outcome.unread {
+                        calling.looks.push(n);
+                        looks.push(super::Look::whole(path));
+                    }
+                }
+                // For the person: it stands in the step.
+                Ok(Act::Plan(_)) => calling.say(n, words::PLANNED),
+                Ok(Act::Check | Act::Done) => calling.check = Some(n),
+            }
+        }
+        if let Some(n) = calling.check {
+            let why = match (refused, self.unchecked) {
+                (0, true) => None,
+                (0, false) if self.files.changed_paths().is_empty() => Some(words::NOTHING_CHANGED),
+                (0, false) => Some(words::CHECKED_ALREADY),
+                _ => Some(words::REFUSED_EDIT),
+            };
+            if let Some(why) = why {
+                calling.refuse(n, why);
+                calling.check = None;
+            }
+        }
+        match looks.is_empty() {
+            true => self.settle(calling),
+            false => {
+                self.calling = Some(calling);
+                self.state = State::Looking {
+                    looks,
+                    words: String::new(),
+                };
+            }
+        }
+    }
+
+    /// An answer in words alone: where something is changed and unchecked, the checks are the next step, whatever it says.
+    pub(super) fn said_without_calls(&mut self, text: &str) {
+        if let Some(why) = self.too_many() {
+            return self.fail(why);
+        }
+        match self.unchecked && !self.repeats(text.trim()) {
+            true => self.state = State::Checking,
+            false => self.waste(words::NO_CALL.to_owned()),
+        }
+    }
+
+    /// Everything that was looked for is there: the checks, if they were asked for, else the results.
+    pub(super) fn settle(&mut self, calling: Calling) {
+        if calling.check.is_some() {
+            self.wasted = 0;
+            self.calling = Some(calling);
+            self.state = State::Checking;
+            return;
+        }
+        match calling.in_vain() {
+            true => {
+                self.wasted += 1;
+                let why = calling.why();
+                self.answer_calls(calling);
+                if let Some(why) = self.given_up(&why) {
+                    return self.fail(why);
+                }
+            }
+            false => {
+                self.wasted = 0;
+                self.answer_calls(calling);
+            }
+        }
+        self.state = State::Asking;
+    }
+
+    pub(super) fn answer_calls(&mut self, calling: Calling) {
+        let (results, also) = calling.results();
+        self.talk.results(results);
+        if !also.is_empty() {
+            self.talk.user(&also);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
