@@ -5,6 +5,7 @@
 //! anything; the shell brings bytes and time.
 
 mod chain;
+pub mod checks;
 mod detect;
 mod digest;
 mod envelope;

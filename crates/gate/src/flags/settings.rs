@@ -8,6 +8,8 @@ const SETTINGS: &[&str] = &[
     "conftest.py",
     "pytest.ini",
     ".pytest.ini",
+    "pytest.toml",
+    ".pytest.toml",
     "tox.ini",
     "noxfile.py",
     "sitecustomize.py",
@@ -27,6 +29,11 @@ const SETTINGS: &[&str] = &[
     "rust-toolchain",
     "rust-toolchain.toml",
     ".npmrc",
+    ".pnpmfile.cjs",
+    ".taprc",
+    "bunfig.toml",
+    "deno.json",
+    "deno.jsonc",
     "setup.py",
     "build.rs",
 ];
@@ -41,6 +48,8 @@ const SETTINGS_OF: &[&str] = &[
     ".babelrc",
     "karma.conf.",
     "ava.config.",
+    "playwright.config.",
+    "cypress.config.",
 ];
 
 /// Why a change is one of how tests run.
