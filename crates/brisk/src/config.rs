@@ -1,5 +1,8 @@
 //! The person's configuration: one TOML file in their own folder. A repository's file names no host and no key.
 
+mod timeouts;
+
+use crate::models::worth::{Dollars, Quality};
 use brisk_domain::EditFormat;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -103,6 +106,10 @@ pub struct Lanes {
 
 /// The live lane.
 #[derive(Debug, Clone, Default, Deserialize)]
+    /// Dollars for a million tokens, `{ input = 1.5, output = 6 }`. Without a word it is not known.
+    pub price: Option<Dollars>,
+    /// How good it is, 0 to 100. Without a word it is not known.
+    pub quality: Option<Quality>,
 #[serde(deny_unknown_fields)]
 pub struct Fast {
     /// Models in order of preference. Empty: the configured ones by name, then the embedded ones. Those of vendors are
@@ -284,7 +291,39 @@ mod tests {
             ("[client]\nkeys = \"vim\"\n", None),
         ];
         for (text, want) in cases {
-            assert_eq!(load(text).ok().map(|c| c.client.keys), want, "{text}");
+            let client = load(text).ok().map(|c| (c.client.keys, c.client.notify));
+            assert_eq!(client, want, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_a_model_costs_and_is_worth_is_said_in_bounds() {
+        let model = |more: &str| {
+            load(&format!(
+                "[models.m]\nbase_url = \"http://127.0.0.1:1\"\nmodel = \"m\"\n{more}\n"
+            ))
+        };
+        let config = model("price = { input = 0.25, output = 2 }\nquality = 60").unwrap();
+        let own = &config.models["m"];
+        assert_eq!(own.quality.unwrap().get(), 60);
+        let price = brisk_router::fleet::Price::from(own.price.unwrap());
+        assert_eq!((price.input, price.output), (250_000, 2_000_000));
+        assert!(model("").unwrap().models["m"].price.is_none());
+        for (more, place) in [
+            (
+                "price = { input = -1, output = 2 }",
+                "line 4, column 19: a price is",
+            ),
+            (
+                "price = { input = 1 }",
+                "line 4, column 9: missing field `output`",
+            ),
+            ("price = 3", "line 4, column 9: invalid type"),
+            ("quality = 101", "line 4, column 11: quality goes from 0 to 100"),
+            ("quality = \"good\"", "line 4, column 11: invalid type"),
+        ] {
+            let error = model(more).unwrap_err();
+            assert!(error.contains(place), "{more}: {error}");
         }
     }
 

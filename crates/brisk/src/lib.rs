@@ -7,4 +7,5 @@ pub mod exit;
 pub mod home;
 pub mod models;
 mod routing;
+mod trust;
 mod verify;

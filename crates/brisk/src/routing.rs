@@ -249,6 +249,7 @@ fn member(remote: Remote) -> Member {
         format: remote.format,
         slots: REMOTE_SLOTS,
         price: remote.price,
+        quality: remote.quality,
         ..Member::new(remote.id, u32::try_from(remote.context).unwrap_or(u32::MAX))
     }
 }

@@ -39,6 +39,8 @@ pub mod method {
     /// Request [`super::NoParams`] -> [`super::Limits`]: bounds of a turn.
     pub const LIMITS: &str = "_brisk/limits";
     /// Request [`super::Amend`] -> null: other text in place of what a ready hunk adds.
+    /// Request [`super::RepoRequest`] -> [`super::QuotaReply`]: what is left where the person set limits.
+    pub const QUOTA: &str = "_brisk/quota";
     pub const AMEND: &str = "_brisk/amend";
     /// Request [`super::NoParams`] -> [`super::ModelsReply`].
     pub const MODELS: &str = "_brisk/models";
@@ -392,6 +394,48 @@ pub struct Limits {
 }
 
 /// The person's own text for a ready hunk.
+/// What a quota counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QuotaBound {
+    /// Requests in any minute.
+    Requests,
+    /// Tokens in any minute.
+    Tokens,
+    /// Micro-dollars in any 24 hours.
+    Money,
+}
+
+/// Whose quota.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QuotaOf {
+    /// A lane's.
+    Lane(Lane),
+    /// A model's.
+    Model(ModelId),
+}
+
+/// What is left of one limit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuotaLeft {
+    /// Whose.
+    pub of: QuotaOf,
+    /// Of what.
+    pub bound: QuotaBound,
+    /// So much is left at this moment.
+    pub left: u64,
+    /// Of so much.
+    pub limit: u64,
+}
+
+/// What is left of every limit that the policies of a folder set; empty without any.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct QuotaReply {
+    /// Lanes first.
+    pub left: Vec<QuotaLeft>,
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Amend {

@@ -5,10 +5,12 @@ use crate::cli::style::Tone;
 use crate::cli::verify::source;
 use crate::cli::{json, say};
 use crate::exit::{CliError, Exit};
+use crate::trust::{Asks, Trusts, of_text};
 use crate::verify::{Base, Confirmed, Gate, proposal};
 use brisk_domain::evidence::Tree;
 use brisk_gate::Policy;
 use brisk_patch::{Hunk, minimise};
+use brisk_router::scale::Trust;
 use serde_json::json;
 
 /// Shows what would be confirmed, asks, and confirms exactly that text.
@@ -27,6 +29,7 @@ pub(crate) fn run(context: &Context, gate: &mut Gate, base: &Base, tree: &Tree) 
         return Err(CliError::new(Exit::Policy, "nothing was confirmed").hint("answer `y` to confirm"));
     }
     let policy = gate.confirm(&text)?;
+    known(context, gate, &text)?;
     if context.json {
         let fields = json!({"policy": policy.digest(), "text": text});
         say::raw(&json::line("accepted", context.t_us(), fields))?;
@@ -42,6 +45,25 @@ pub(crate) fn run(context: &Context, gate: &mut Gate, base: &Base, tree: &Tree) 
     }
     say::lines(context, &lines)?;
     Ok(Exit::Done)
+}
+
+/// With its checks the person has made the repository known. A level that they gave before stays.
+fn known(context: &Context, gate: &Gate, text: &str) -> Result<(), CliError> {
+    let root = gate.shadow.root();
+    let trusts = Trusts::of(&context.home);
+    // Of a file that cannot be shown nothing is pinned: it is stale until somebody could look at it.
+    let mut pins = Asks::of(root).pins().unwrap_or_default();
+    // Where HEAD has another brisk.toml than the worktree, what was shown is HEAD's.
+    pins.iter_mut()
+        .filter(|(path, _)| path == "brisk.toml")
+        .for_each(|(_, digest)| *digest = of_text(text));
+    let before = trusts.standing(root).said().map(|row| row.level.clone());
+    let level = before
+        .and_then(|level| Trust::from_name(&level))
+        .unwrap_or(Trust::Known);
+    trusts
+        .say(root, level.max(Trust::Known), &pins)
+        .map_err(|e| CliError::new(Exit::Disk, e.to_string()))
 }
 
 fn show(context: &Context, before: Option<&str>, text: &str, from: Confirmed) -> Result<(), CliError> {
@@ -89,7 +111,8 @@ fn marked(before: &str, after: &str) -> Vec<(Tone, String)> {
     out
 }
 
-fn agreed() -> Result<bool, CliError> {
+/// Whether a person says yes, once.
+pub(crate) fn agreed() -> Result<bool, CliError> {
     let mut answer = String::new();
     std::io::stdin()
         .read_line(&mut answer)

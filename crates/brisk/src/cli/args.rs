@@ -6,6 +6,7 @@ use crate::cli::route::{RouteCmd, lane, latency};
 use crate::cli::stats::StatsArgs;
 use crate::cli::style::ColourChoice;
 use brisk_domain::{Lane, Latency};
+use crate::cli::trust::TrustCmd;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 pub(crate) use jobs::{DelegateArgs, JobsCmd};
@@ -87,6 +88,9 @@ pub(crate) enum Cmd {
     Gate(GateCmd),
     /// How fast turns felt and what became of their hunks; nothing of it leaves this machine by itself
     Stats(StatsArgs),
+    /// Whether you trust this repository, and with what; kept outside of it
+    #[command(subcommand)]
+    Trust(TrustCmd),
     /// Where a task would go, and why; asks no model
     #[command(subcommand)]
     Route(RouteCmd),
@@ -267,61 +271,6 @@ pub(crate) enum ShipCmd {
     },
 }
 
-/// What `gate check` and `gate receive` believe.
-#[derive(Debug, Args)]
-pub(crate) struct Outside {
-    /// A file of trusted keys (`brisk gate key` prints a line); never one of the repository
-    #[arg(long, value_name = "FILE")]
-    pub keys: PathBuf,
-    /// This policy instead of the brisk.toml that each commit was made on
-    #[arg(long, value_name = "FILE")]
-    pub policy: Option<PathBuf>,
-    /// Evidence only: no commit that a person waived
-    #[arg(long)]
-    pub no_waivers: bool,
-}
-
-/// `gate`.
-#[derive(Debug, Subcommand)]
-pub(crate) enum GateCmd {
-    /// Whether commits are verified: signatures, tree, policy and chain, without a network
-    Check {
-        /// Commits or ranges (default: HEAD)
-        revs: Vec<String>,
-        /// What is believed
-        #[command(flatten)]
-        outside: Outside,
-    },
-    /// For a pre-receive hook: whether everything that is being pushed is verified
-    Receive {
-        /// What is believed
-        #[command(flatten)]
-        outside: Outside,
-    },
-    /// For a pre-push hook: whether what is about to be pushed is verified here
-    PrePush {
-        /// The remote's name, as git says it to the hook
-        remote: Option<String>,
-        /// Its address
-        url: Option<String>,
-    },
-    /// What the ledger says about this tree, or about a commit's
-    Show {
-        /// A commit
-        rev: Option<String>,
-    },
-    /// The newest entries of the ledger
-    Log {
-        /// At most so many
-        #[arg(short = 'n', long, default_value_t = 20)]
-        limit: usize,
-    },
-    /// The public key that signs here, as a line for a file of keys
-    Key,
-    /// Install a pre-push hook in this repository (it can be bypassed)
-    Install,
-}
-
 /// A session's number; its letter (`s12`) may stay.
 fn session(text: &str) -> Result<u64, String> {
     let number = text.strip_prefix('s').unwrap_or(text);
@@ -397,6 +346,9 @@ mod tests {
             "brisk gate show HEAD",
             "brisk model pull",
             "brisk daemon run",
+            "brisk trust show --json",
+            "brisk trust add --as known",
+            "brisk trust remove",
             "brisk acp",
             "brisk help exit-codes",
             "brisk completions zsh",
@@ -428,6 +380,8 @@ mod tests {
             "brisk route explain x --trust much",
             "brisk undo --hunk 2",
             "brisk undo 1 --hunk 2:1",
+            "brisk trust",
+            "brisk trust add --as much",
             "brisk nope",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");

@@ -33,6 +33,7 @@ mod ship;
 mod stats;
 mod style;
 mod term;
+mod trust;
 mod turn;
 mod verify;
 mod words;
@@ -135,6 +136,7 @@ fn dispatch(context: &Context, command: Option<Cmd>, live: live::Wish) -> Result
         Some(Cmd::Ship(args)) => ship::run(context, &args),
         Some(Cmd::Gate(command)) => gate::run(context, &command),
         Some(Cmd::Stats(args)) => stats::run(context, &args),
+        Some(Cmd::Trust(command)) => trust::run(context, command),
         Some(Cmd::Route(command)) => route::run(context, &command),
         Some(Cmd::Model(command)) => model::run(context, command),
         Some(Cmd::Acp) => acp::run(context),

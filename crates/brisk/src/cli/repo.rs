@@ -145,7 +145,7 @@ fn log_line(entry: &LogEntry, now: u64) -> (Tone, String) {
 }
 
 /// `5 s ago`, `3 h ago`.
-fn ago(seconds: u64) -> String {
+pub(crate) fn ago(seconds: u64) -> String {
     match seconds {
         0..60 => format!("{seconds} s ago"),
         60..3_600 => format!("{} min ago", seconds / 60),

@@ -2,20 +2,24 @@
 //! what is left of every quota. One for all sessions. It gives a session the board that a turn is routed by, and a ticket
 //! for each request, which settles itself.
 
+mod journal;
 mod ticket;
 
 pub(crate) use ticket::Ticket;
 
 use crate::home::Home;
 use crate::routing::{self, Texts};
+use crate::trust::Trusts;
 use brisk_domain::{Lane, ModelId, Now};
 use brisk_lanes::{Denied, Reach};
+use brisk_protocol::{QuotaBound, QuotaLeft, QuotaOf};
 use brisk_router::breaker::{Breaker, Health};
 use brisk_router::fleet::{Member, Usable};
 use brisk_router::live::Board;
 use brisk_router::policy::Policy;
-use brisk_router::quota::{Amount, Ask, Bound, Ledger, Quotas, Whose};
+use brisk_router::quota::{Amount, Ask, Bound, Lease, Ledger, Quotas, Whose};
 use brisk_router::speed::Track;
+use journal::Journal;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -35,10 +39,12 @@ type Read = (Texts, Arc<Policy>);
 /// See the module.
 pub(crate) struct Fleet {
     home: Home,
+    trusts: Trusts,
     /// In the person's order; speed and health are filled in for each board.
     members: Vec<Member>,
     states: Mutex<BTreeMap<ModelId, State>>,
     quotas: Quotas,
+    journal: Journal,
     /// By folder: reading a policy again takes longer than seeing that its text is the same.
     policies: Mutex<BTreeMap<PathBuf, Read>>,
 }
@@ -49,14 +55,18 @@ fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Fleet {
-    /// These models. How fast they were is read from the store by a thread of its own: until it has, they count as not
+    /// These models, with what earlier daemons took of the quotas. How fast they were is read from the store by a thread of its own: until it has, they count as not
     /// measured.
     pub(crate) fn start(home: &Home, members: Vec<Member>) -> Arc<Fleet> {
+        let mut ledger = Ledger::default();
+        let journal = Journal::start(home.state_dir(), &mut ledger);
         let fleet = Arc::new(Fleet {
             home: home.clone(),
+            trusts: Trusts::of(home),
             members,
             states: Mutex::default(),
-            quotas: Quotas::default(),
+            quotas: Quotas::new(ledger),
+            journal,
             policies: Mutex::default(),
         });
         let (seeded, home) = (Arc::clone(&fleet), home.clone());
@@ -100,8 +110,47 @@ impl Fleet {
             fleet,
             policy,
             ledger,
-            trust: None,
+            trust: self.trusts.standing(cwd).fact(),
         })
+    }
+
+    /// What the person said about repositories.
+    pub(crate) fn trusts(&self) -> &Trusts {
+        &self.trusts
+    }
+
+    /// What is left where policies set limits; lanes first.
+    ///
+    /// # Errors
+    /// As with [`Fleet::board`].
+    pub(crate) fn quota(&self, cwd: &Path, now: Now) -> Result<Vec<QuotaLeft>, String> {
+        let board = self.board(cwd, now)?;
+        let told = |of: QuotaOf, all: Vec<(Bound, u64, u64)>| {
+            all.into_iter().filter_map(move |(bound, left, limit)| {
+                let bound = match bound {
+                    Bound::Requests => QuotaBound::Requests,
+                    Bound::Tokens => QuotaBound::Tokens,
+                    Bound::Money => QuotaBound::Money,
+                    Bound::Concurrent | Bound::Price | Bound::Blocked => return None,
+                };
+                let of = of.clone();
+                Some(QuotaLeft {
+                    of,
+                    bound,
+                    left,
+                    limit,
+                })
+            })
+        };
+        let mut out = Vec::new();
+        for lane in [Lane::Fast, Lane::Slow] {
+            out.extend(told(QuotaOf::Lane(lane), board.ledger.lane_left(lane, now)));
+        }
+        for member in &board.fleet {
+            let all = board.ledger.model_left(&member.model.0, now);
+            out.extend(told(QuotaOf::Model(member.model.clone()), all));
+        }
+        Ok(out)
     }
 
     fn policy(&self, cwd: &Path) -> Result<Arc<Policy>, String> {
@@ -118,6 +167,17 @@ impl Fleet {
         let policy = Arc::new(texts.policy(&known).map_err(say)?);
         lock(&self.policies).insert(cwd.to_owned(), (texts, Arc::clone(&policy)));
         Ok(policy)
+    }
+
+    /// What a request took is known.
+    fn settle(&self, lease: Lease, used: Amount, now: Now) {
+        self.journal.settled(&lease, used);
+        self.quotas.settle(lease, used, now);
+    }
+
+    /// The end: what quotas were used for is on disk when this returns.
+    pub(crate) fn close(&self) {
+        self.journal.close();
     }
 
     /// Leave to ask a model: its breaker lets it pass, and its quota has room under this policy.
@@ -160,13 +220,14 @@ impl Fleet {
             },
             lasting: short.bound == Bound::Price,
         })?;
+        self.journal.lent(&lease, lane, &model.0);
         let mut states = lock(&self.states);
         let state = states.entry(model.clone()).or_default();
         let pass = match state.breaker.admit(now) {
             Ok(pass) => pass,
             Err(_) => {
                 drop(states);
-                self.quotas.settle(lease, Amount::default(), now);
+                self.settle(lease, Amount::default(), now);
                 return Err(Denied {
                     message: format!("{model} failed several times; it is tried again soon"),
                     reach: Reach::Model,

@@ -80,8 +80,15 @@ pub fn run(home: Home) -> Result<(), DaemonError> {
     let (desk, felt) = Desk::start(&events, telemetry.keep_days, export)?;
     let socket = home.socket();
     let fleet = Fleet::start(&home, members);
-    let jobs = Jobs::start(&home, Arc::clone(&models), Arc::clone(&fleet))?;
-    let hub = Arc::new(Hub::new(home, models, fleet, jobs, log, desk.clone()));
+    let jobs = Jobs::start(&home, &config.mcp, Arc::clone(&models), Arc::clone(&fleet))?;
+    let hub = Arc::new(Hub::new(
+        home,
+        models,
+        Arc::clone(&fleet),
+        jobs,
+        log,
+        desk.clone(),
+    ));
     runtime.block_on(async {
         // The lock says that no daemon runs: a socket that is there belongs to one that died.
         match std::fs::remove_file(&socket) {
@@ -113,6 +120,8 @@ pub fn run(home: Home) -> Result<(), DaemonError> {
         note("the event log's writer ended badly");
     }
     desk.close();
+    // After the runtime: whoever asked a model has settled by then.
+    fleet.close();
     if felt.is_some_and(|thread| thread.join().is_err()) {
         note("the writer of the figures ended badly");
     }

@@ -3,6 +3,7 @@
 
 use super::provider::{Provider, ollama_url};
 use super::remote::{Catalogue, Entry};
+use super::worth::Quality;
 use crate::config::{Config, ConfigError, Protocol, Upstream};
 use crate::home::Home;
 use brisk_domain::{Candidate, EditFormat, ModelId};
@@ -54,6 +55,8 @@ pub(crate) struct Remote {
     /// Tokens a second that its vendor states.
     pub(crate) speed: Option<u32>,
     /// For people.
+    /// How good it is, 0 to 100, where the person says so.
+    pub(crate) quality: Option<u8>,
     pub(crate) capabilities: Vec<&'static str>,
     /// Why it cannot be asked now, for people.
     pub(crate) missing: Option<String>,
@@ -177,7 +180,8 @@ fn configured(name: &str, upstream: &Upstream, env: Env<'_>) -> Remote {
             .unwrap_or(upstream.protocol == Protocol::Chat),
         effort: upstream.effort.clone(),
         max_output: None,
-        price: None,
+        price: upstream.price.map(Price::from),
+        quality: upstream.quality.map(Quality::get),
         speed: None,
         capabilities: Vec::new(),
         missing,
@@ -232,6 +236,7 @@ fn reached(provider: Provider, env: Env<'_>) -> Remote {
 }
 
 fn preset(entry: &Entry, env: Env<'_>) -> Remote {
+        quality: None,
     Remote {
         id: ModelId(entry.name.as_str().to_owned()),
         model: entry.model.as_str().to_owned(),
@@ -251,6 +256,7 @@ fn preset(entry: &Entry, env: Env<'_>) -> Remote {
 
 fn installed_one(name: &str, env: Env<'_>) -> Remote {
     Remote {
+        quality: entry.quality.map(Quality::get),
         id: ModelId(format!("ollama/{name}")),
         model: name.to_owned(),
         // What fits a person's machine is mostly small.

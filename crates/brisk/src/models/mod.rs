@@ -14,5 +14,6 @@ pub(crate) mod remote;
 #[cfg(test)]
 mod tests;
 pub mod verify;
+pub mod worth;
 
 pub(crate) use hub::client;

@@ -2,6 +2,7 @@
 //! no hosts: a file that is copied from somewhere cannot send code anywhere.
 
 use super::provider::Provider;
+use super::worth::{Dollars, Quality};
 use crate::config::{ConfigError, located};
 use brisk_domain::EditFormat;
 use brisk_router::fleet::Price;
@@ -31,6 +32,9 @@ pub(crate) struct Entry {
     /// What it costs, where it is known.
     #[serde(default)]
     price: Option<Dollars>,
+    /// How good it is, where the person says so.
+    #[serde(default)]
+    pub(crate) quality: Option<Quality>,
     /// Tokens a second that its vendor states.
     #[serde(default)]
     pub(crate) speed: Option<u32>,
@@ -63,10 +67,7 @@ fn yes() -> bool {
 impl Entry {
     /// What it costs, where it is known.
     pub(crate) fn price(&self) -> Option<Price> {
-        self.price.map(|p| Price {
-            input: p.input.0,
-            output: p.output.0,
-        })
+        self.price.map(Price::from)
     }
 
     /// What it can do, for people.
@@ -102,30 +103,6 @@ impl TryFrom<String> for Name {
             return Err("a name has 1 to 200 letters and no spaces");
         }
         Ok(Name(text))
-    }
-}
-
-/// Dollars for a million tokens.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Dollars {
-    input: Micros,
-    output: Micros,
-}
-
-/// An amount of money in micro-dollars, written in dollars.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "f64")]
-struct Micros(u64);
-
-impl TryFrom<f64> for Micros {
-    type Error = &'static str;
-
-    fn try_from(dollars: f64) -> Result<Micros, &'static str> {
-        match (0.0..=100_000.0).contains(&dollars) {
-            true => Ok(Micros((dollars * 1e6).round() as u64)),
-            false => Err("a price is 0 to 100,000 dollars for a million tokens"),
-        }
     }
 }
 

@@ -69,6 +69,26 @@ pub(super) fn confirm(dir: &Path, text: &str) -> Result<Policy, CliError> {
     Ok(policy)
 }
 
+impl Gate {
+    /// Whether a confirmed `brisk.toml` with this text would be the one that is in force: HEAD has it, or none.
+    pub(crate) fn would_run(&mut self, text: &str) -> Result<bool, CliError> {
+        let head = self.git.id("HEAD:brisk.toml")?;
+        Ok(head.is_none() || head == Shadow::id_of(text))
+    }
+
+    /// Nothing is confirmed any more. What was verified under earlier policies stays so. `false`: nothing was.
+    pub(crate) fn unconfirm(&self) -> Result<bool, CliError> {
+        match std::fs::remove_file(path(&self.dir)) {
+            Ok(()) => Ok(true),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(e) => Err(CliError::new(
+                Exit::Disk,
+                format!("the confirmed policy cannot be taken back: {e}"),
+            )),
+        }
+    }
+}
+
 /// Every text that was confirmed, the one of now first.
 pub(super) fn all(dir: &Path) -> Vec<String> {
     let kept = std::fs::read_dir(dir.join("policies"))

@@ -125,8 +125,11 @@ fn line(remote: &Remote) -> (Tone, String) {
         (None, Origin::Preset(_)) => (Tone::Good, format!("ready, at {}", remote.base_url)),
     };
     let price = remote.price.map_or_else(|| "$ ?".to_owned(), price);
+    let quality = remote
+        .quality
+        .map_or_else(String::new, |q| format!(", quality {q}"));
     let text = format!(
-        "{:<NAME$} {:>5} {price:<13} {:<14} {state}",
+        "{:<NAME$} {:>5} {price:<13} {:<14} {state}{quality}",
         remote.id.0,
         tokens(remote.context),
         format_name(remote.format),
@@ -156,6 +159,7 @@ fn fields(config: &Config, remote: &Remote) -> serde_json::Value {
         "protocol": remote.protocol.name(),
         "context": remote.context,
         "max_output": remote.max_output,
+        "quality": remote.quality,
         "dollars_per_million": remote.price.map(|p| json!({"input": dollars(p.input), "output": dollars(p.output)})),
         "format": format_name(remote.format),
         "capabilities": remote.capabilities,

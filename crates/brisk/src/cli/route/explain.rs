@@ -4,6 +4,7 @@ use super::{ExplainArgs, World, json, text};
 use crate::cli::context::Context;
 use crate::cli::{cwd, say};
 use crate::exit::{CliError, Exit};
+use crate::trust::{Standing, Trusts};
 use brisk_domain::{Intent, ModelId, Now};
 use brisk_router::decide::{Decision, Nearest, Question, Refused, Wish, decide, nearest, refusal, way_out};
 use brisk_router::live::{Plan, plan};
@@ -25,13 +26,16 @@ pub(super) struct Told<'a> {
     pub(super) nearest: &'a [Nearest],
     /// What `brisk edit` and `brisk ask` make of it today, or why they refuse.
     pub(super) live: &'a Result<Plan, String>,
+    /// What the person said about this repository; none, where they asked what would be otherwise.
+    pub(super) standing: Option<&'a Standing>,
 }
 
 /// Explains one task.
 pub(super) fn run(context: &Context, args: &ExplainArgs) -> Result<Exit, CliError> {
     let folder = cwd()?;
     let world = World::load(context, &folder)?;
-    let shape = read(args, &folder);
+    let standing = Trusts::of(&context.home).standing(&folder);
+    let shape = read(args, &folder, &standing);
     let model = args.model.clone().map(ModelId);
     let mut question = world.question(&shape, Now(context.now_us()));
     question.wish = Wish {
@@ -45,6 +49,8 @@ pub(super) fn run(context: &Context, args: &ExplainArgs) -> Result<Exit, CliErro
         outcome: &outcome,
         nearest: &nearest(&question, &outcome),
         live: &plan(&question),
+        // What was assumed needs no word about what is.
+        standing: args.trust.is_none().then_some(&standing),
     };
     if context.json {
         say::object(context, "route", &json::fields(&told))?;
@@ -57,7 +63,7 @@ pub(super) fn run(context: &Context, args: &ExplainArgs) -> Result<Exit, CliErro
     }
 }
 
-fn read(args: &ExplainArgs, folder: &Path) -> Shape {
+fn read(args: &ExplainArgs, folder: &Path, standing: &Standing) -> Shape {
     let sites: Vec<Site> = args.target.iter().map(|target| site(target, folder)).collect();
     let bytes: u64 = sites.iter().map(|site| bytes(site, folder)).sum();
     let words = u64::try_from(args.text.len()).unwrap_or(u64::MAX);
@@ -66,7 +72,7 @@ fn read(args: &ExplainArgs, folder: &Path) -> Shape {
         sites,
         interactive: Some(!args.batch),
         context_tokens: u32::try_from(tokens).ok(),
-        trust: args.trust,
+        trust: args.trust.or(standing.fact()),
         latency: args.latency,
         ..Given::only(if args.ask { Intent::Ask } else { Intent::Edit })
     };

@@ -1,5 +1,5 @@
 //! An explanation as one object: `text`, `shape` (facts with `value` and `because`), `lane`, `reasons`, `model`,
-//! `fallbacks`, `candidates` (each with `score` or `refused`), `nearest`, and
+//! `fallbacks`, `candidates` (each with `score` or `refused`), `nearest`, `trust` (where the repository stands), and
 //! `live`: what an edit makes of it today (`why` is the line that it shows). Pure.
 
 use super::explain::Told;
@@ -34,6 +34,7 @@ pub(super) fn fields(told: &Told<'_>) -> Value {
         "fallbacks": names(ranked.get(1..).unwrap_or_default()),
         "candidates": candidates,
         "nearest": told.nearest,
+        "trust": told.standing.map(|standing| standing.word()),
         "live": match told.live {
             Ok(plan) => json!({
                 "lane": plan.route.lane,

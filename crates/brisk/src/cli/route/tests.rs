@@ -52,6 +52,7 @@ fn explain(words: &str, target: &str, fleet: &[Member]) -> (String, Value) {
         outcome: &outcome,
         nearest: &nearest(&question, &outcome),
         live: &brisk_router::live::plan(&question),
+        standing: None,
     };
     let lines: Vec<String> = text::lines(&told).into_iter().map(|(_, line)| line).collect();
     let mut page = lines.join("\n");

@@ -2,7 +2,7 @@
 
 use super::explain::Told;
 use crate::cli::style::Tone;
-use crate::cli::words;
+use crate::cli::{trust, words};
 use brisk_router::decide::{LaneReason, Nearest, grounds};
 use brisk_router::scale::Tool;
 use brisk_router::score::Score;
@@ -14,6 +14,10 @@ type Line = (Tone, String);
 pub(super) fn lines(told: &Told<'_>) -> Vec<Line> {
     let mut out = vec![(Tone::Head, "shape".to_owned())];
     out.extend(shape(told));
+    if let Some(standing) = told.standing {
+        let (tone, line) = trust::line(standing);
+        out.push((tone, format!("trust: {line}")));
+    }
     out.push(lane(told));
     out.extend(live(told));
     out.extend(models(told));

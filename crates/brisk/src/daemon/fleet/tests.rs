@@ -276,3 +276,52 @@ fn what_waiting_does_not_mend_is_said_to_last() {
     assert!(!admit().err().unwrap().lasting, "a place comes back");
     drop(held);
 }
+
+/// Callers race over several daemons, which end in order or are forgotten without a word: nobody gets more than there is.
+#[test]
+fn a_daemon_begins_with_what_the_last_one_lent() {
+    let dir = tempfile::tempdir().unwrap();
+    let home = Home::under(dir.path());
+    let policy = policy("[models.a]\nquota = { tokens_per_min = 100_000, concurrent = 64 }\n");
+    let begin = || {
+        let member = Member::new(model("a"), 8_192);
+        Fleet::start(&home, vec![member])
+    };
+    // 40,000 are used; of a request that nobody lived to settle the estimate stands.
+    let first = begin();
+    for _ in 0..39 {
+        let mut ticket = admit(&first, "a", &policy, 1).unwrap();
+        ticket.saw(&done(900, 100), Now(2));
+    }
+    std::mem::forget(admit(&first, "a", &policy, 1).unwrap());
+    first.close();
+    let mut granted = 40;
+    for _ in 0..2 {
+        let fleet = begin();
+        let now = crate::daemon::now().0;
+        let left = fleet.quotas.with(|ledger| {
+            routing::limit(ledger, &policy, &fleet.members);
+            ledger.model_left("a", Now(now))
+        });
+        assert_eq!(left, [(Bound::Tokens, 100_000 - granted * 1_000, 100_000)]);
+        let start = Barrier::new(64);
+        let got: Vec<Ticket> = std::thread::scope(|scope| {
+            let callers: Vec<_> = (0..64)
+                .map(|_| {
+                    scope.spawn(|| {
+                        start.wait();
+                        admit(&fleet, "a", &policy, now).ok()
+                    })
+                })
+                .collect();
+            callers.into_iter().filter_map(|c| c.join().unwrap()).collect()
+        });
+        granted += got.len() as u64;
+        // Dead: nobody settles, and nobody holds a place in the next one.
+        got.into_iter().for_each(std::mem::forget);
+        fleet.close();
+    }
+    assert_eq!(granted, 100, "all of it, once");
+    let next = begin();
+    assert!(admit(&next, "a", &policy, crate::daemon::now().0).is_err());
+}

@@ -165,7 +165,7 @@ impl Drop for Ticket {
             tokens: u64::from(used.input) + u64::from(used.output),
             money: self.price.map(|price| money(price, used)),
         };
-        self.fleet.quotas.settle(lease, amount, now);
+        self.fleet.settle(lease, amount, now);
         let mut states = lock(&self.fleet.states);
         let state = states.entry(self.member.model.clone()).or_default();
         state.busy = state.busy.saturating_sub(1);

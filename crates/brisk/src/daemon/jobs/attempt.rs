@@ -149,6 +149,9 @@ impl Worker<'_> {
                     self.doing("reads");
                     Step::Looked {
                         found: looks.iter().map(|look| self.look(look)).collect(),
+            if let Some(why) = self.jobs.fleet.trusts().taken_back(&self.row.root) {
+                return Ok(End::Failed { why, best: None });
+            }
                     }
                 }
                 Effect::Check => self.check()?,

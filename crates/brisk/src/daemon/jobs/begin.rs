@@ -11,7 +11,6 @@ use brisk_domain::{Candidate, Intent, Lane, ModelId};
 use brisk_protocol::ErrorBody;
 use brisk_protocol::jobs::{Delegate, Delegated};
 use brisk_router::decide::{Wish, decide, refusal as said, way_out};
-use brisk_router::scale::Trust;
 use brisk_router::shape::{Given, Site, shape};
 use brisk_worktree::Base as Files;
 
@@ -33,6 +32,9 @@ impl Jobs {
         // Without a policy nothing could ever be proved, and what it runs, the person has confirmed.
         let on = gate.base(&base).map_err(gate_refusal)?;
         gate.policy(&on).map_err(gate_refusal)?;
+        if let Some(why) = self.fleet.trusts().standing(gate.shadow.root()).bars_work() {
+            return Err(refuse(Exit::Policy, why));
+        }
         let files = gate.shadow.base(&base).map_err(|e| gate_refusal(worktree(e)))?;
         let models = self.candidates(wish, &gate)?;
         let bounds = Bounds::default();
@@ -67,8 +69,7 @@ impl Jobs {
             sites: wish.files.iter().map(|f| Site::parse(f)).collect(),
             interactive: Some(false),
             context_tokens: Some(PROMPT_TOKENS),
-            // The person has confirmed what this repository runs.
-            trust: Some(Trust::Known),
+            trust: board.trust,
             ..Given::only(Intent::Edit)
         };
         let shape = shape(&wish.text, &given);
