@@ -13,6 +13,7 @@ pub struct BaseUrl {
     messages: Uri,
     models: Uri,
     tls: bool,
+    here: bool,
     port: Option<u16>,
 }
 
@@ -81,6 +82,7 @@ impl BaseUrl {
             responses: at("responses")?,
             models: at("models")?,
             tls,
+            here: is_loopback(host),
             port: uri.port_u16(),
             shown,
         })
@@ -104,6 +106,11 @@ impl BaseUrl {
 
     pub(crate) fn tls(&self) -> bool {
         self.tls
+    }
+
+    /// Whether it is this machine.
+    pub(crate) fn is_here(&self) -> bool {
+        self.here
     }
 
     /// What usually listens there, as a command to start it.

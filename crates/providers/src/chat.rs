@@ -1,13 +1,14 @@
 //! Chat Completions over server-sent events: one request, one task, nothing retried in secret.
 
-use crate::access::{Access, Auth};
 use crate::answer::{Answer, StopTexts};
-use crate::secret::Secret;
+use crate::endpoint::{Auth, Endpoint};
 use crate::server::{Generation, Server};
-use crate::stream::{Timeouts, follow};
+use crate::stream::follow;
+use crate::tools::{CallReader, Dialect};
 use crate::wire;
 use brisk_domain::ModelId;
 use brisk_domain::port::{Fault, GenerateRequest, Model, ModelEvent, Running, Sink};
+use brisk_domain::tool::{Calls, ToolRequest};
 use std::sync::Arc;
 use tokio::runtime::Handle;
 
@@ -26,20 +27,8 @@ pub enum Prefill {
 /// One server and one model on it.
 #[derive(Debug, Clone)]
 pub struct ChatConfig {
-    /// The model's name here.
-    pub id: ModelId,
-    /// The server; see [`crate::BaseUrl::parse`] for the forms that are taken.
-    pub base_url: String,
-    /// Plain HTTP to another machine is allowed.
-    pub allow_insecure: bool,
-    /// The model's name on the wire.
-    pub model: String,
-    /// Sent as a bearer token.
-    pub api_key: Option<Secret>,
-    /// The variable or configuration key that holds the key, for messages: `the variable GROQ_API_KEY`.
-    pub key_name: String,
-    /// Further headers. Values count as secrets.
-    pub headers: Vec<(String, Secret)>,
+    /// The server and the model's name there.
+    pub endpoint: Endpoint,
     /// Whether the server continues the answer's opening.
     pub prefill: Prefill,
     /// The server knows `prediction`.
@@ -49,26 +38,22 @@ pub struct ChatConfig {
     pub reasoning: bool,
     /// How much the model thinks before it answers: `none` to `max`. `None`: as it does by itself.
     pub effort: Option<String>,
-    /// When to give up.
-    pub timeouts: Timeouts,
 }
 
 impl ChatConfig {
     /// No key, no headers, nothing special supported, usual timeouts.
     pub fn new(id: ModelId, base_url: impl Into<String>, model: impl Into<String>) -> ChatConfig {
+        ChatConfig::at(Endpoint::new(id, base_url, model))
+    }
+
+    /// The same for a server that is described already.
+    pub fn at(endpoint: Endpoint) -> ChatConfig {
         ChatConfig {
-            id,
-            base_url: base_url.into(),
-            allow_insecure: false,
-            model: model.into(),
-            api_key: None,
-            key_name: "api_key".to_owned(),
-            headers: Vec::new(),
+            endpoint,
             prefill: Prefill::default(),
             prediction: false,
             reasoning: false,
             effort: None,
-            timeouts: Timeouts::default(),
         }
     }
 }
@@ -91,20 +76,7 @@ impl ChatModel {
     /// # Errors
     /// A `Setup` fault: a wrong address, a key or header that cannot be sent, no trusted certificates (https only).
     pub fn new(config: ChatConfig, handle: Handle) -> Result<ChatModel, Fault> {
-        let access = Access {
-            id: &config.id,
-            model: &config.model,
-            api_key: config.api_key.as_ref(),
-            key_name: &config.key_name,
-            headers: &config.headers,
-        };
-        let server = Server::new(
-            &access,
-            Auth::Bearer,
-            &config.base_url,
-            config.allow_insecure,
-            config.timeouts,
-        )?;
+        let server = Server::new(&config.endpoint, Auth::Bearer)?;
         Ok(ChatModel {
             shared: Arc::new(Shared { config, server }),
             handle,
@@ -113,7 +85,7 @@ impl ChatModel {
 
     /// The model's name as configuration knows it.
     pub fn id(&self) -> &ModelId {
-        &self.shared.config.id
+        &self.shared.config.endpoint.id
     }
 }
 
@@ -132,6 +104,15 @@ impl Model for ChatModel {
     fn warm(&self, _request: GenerateRequest) {
         let shared = Arc::clone(&self.shared);
         self.handle.spawn(async move { shared.server.warm().await });
+    }
+
+    fn converse(&self, request: ToolRequest, sink: Sink, calls: Calls) -> Box<dyn Running> {
+        let shared = Arc::clone(&self.shared);
+        let task = self.handle.spawn(async move {
+            let last = shared.converse(&request, &sink, &calls).await;
+            sink(last.unwrap_or_else(|fault| ModelEvent::Failed { fault }));
+        });
+        Box::new(Generation(task.abort_handle()))
     }
 }
 
@@ -156,5 +137,19 @@ impl Shared {
             sink,
         )
         .await
+    }
+
+    /// The same with tools.
+    async fn converse(&self, request: &ToolRequest, sink: &Sink, calls: &Calls) -> Result<ModelEvent, Fault> {
+        let (server, plain) = (&self.server, &request.plain);
+        let stops = StopTexts::new(&plain.stop, "");
+        let body = Dialect::Chat.body(&wire::body(&self.config, plain, &stops.on_wire), request)?;
+        let response = server.post(server.upstream.base.chat(), &body, sink).await?;
+        let mut reader = CallReader::new(Dialect::Chat, wire::ChatReader, request);
+        let answer = Answer::new(stops, "", plain.max_tokens);
+        let (upstream, timeouts) = (&server.upstream, server.timeouts);
+        let end = follow(upstream, timeouts, response, &mut reader, answer, sink).await;
+        reader.tell(&end, calls);
+        end
     }
 }

@@ -1,64 +1,24 @@
-//! The connection pool: keep-alive, no Nagle delay, HTTP/1.1 and 2, TLS by rustls on ring.
+//! The connection pool: keep-alive, HTTP/1.1 and 2. How a connection is opened is elsewhere.
 
+use crate::opening::Opening;
 use brisk_domain::port::{ModelEvent, Sink};
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use std::convert::Infallible;
-use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-pub(crate) type Client = hyper_util::client::legacy::Client<HttpsConnector<HttpConnector>, Outgoing>;
+pub(crate) type Client = hyper_util::client::legacy::Client<Opening, Outgoing>;
 
-/// A pool for one server. Certificates are read from the system, so that a company's own authority counts; for plain
-/// HTTP none are read.
-pub(crate) fn client(tls: bool, connect: Duration) -> io::Result<Client> {
-    Ok(hyper_util::client::legacy::Client::builder(TokioExecutor::new())
+/// A pool for one server.
+pub(crate) fn client(opening: Opening) -> Client {
+    hyper_util::client::legacy::Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(Duration::from_secs(90))
-        .build(connector(tls, connect, true)?))
-}
-
-/// What opens one connection: name, both kinds of addresses at once, TCP without Nagle's delay, TLS. `http2`: offered.
-pub(crate) fn connector(
-    tls: bool,
-    connect: Duration,
-    http2: bool,
-) -> io::Result<HttpsConnector<HttpConnector>> {
-    let mut http = HttpConnector::new();
-    http.enforce_http(false);
-    http.set_nodelay(true);
-    http.set_connect_timeout(Some(connect));
-    http.set_keepalive(Some(Duration::from_secs(30)));
-    // The provider is named: another crate of the same program may bring a second one, and then there is no default.
-    let provider = rustls::crypto::ring::default_provider();
-    if tls {
-        let builder = HttpsConnectorBuilder::new()
-            .with_provider_and_native_roots(provider)?
-            .https_only()
-            .enable_http1();
-        Ok(match http2 {
-            true => builder.enable_http2().wrap_connector(http),
-            false => builder.wrap_connector(http),
-        })
-    } else {
-        let config = rustls::ClientConfig::builder_with_provider(Arc::new(provider))
-            .with_safe_default_protocol_versions()
-            .map_err(io::Error::other)?
-            .with_root_certificates(rustls::RootCertStore::empty())
-            .with_no_client_auth();
-        Ok(HttpsConnectorBuilder::new()
-            .with_tls_config(config)
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(http))
-    }
+        .build(opening)
 }
 
 /// A request's body in one piece, which reports `Sent` when the connection takes it.

@@ -1,7 +1,8 @@
 //! What went wrong, as source and retry, in words for the person: what, where, what to do next; never a key.
 
-use crate::access::Access;
 use crate::base_url::BaseUrl;
+use crate::endpoint::Endpoint;
+use crate::opening::NoWay;
 use crate::reset::reset_ms;
 use crate::secret::Secret;
 use crate::wire::WireError;
@@ -39,16 +40,16 @@ pub(crate) fn setup(message: impl Into<String>) -> Fault {
 }
 
 impl Upstream {
-    /// `access` names what is sent to the server, so that no message repeats it.
-    pub(crate) fn new(base: BaseUrl, access: &Access<'_>) -> Upstream {
-        let key = access.api_key.iter().copied();
+    /// `endpoint` holds what is sent to the server, so that no message repeats it.
+    pub(crate) fn new(base: BaseUrl, endpoint: &Endpoint) -> Upstream {
+        let key = endpoint.api_key.iter();
         Upstream {
             base,
-            model: access.model.to_owned(),
-            key_name: access.key_name.to_owned(),
-            key_sent: access.api_key.is_some(),
+            model: endpoint.model.clone(),
+            key_name: endpoint.key_name.clone(),
+            key_sent: endpoint.api_key.is_some(),
             secrets: key
-                .chain(access.headers.iter().map(|(_, value)| value))
+                .chain(endpoint.headers.iter().map(|(_, value)| value))
                 .cloned()
                 .collect(),
         }
@@ -316,6 +317,21 @@ impl Upstream {
         let base = &self.base;
         if let Some(tls) = in_chain::<rustls::Error>(error) {
             return self.no_tls(tls);
+        }
+        if let Some(no_way) = in_chain::<NoWay>(error) {
+            let message = format!(
+                "{base} cannot be reached: {}",
+                self.quote(&no_way.to_string()).trim_start_matches(": ")
+            );
+            return match no_way.wants_name() {
+                true => setup(format!(
+                    "{message}; put name and password into HTTPS_PROXY (http://NAME:PASSWORD@HOST:PORT)"
+                )),
+                false => self.network(
+                    Retry::Elsewhere,
+                    format!("{message}; check HTTPS_PROXY, or name the host in NO_PROXY"),
+                ),
+            };
         }
         let ended = [io::ErrorKind::UnexpectedEof, io::ErrorKind::ConnectionReset];
         if base.tls() && ended.iter().any(|kind| has_kind(error, *kind)) {

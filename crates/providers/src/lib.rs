@@ -5,14 +5,15 @@
 //! events. Nothing is retried here: a fault says what a retry would mean, and the caller decides. One exception, before
 //! the first text only: what a socket did not bring goes over HTTP.
 
-mod access;
 mod answer;
 mod base_url;
 mod chat;
 mod connect;
+mod endpoint;
 mod fault;
 mod messages;
 mod messages_wire;
+mod opening;
 mod probe;
 mod reset;
 mod responses;
@@ -20,10 +21,12 @@ mod secret;
 mod server;
 pub mod sse;
 mod stream;
+mod tools;
 mod wire;
 
 pub use base_url::{BadUrl, BaseUrl};
 pub use chat::{ChatConfig, ChatModel, Prefill};
+pub use endpoint::Endpoint;
 pub use messages::{MessagesConfig, MessagesModel};
 pub use probe::Probe;
 pub use responses::{Limit, RateLimits, ResponsesConfig, ResponsesModel, Transport};

@@ -1,33 +1,22 @@
 //! Anthropic Messages over server-sent events: one request, one task, nothing retried in secret.
 
-use crate::access::{Access, Auth};
 use crate::answer::{Answer, StopTexts};
+use crate::endpoint::{Auth, Endpoint};
 use crate::messages_wire::{MessagesReader, body};
-use crate::secret::Secret;
 use crate::server::{Generation, Server};
-use crate::stream::{Timeouts, follow};
+use crate::stream::follow;
+use crate::tools::{CallReader, Dialect};
 use brisk_domain::ModelId;
 use brisk_domain::port::{Fault, GenerateRequest, Model, ModelEvent, Running, Sink};
+use brisk_domain::tool::{Calls, ToolRequest};
 use std::sync::Arc;
 use tokio::runtime::Handle;
 
 /// One server and one model on it.
 #[derive(Debug, Clone)]
 pub struct MessagesConfig {
-    /// The model's name here.
-    pub id: ModelId,
-    /// The server; see [`crate::BaseUrl::parse`] for the forms that are taken.
-    pub base_url: String,
-    /// Plain HTTP to another machine is allowed.
-    pub allow_insecure: bool,
-    /// The model's name on the wire.
-    pub model: String,
-    /// Sent as `x-api-key`.
-    pub api_key: Option<Secret>,
-    /// The variable or configuration key that holds the key, for messages: `the variable ANTHROPIC_API_KEY`.
-    pub key_name: String,
-    /// Further headers. Values count as secrets.
-    pub headers: Vec<(String, Secret)>,
+    /// The server and the model's name there.
+    pub endpoint: Endpoint,
     /// The model goes on where a last message of the assistant ends. Newer ones refuse such a request.
     pub prefill: bool,
     /// The model takes a temperature. Newer ones refuse a request with one.
@@ -36,26 +25,22 @@ pub struct MessagesConfig {
     pub effort: Option<String>,
     /// Ask the server to keep the stable part of a long prompt.
     pub caching: bool,
-    /// When to give up.
-    pub timeouts: Timeouts,
 }
 
 impl MessagesConfig {
     /// No key, no headers, no prefill, no temperature, with caching, usual timeouts.
     pub fn new(id: ModelId, base_url: impl Into<String>, model: impl Into<String>) -> MessagesConfig {
+        MessagesConfig::at(Endpoint::new(id, base_url, model))
+    }
+
+    /// The same for a server that is described already.
+    pub fn at(endpoint: Endpoint) -> MessagesConfig {
         MessagesConfig {
-            id,
-            base_url: base_url.into(),
-            allow_insecure: false,
-            model: model.into(),
-            api_key: None,
-            key_name: "api_key".to_owned(),
-            headers: Vec::new(),
+            endpoint,
             prefill: false,
             temperature: false,
             effort: None,
             caching: true,
-            timeouts: Timeouts::default(),
         }
     }
 }
@@ -78,20 +63,7 @@ impl MessagesModel {
     /// # Errors
     /// A `Setup` fault: a wrong address, a key or header that cannot be sent, no trusted certificates (https only).
     pub fn new(config: MessagesConfig, handle: Handle) -> Result<MessagesModel, Fault> {
-        let access = Access {
-            id: &config.id,
-            model: &config.model,
-            api_key: config.api_key.as_ref(),
-            key_name: &config.key_name,
-            headers: &config.headers,
-        };
-        let server = Server::new(
-            &access,
-            Auth::Anthropic,
-            &config.base_url,
-            config.allow_insecure,
-            config.timeouts,
-        )?;
+        let server = Server::new(&config.endpoint, Auth::Anthropic)?;
         Ok(MessagesModel {
             shared: Arc::new(Shared { config, server }),
             handle,
@@ -100,7 +72,7 @@ impl MessagesModel {
 
     /// The model's name as configuration knows it.
     pub fn id(&self) -> &ModelId {
-        &self.shared.config.id
+        &self.shared.config.endpoint.id
     }
 }
 
@@ -119,6 +91,15 @@ impl Model for MessagesModel {
         let shared = Arc::clone(&self.shared);
         self.handle.spawn(async move { shared.server.warm().await });
     }
+
+    fn converse(&self, request: ToolRequest, sink: Sink, calls: Calls) -> Box<dyn Running> {
+        let shared = Arc::clone(&self.shared);
+        let task = self.handle.spawn(async move {
+            let last = shared.converse(&request, &sink, &calls).await;
+            sink(last.unwrap_or_else(|fault| ModelEvent::Failed { fault }));
+        });
+        Box::new(Generation(task.abort_handle()))
+    }
 }
 
 impl Shared {
@@ -136,5 +117,19 @@ impl Shared {
         let reader = MessagesReader::new(config.prefill.then_some(request.answer_prefix.as_str()));
         let answer = Answer::new(stops, opening, request.max_tokens);
         follow(&server.upstream, server.timeouts, response, reader, answer, sink).await
+    }
+
+    /// The same with tools.
+    async fn converse(&self, request: &ToolRequest, sink: &Sink, calls: &Calls) -> Result<ModelEvent, Fault> {
+        let (server, plain) = (&self.server, &request.plain);
+        let stops = StopTexts::new(&plain.stop, "");
+        let body = Dialect::Messages.body(&body(&self.config, plain, &stops.on_wire), request)?;
+        let response = server.post(server.upstream.base.messages(), &body, sink).await?;
+        let mut reader = CallReader::new(Dialect::Messages, MessagesReader::new(None), request);
+        let answer = Answer::new(stops, "", plain.max_tokens);
+        let (upstream, timeouts) = (&server.upstream, server.timeouts);
+        let end = follow(upstream, timeouts, response, &mut reader, answer, sink).await;
+        reader.tell(&end, calls);
+        end
     }
 }

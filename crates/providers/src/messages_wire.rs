@@ -81,7 +81,7 @@ pub(crate) fn body<'a>(
         }
     }
     MessagesRequest {
-        model: &config.model,
+        model: &config.endpoint.model,
         max_tokens: request.max_tokens,
         system,
         messages,

@@ -1,6 +1,6 @@
 //! A look at a server without a generation: is it there, is the key taken, which models does it have.
 
-use crate::access::{Access, Auth};
+use crate::endpoint::{Auth, Endpoint};
 use crate::secret::Secret;
 use crate::server::Server;
 use crate::stream::Timeouts;
@@ -30,25 +30,23 @@ impl Probe {
     /// # Errors
     /// What is wrong and what to do about it: no such host, nothing listens, no TLS, a refused key.
     pub async fn list(&self, wait: Duration) -> Result<Option<Vec<String>>, Fault> {
-        let id = ModelId(String::new());
-        let access = Access {
-            id: &id,
-            model: "",
-            api_key: self.api_key.as_ref(),
-            key_name: &self.key_name,
-            headers: &[],
-        };
         let auth = match self.anthropic {
             true => Auth::Anthropic,
             false => Auth::Bearer,
         };
-        let timeouts = Timeouts {
-            connect: wait,
-            first_text: wait,
-            stall: wait,
-            aside: wait,
+        let endpoint = Endpoint {
+            allow_insecure: self.allow_insecure,
+            api_key: self.api_key.clone(),
+            key_name: self.key_name.clone(),
+            timeouts: Timeouts {
+                connect: wait,
+                first_text: wait,
+                stall: wait,
+                aside: wait,
+            },
+            ..Endpoint::new(ModelId(String::new()), &self.base_url, "")
         };
-        let server = Server::new(&access, auth, &self.base_url, self.allow_insecure, timeouts)?;
+        let server = Server::new(&endpoint, auth)?;
         server.list().await
     }
 }

@@ -3,16 +3,18 @@
 //! One request may be written twice by the connection pool: when a kept connection turns out to be closed before
 //! any of it was sent. That is not a retry; no server has seen the first one.
 
-use crate::access::{Access, Auth};
 use crate::base_url::BaseUrl;
 use crate::connect::{Client, Outgoing, client, drain};
+use crate::endpoint::{Auth, Endpoint};
 use crate::fault::{Upstream, setup};
+use crate::opening::{Opening, Roads};
 use crate::stream::{Timeouts, bounded_body, short_body};
 use brisk_domain::port::{Fault, Running, Sink};
 use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode, Uri};
+use hyper_util::client::proxy::matcher::Matcher;
 use jiff::Timestamp;
 use serde::Serialize;
 use std::sync::Arc;
@@ -27,6 +29,7 @@ pub(crate) struct Server {
     pub(crate) timeouts: Timeouts,
     headers: HeaderMap,
     client: Client,
+    roads: Roads,
 }
 
 impl Server {
@@ -34,23 +37,26 @@ impl Server {
     ///
     /// # Errors
     /// A `Setup` fault: a wrong address, a key or header that cannot be sent, no trusted certificates (https only).
-    pub(crate) fn new(
-        access: &Access<'_>,
-        auth: Auth,
-        base_url: &str,
-        allow_insecure: bool,
-        timeouts: Timeouts,
-    ) -> Result<Server, Fault> {
-        let base = BaseUrl::parse(base_url, allow_insecure).map_err(|bad| setup(bad.to_string()))?;
-        let headers = access.header_map(auth)?;
-        let client = client(base.tls(), timeouts.connect)
-            .map_err(|error| setup(format!("no trusted certificates for {base}: {error}")))?;
+    pub(crate) fn new(endpoint: &Endpoint, auth: Auth) -> Result<Server, Fault> {
+        let timeouts = endpoint.timeouts;
+        let base = BaseUrl::parse(&endpoint.base_url, endpoint.allow_insecure)
+            .map_err(|bad| setup(bad.to_string()))?;
+        let headers = endpoint.header_map(auth)?;
+        // The variables that other programs read as well: HTTPS_PROXY, ALL_PROXY, NO_PROXY.
+        let roads = Roads::to(&base, &Matcher::from_env(), timeouts.connect)
+            .map_err(|error| setup(format!("there is no way to {base}: {error}")))?;
         Ok(Server {
-            upstream: Upstream::new(base, access),
+            upstream: Upstream::new(base, endpoint),
             timeouts,
             headers,
-            client,
+            client: client(roads.opening(true)),
+            roads,
         })
+    }
+
+    /// What opens connections that are not of the pool, for HTTP/1.1.
+    pub(crate) fn opening(&self) -> Opening {
+        self.roads.opening(false)
     }
 
     fn request(&self, method: Method, uri: &Uri, body: Bytes, sent: Option<Sink>) -> Request<Outgoing> {

@@ -35,7 +35,7 @@ pub(crate) fn body<'a>(
         .as_deref()
         .filter(|_| config.prediction && plain);
     ChatRequest {
-        model: &config.model,
+        model: &config.endpoint.model,
         messages,
         stream: true,
         stream_options: StreamOptions { include_usage: true },

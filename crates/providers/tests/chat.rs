@@ -66,8 +66,9 @@ fn the_request_is_what_servers_expect() {
     let server = FakeServer::start().unwrap();
     server.reply(Reply::text("a"));
     let mut config = config(&format!("{}/v1/", server.url()));
-    config.api_key = Secret::new("sk-test");
+    config.endpoint.api_key = Secret::new("sk-test");
     config
+        .endpoint
         .headers
         .push(("X-Title".to_owned(), Secret::new("brisk").unwrap()));
     let mut request = request();

@@ -26,8 +26,8 @@ fn refusal(reply: Reply) -> Fault {
     let server = FakeServer::start().unwrap();
     server.reply(reply);
     let mut config = config(&server.url());
-    config.api_key = Secret::new(KEY);
-    config.key_name = "the variable FAKE_API_KEY".to_owned();
+    config.endpoint.api_key = Secret::new(KEY);
+    config.endpoint.key_name = "the variable FAKE_API_KEY".to_owned();
     let (text, end) = start(&model(config), request()).end();
     assert_eq!(text, "");
     // Nothing is retried in secret.
@@ -183,7 +183,7 @@ fn a_missing_key_is_named() {
     let server = FakeServer::start().unwrap();
     server.reply(Reply::refusal(401, ""));
     let mut config = config(&server.url());
-    config.key_name = "the variable FAKE_API_KEY".to_owned();
+    config.endpoint.key_name = "the variable FAKE_API_KEY".to_owned();
     let fault = fault(start(&model(config), request()).end().1);
     assert!(
         fault.message.contains("put one into the variable FAKE_API_KEY"),
@@ -345,8 +345,8 @@ fn a_silent_server_is_given_up() {
         let server = FakeServer::start().unwrap();
         server.reply(reply);
         let mut config = config(&server.url());
-        config.timeouts.first_text = Duration::from_millis(300);
-        config.timeouts.stall = Duration::from_millis(300);
+        config.endpoint.timeouts.first_text = Duration::from_millis(300);
+        config.endpoint.timeouts.stall = Duration::from_millis(300);
         let (got, end) = start(&model(config), request()).end();
         let fault = fault(end);
         assert_eq!(got, text);
@@ -365,7 +365,7 @@ fn a_silent_server_is_given_up() {
     let server = FakeServer::start().unwrap();
     server.reply(Reply::stream(vec![Act::text("a"), Act::stop(), Act::Hang]));
     let mut config = config(&server.url());
-    config.timeouts.aside = Duration::from_millis(300);
+    config.endpoint.timeouts.aside = Duration::from_millis(300);
     let (got, end) = start(&model(config), request()).end();
     assert_eq!(got, "a");
     assert!(matches!(
@@ -405,15 +405,17 @@ fn nobody_listens() {
 fn configurations_that_cannot_work_are_refused_at_once() {
     let good = || config("http://127.0.0.1:1");
     let mut remote = good();
-    remote.base_url = "http://example.com/v1".to_owned();
+    remote.endpoint.base_url = "http://example.com/v1".to_owned();
     let mut key = good();
-    key.api_key = Secret::new("sk-very\nsecret");
+    key.endpoint.api_key = Secret::new("sk-very\nsecret");
     let mut header = good();
     header
+        .endpoint
         .headers
         .push(("bad name".to_owned(), Secret::new(KEY).unwrap()));
     let mut value = good();
     value
+        .endpoint
         .headers
         .push(("x-key".to_owned(), Secret::new("sk-very\u{1}").unwrap()));
     let runtime = tokio::runtime::Runtime::new().unwrap();

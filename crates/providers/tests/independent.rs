@@ -23,7 +23,7 @@ const SAID: &str = "Hello from another house: fn é() { \"😀\" }\n";
 
 fn responses(url: &str, transport: Transport) -> ResponsesModel {
     let mut config = ResponsesConfig::new(ModelId("fake".to_owned()), url, "gpt-5");
-    config.api_key = Secret::new("sk-test");
+    config.endpoint.api_key = Secret::new("sk-test");
     config.transport = transport;
     ResponsesModel::new(config, runtime().handle().clone()).unwrap()
 }
@@ -80,10 +80,10 @@ fn a_server_of_others_is_understood() {
     let handle = runtime().handle();
     let id = || ModelId("fake".to_owned());
     let mut chat = ChatConfig::new(id(), &url, "gpt-5");
-    chat.api_key = Secret::new("sk-test");
+    chat.endpoint.api_key = Secret::new("sk-test");
     check("Chat Completions", &ChatModel::new(chat, handle.clone()).unwrap());
     let mut messages = MessagesConfig::new(id(), &url, "claude-sonnet-4");
-    messages.api_key = Secret::new("sk-test");
+    messages.endpoint.api_key = Secret::new("sk-test");
     check(
         "Anthropic Messages",
         &MessagesModel::new(messages, handle.clone()).unwrap(),

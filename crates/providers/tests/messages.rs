@@ -16,8 +16,8 @@ const KEY: &str = "sk-ant-very-secret-0123456789";
 
 fn config(url: &str) -> MessagesConfig {
     let mut config = MessagesConfig::new(ModelId("fake".to_owned()), url, "claude-fake");
-    config.api_key = Secret::new(KEY);
-    config.key_name = "the variable ANTHROPIC_API_KEY".to_owned();
+    config.endpoint.api_key = Secret::new(KEY);
+    config.endpoint.key_name = "the variable ANTHROPIC_API_KEY".to_owned();
     config
 }
 
@@ -491,7 +491,7 @@ fn a_stall_ends_the_answer_and_a_warm_up_keeps_its_connection() {
     let server = FakeServer::start().unwrap();
     server.reply(Reply::stream(vec![began(), text("a"), Act::Hang]));
     let mut config = config(&server.url());
-    config.timeouts.stall = Duration::from_millis(50);
+    config.endpoint.timeouts.stall = Duration::from_millis(50);
     let model = model(config);
     model.warm(request());
     server.wait_model_lists(1).unwrap();

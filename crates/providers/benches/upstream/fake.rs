@@ -2,8 +2,7 @@
 //! once more.
 
 use brisk_testkit::responses::{DelayedPort, Manners, Noticed, ResponsesServer, SpeechScript};
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::Arc;
@@ -13,7 +12,17 @@ use std::time::Duration;
 const SCRIPT: &str = "BRISK_UPSTREAM_SCRIPT";
 const DIES: &str = "BRISK_UPSTREAM_DIES";
 const REFUSES: &str = "BRISK_UPSTREAM_REFUSES";
+const EVENTS: &str = "BRISK_UPSTREAM_EVENTS";
 const TRIPS: [u64; 3] = [0, 20, 80];
+
+/// A way to reach it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Address {
+    /// The round trip of the line, milliseconds.
+    pub(crate) trip: u64,
+    pub(crate) encrypted: bool,
+    pub(crate) url: String,
+}
 
 /// Nothing here takes longer.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -40,6 +49,10 @@ pub(crate) enum Note {
         socket: bool,
         warm_up: bool,
     },
+    Event {
+        t_us: u64,
+        request: usize,
+    },
     Ended {
         t_us: u64,
         request: usize,
@@ -56,7 +69,7 @@ pub(crate) struct Fake {
     child: Child,
     stdin: Option<ChildStdin>,
     notes: Receiver<Note>,
-    urls: Vec<(u64, String)>,
+    addresses: Vec<Address>,
 }
 
 pub(crate) fn is_child() -> bool {
@@ -66,35 +79,55 @@ pub(crate) fn is_child() -> bool {
 /// The server's side: prints where it is, then what it notices, until its input ends.
 pub(crate) fn serve() {
     let script: SpeechScript = serde_json::from_str(&std::env::var(SCRIPT).unwrap()).unwrap();
-    let server = ResponsesServer::observed(Arc::new(|noticed| {
-        if !matches!(noticed, Noticed::Event { .. }) {
+    let events = std::env::var_os(EVENTS).is_some();
+    let server = ResponsesServer::observed(Arc::new(move |noticed| {
+        if events || !matches!(noticed, Noticed::Event { .. }) {
             println!("{}", serde_json::to_string(noticed).unwrap());
         }
     }))
     .unwrap();
+    server.tls(super::tls::server());
     server.script(script);
     server.manners(Manners {
         dies_on_request: std::env::var_os(DIES).is_some(),
         no_sockets: std::env::var_os(REFUSES).map(|_| 426),
         ..Manners::default()
     });
-    let delayed: Vec<(u64, String)> = TRIPS
+    let addresses: Vec<Address> = TRIPS
         .into_iter()
-        .map(|ms| match ms {
-            0 => (0, server.url()),
-            ms => {
-                let port = DelayedPort::start(server.address(), Duration::from_millis(ms)).unwrap();
-                (ms, port.url())
-            }
+        .flat_map(|trip| {
+            let url = match trip {
+                0 => server.url(),
+                ms => DelayedPort::start(server.address(), Duration::from_millis(ms))
+                    .unwrap()
+                    .url(),
+            };
+            [true, false].map(|encrypted| Address {
+                trip,
+                encrypted,
+                url: match encrypted {
+                    true => url.replace("http://", "https://"),
+                    false => url.clone(),
+                },
+            })
         })
         .collect();
-    println!("{}", json!(delayed));
+    println!("{}", serde_json::to_string(&addresses).unwrap());
     let mut rest = Vec::new();
     std::io::stdin().read_to_end(&mut rest).unwrap();
 }
 
 impl Fake {
     pub(crate) fn start(script: &SpeechScript, sockets: Sockets) -> Fake {
+        Fake::started(script, sockets, false)
+    }
+
+    /// It tells of every event that it writes.
+    pub(crate) fn telling(script: &SpeechScript) -> Fake {
+        Fake::started(script, Sockets::Good, true)
+    }
+
+    fn started(script: &SpeechScript, sockets: Sockets, events: bool) -> Fake {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command
             .env(SCRIPT, serde_json::to_string(script).unwrap())
@@ -105,10 +138,13 @@ impl Fake {
             Sockets::Dying => drop(command.env(DIES, "1")),
             Sockets::Refused => drop(command.env(REFUSES, "1")),
         }
+        if events {
+            command.env(EVENTS, "1");
+        }
         let mut child = command.spawn().unwrap();
         let stdin = child.stdin.take();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let urls = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+        let addresses = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
         let (tell, notes) = channel();
         std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
@@ -123,17 +159,18 @@ impl Fake {
             child,
             stdin,
             notes,
-            urls,
+            addresses,
         }
     }
 
-    /// Where it is, by round trip in milliseconds.
-    pub(crate) fn urls(&self) -> &[(u64, String)] {
-        &self.urls
+    /// All ways to it.
+    pub(crate) fn addresses(&self) -> &[Address] {
+        &self.addresses
     }
 
+    /// Where it is, encrypted and without a delay.
     pub(crate) fn url(&self) -> &str {
-        &self.urls[0].1
+        &self.addresses[0].url
     }
 
     fn find<T>(&self, mut wanted: impl FnMut(Note) -> Option<T>) -> T {
@@ -156,7 +193,7 @@ impl Fake {
                 warm_up: false,
                 ..
             } => Some((t_us, request, bytes, whole)),
-            Note::Request { .. } | Note::Ended { .. } | Note::Unwanted { .. } => None,
+            Note::Request { .. } | Note::Event { .. } | Note::Ended { .. } | Note::Unwanted { .. } => None,
         })
     }
 
@@ -166,7 +203,7 @@ impl Fake {
             Note::Request {
                 t_us, socket: true, ..
             } => Some(t_us),
-            Note::Request { .. } | Note::Ended { .. } | Note::Unwanted { .. } => None,
+            Note::Request { .. } | Note::Event { .. } | Note::Ended { .. } | Note::Unwanted { .. } => None,
         })
     }
 
@@ -174,8 +211,22 @@ impl Fake {
     pub(crate) fn ended(&self, wanted: usize) -> (u64, usize) {
         self.find(|note| match note {
             Note::Ended { t_us, request, bytes } if request == wanted => Some((t_us, bytes)),
-            Note::Request { .. } | Note::Ended { .. } | Note::Unwanted { .. } => None,
+            Note::Request { .. } | Note::Event { .. } | Note::Ended { .. } | Note::Unwanted { .. } => None,
         })
+    }
+
+    /// Reads on until the answer has ended: when the write of each of its events began.
+    pub(crate) fn events(&self, wanted: usize) -> Vec<u64> {
+        let mut all = Vec::new();
+        self.find(|note| match note {
+            Note::Event { t_us, request } if request == wanted => {
+                all.push(t_us);
+                None
+            }
+            Note::Ended { request, .. } if request == wanted => Some(()),
+            Note::Request { .. } | Note::Event { .. } | Note::Ended { .. } | Note::Unwanted { .. } => None,
+        });
+        all
     }
 
     /// Reads on until the answer has ended or is not wanted; when, if it is not.
@@ -183,7 +234,7 @@ impl Fake {
         self.find(|note| match note {
             Note::Unwanted { t_us, request } if request == wanted => Some(Some(t_us)),
             Note::Ended { request, .. } if request == wanted => Some(None),
-            Note::Request { .. } | Note::Ended { .. } | Note::Unwanted { .. } => None,
+            Note::Request { .. } | Note::Event { .. } | Note::Ended { .. } | Note::Unwanted { .. } => None,
         })
     }
 
@@ -195,7 +246,7 @@ impl Fake {
                 warm_up: true,
                 ..
             } => Some(request),
-            Note::Request { .. } | Note::Ended { .. } | Note::Unwanted { .. } => None,
+            Note::Request { .. } | Note::Event { .. } | Note::Ended { .. } | Note::Unwanted { .. } => None,
         });
         self.ended(request);
     }

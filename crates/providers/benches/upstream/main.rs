@@ -10,11 +10,14 @@
 )]
 
 mod fake;
+mod gaps;
 mod paths;
 mod single;
+mod tls;
 mod tools;
 
 use serde_json::json;
+use std::process::ExitCode;
 
 /// What is wanted of a value.
 enum Reach {
@@ -50,9 +53,13 @@ fn tell_times(label: &str, values: &[u64], p50: Reach, p99: Reach) {
     tell(&format!("{label}: p99"), percentile(values, 99) / 1e3, "ms", p99);
 }
 
-fn main() {
+fn main() -> ExitCode {
     if fake::is_child() {
-        return fake::serve();
+        fake::serve();
+        return ExitCode::SUCCESS;
+    }
+    if let Some(status) = tls::trusting() {
+        return status;
     }
     let quick = std::env::args().any(|arg| arg == "--quick");
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -66,4 +73,6 @@ fn main() {
     single::prompts(runtime.handle(), quick);
     single::interrupts(runtime.handle(), quick);
     single::failures(runtime.handle(), quick);
+    gaps::measure(runtime.handle(), quick);
+    ExitCode::SUCCESS
 }

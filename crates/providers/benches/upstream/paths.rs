@@ -1,8 +1,8 @@
-//! The four ways to the same server, and one answer over one of them.
+//! The ways to the same server, and one answer over one of them.
 
 use brisk_domain::ModelId;
 use brisk_domain::port::{GenerateRequest, Message, Model, ModelEvent, Priority, Role, Running};
-use brisk_providers::{ResponsesConfig, ResponsesModel, Transport};
+use brisk_providers::{ResponsesConfig, ResponsesModel, Secret, Transport};
 use brisk_testkit::{WAIT, monotonic_us};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,6 +14,8 @@ use tokio::runtime::Handle;
 pub(crate) enum Path {
     /// A new connection for each turn, the whole history.
     B0,
+    /// The same, but the TLS session of the last one is resumed.
+    B0Resumed,
     /// A kept connection, the whole history.
     B1,
     /// A kept connection, only news.
@@ -22,12 +24,13 @@ pub(crate) enum Path {
     Socket,
 }
 
-pub(crate) const PATHS: [Path; 4] = [Path::B0, Path::B1, Path::B2, Path::Socket];
+pub(crate) const PATHS: [Path; 5] = [Path::B0, Path::B0Resumed, Path::B1, Path::B2, Path::Socket];
 
 impl Path {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Path::B0 => "B0 new connection, all",
+            Path::B0Resumed => "B0r new connection, session resumed, all",
             Path::B1 => "B1 kept connection, all",
             Path::B2 => "B2 kept connection, news",
             Path::Socket => "socket, news",
@@ -37,10 +40,15 @@ impl Path {
     pub(crate) fn model(self, url: &str, handle: &Handle) -> ResponsesModel {
         let mut config = ResponsesConfig::new(ModelId("fake".to_owned()), url, "fake");
         config.transport = match self {
-            Path::B0 | Path::B1 | Path::B2 => Transport::Sse,
+            Path::B0 | Path::B0Resumed | Path::B1 | Path::B2 => Transport::Sse,
             Path::Socket => Transport::WebSocket,
         };
         config.store = self == Path::B2;
+        if self == Path::B0Resumed {
+            // The client closes each connection after its answer, and keeps what it knows of the server.
+            let close = Secret::new("close").unwrap();
+            config.endpoint.headers.push(("connection".to_owned(), close));
+        }
         ResponsesModel::new(config, handle.clone()).unwrap()
     }
 }
@@ -107,6 +115,19 @@ impl Asked {
                 (t_us, ModelEvent::Text { .. }) => return t_us,
                 (_, ModelEvent::Sent) => {}
                 (_, other @ (ModelEvent::Done { .. } | ModelEvent::Failed { .. })) => panic!("{other:?}"),
+            }
+        }
+    }
+
+    /// Reads to the end: every piece of text, and when it came.
+    pub(crate) fn pieces(&self) -> Vec<(u64, String)> {
+        let mut all = Vec::new();
+        loop {
+            match self.events.recv_timeout(WAIT).unwrap() {
+                (_, ModelEvent::Done { .. }) => return all,
+                (t_us, ModelEvent::Text { text }) => all.push((t_us, text)),
+                (_, ModelEvent::Sent) => {}
+                (_, other @ ModelEvent::Failed { .. }) => panic!("{other:?}"),
             }
         }
     }

@@ -10,14 +10,14 @@ use brisk_testkit::process_cpu_us;
 use brisk_testkit::responses::{Say, Speech, SpeechScript};
 use tokio::runtime::Handle;
 
-fn always(says: Vec<Say>) -> SpeechScript {
+pub(crate) fn always(says: Vec<Say>) -> SpeechScript {
     SpeechScript {
         speeches: Vec::new(),
         otherwise: Some(Speech::of(says)),
     }
 }
 
-fn prompt(text: &str) -> GenerateRequest {
+pub(crate) fn prompt(text: &str) -> GenerateRequest {
     request(vec![
         message(Role::System, "You are a careful engineer."),
         message(Role::User, text),
@@ -34,8 +34,8 @@ pub(crate) fn tokens(handle: &Handle, quick: bool) {
         Sockets::Good,
     );
     let ways = PATHS.map(|path| (path, path.model(fake.url(), handle)));
-    let mut cpu: [Vec<u64>; 4] = Default::default();
-    let mut bytes = [0; 4];
+    let mut cpu: [Vec<u64>; PATHS.len()] = Default::default();
+    let mut bytes = [0; PATHS.len()];
     for _ in 0..runs {
         for (at, (_, model)) in ways.iter().enumerate() {
             let asked = ask(model, prompt("tell a long story"), 1);

@@ -63,7 +63,7 @@ fn create<'a>(config: &'a ResponsesConfig, request: &'a GenerateRequest, plan: &
         ));
     }
     Create {
-        model: config.model.as_str().into(),
+        model: config.endpoint.model.as_str().into(),
         input,
         max_output_tokens: Some(request.max_tokens.clamp(MIN_TOKENS, u32::MAX as usize)),
         temperature: config.greedy.then_some(0.0),

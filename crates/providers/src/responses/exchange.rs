@@ -48,7 +48,7 @@ pub(super) async fn ask<'a>(
     free: impl Fn(&Rest),
 ) -> Round<'a> {
     let upstream = &shared.server.upstream;
-    let timeouts = shared.config.timeouts;
+    let timeouts = shared.config.endpoint.timeouts;
     let upload = Duration::from_millis(frame.len() as u64 / SLOWEST);
     let write = async {
         socket.feed(Message::text(frame)).await?;

@@ -5,7 +5,9 @@ use super::chain::{Chain, Plan, Spoken};
 use super::reader::EventReader;
 use super::{Shared, lock};
 use crate::answer::{Answer, StopTexts};
+use crate::tools::{CallReader, Dialect};
 use brisk_domain::port::{Fault, FaultSource, Finish, GenerateRequest, ModelEvent, Sink};
+use brisk_domain::tool::{Calls, ToolRequest};
 use brisk_protocol::responses::{RateLimits, TURN_STATE};
 use hyper::header::{HeaderName, HeaderValue};
 use std::sync::Arc;
@@ -104,7 +106,7 @@ impl Shared {
         let mut reader = EventReader::default();
         let shown = Arc::new(std::sync::Mutex::new(String::new()));
         let upstream = &self.server.upstream;
-        let timeouts = self.config.timeouts;
+        let timeouts = self.config.endpoint.timeouts;
         let listening = listening(sink, &shown, self.config.store);
         let end = crate::stream::follow(upstream, timeouts, response, &mut reader, answer, &listening).await;
         self.note_limits(reader.limits);
@@ -122,6 +124,33 @@ impl Shared {
             };
             lock(&self.stored).put(reader.id, Arc::clone(request), spoken);
         }
+        end
+    }
+}
+
+impl Shared {
+    /// An answer with tools, always over HTTP and sent whole: what a socket remembers is the conversation of one file,
+    /// and delegated work is to leave that alone.
+    pub(super) async fn converse(
+        &self,
+        request: &ToolRequest,
+        sink: &Sink,
+        calls: &Calls,
+    ) -> Result<ModelEvent, Fault> {
+        let (server, plain) = (&self.server, &request.plain);
+        let mut create = body::post(&self.config, plain, &Plan::Full);
+        create.store = false;
+        let body = Dialect::Responses.body(&create, request)?;
+        let response = server.post(server.upstream.base.responses(), &body, sink).await?;
+        let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
+        self.note_limits(RateLimits::from_headers(header));
+        let answer = Answer::new(StopTexts::new(&plain.stop, ""), "", plain.max_tokens);
+        let mut events = EventReader::default();
+        let mut reader = CallReader::new(Dialect::Responses, &mut events, request);
+        let (upstream, timeouts) = (&server.upstream, self.config.endpoint.timeouts);
+        let end = crate::stream::follow(upstream, timeouts, response, &mut reader, answer, sink).await;
+        reader.tell(&end, calls);
+        self.note_limits(events.limits);
         end
     }
 }

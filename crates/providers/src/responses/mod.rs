@@ -17,14 +17,12 @@ mod socket;
 mod told;
 mod turn;
 
-use crate::access::{Access, Auth};
-use crate::fault::setup;
-use crate::secret::Secret;
+use crate::endpoint::{Auth, Endpoint};
 use crate::server::Server;
-use crate::stream::Timeouts;
 use body::Purpose;
 use brisk_domain::ModelId;
 use brisk_domain::port::{Fault, GenerateRequest, Model, ModelEvent, Running, Sink};
+use brisk_domain::tool::{Calls, ToolRequest};
 pub use brisk_protocol::responses::{Limit, RateLimits};
 use health::Trouble;
 use lane::{Job, Line, Outcome, Told, Way};
@@ -53,20 +51,8 @@ pub enum Transport {
 /// One server and one model on it.
 #[derive(Debug, Clone)]
 pub struct ResponsesConfig {
-    /// The model's name here.
-    pub id: ModelId,
-    /// The server; see [`crate::BaseUrl::parse`] for the forms that are taken.
-    pub base_url: String,
-    /// Plain HTTP to another machine is allowed.
-    pub allow_insecure: bool,
-    /// The model's name on the wire.
-    pub model: String,
-    /// Sent as a bearer token.
-    pub api_key: Option<Secret>,
-    /// The variable or configuration key that holds the key, for messages: `the variable OPENAI_API_KEY`.
-    pub key_name: String,
-    /// Further headers. Values count as secrets.
-    pub headers: Vec<(String, Secret)>,
+    /// The server and the model's name there.
+    pub endpoint: Endpoint,
     /// How requests reach the server.
     pub transport: Transport,
     /// How much the model may think: `minimal`, `low`, `medium`, `high`.
@@ -77,8 +63,6 @@ pub struct ResponsesConfig {
     pub cache_key: bool,
     /// The server may keep answers; then HTTP sends only news as well.
     pub store: bool,
-    /// When to give up.
-    pub timeouts: Timeouts,
     /// How long a socket may take to open before HTTP is used.
     pub upgrade: Duration,
     /// How long a request waits for the socket that knows its conversation and is about to be free, before it takes
@@ -92,20 +76,18 @@ impl ResponsesConfig {
     /// No key, no headers, both transports, nothing stored, usual timeouts; sockets open within 1.5 s and live 55
     /// minutes.
     pub fn new(id: ModelId, base_url: impl Into<String>, model: impl Into<String>) -> ResponsesConfig {
+        ResponsesConfig::at(Endpoint::new(id, base_url, model))
+    }
+
+    /// The same for a server that is described already.
+    pub fn at(endpoint: Endpoint) -> ResponsesConfig {
         ResponsesConfig {
-            id,
-            base_url: base_url.into(),
-            allow_insecure: false,
-            model: model.into(),
-            api_key: None,
-            key_name: "api_key".to_owned(),
-            headers: Vec::new(),
+            endpoint,
             transport: Transport::default(),
             effort: None,
             greedy: false,
             cache_key: true,
             store: false,
-            timeouts: Timeouts::default(),
             upgrade: Duration::from_millis(1500),
             settle: Duration::from_millis(15),
             rollover: Duration::from_secs(55 * 60),
@@ -137,27 +119,9 @@ impl ResponsesModel {
     /// # Errors
     /// A `Setup` fault: a wrong address, a key or header that cannot be sent, no trusted certificates (https only).
     pub fn new(config: ResponsesConfig, handle: Handle) -> Result<ResponsesModel, Fault> {
-        let access = Access {
-            id: &config.id,
-            model: &config.model,
-            api_key: config.api_key.as_ref(),
-            key_name: &config.key_name,
-            headers: &config.headers,
-        };
-        let server = Server::new(
-            &access,
-            Auth::Bearer,
-            &config.base_url,
-            config.allow_insecure,
-            config.timeouts,
-        )?;
-        let headers = access.header_map(Auth::Bearer)?;
-        let opener = Opener::new(&server.upstream, config.timeouts.connect, headers).map_err(|error| {
-            setup(format!(
-                "no trusted certificates for {}: {error}",
-                server.upstream.base
-            ))
-        })?;
+        let server = Server::new(&config.endpoint, Auth::Bearer)?;
+        let headers = config.endpoint.header_map(Auth::Bearer)?;
+        let opener = Opener::new(&server.upstream, server.opening(), headers);
         Ok(ResponsesModel(Arc::new(Shared {
             config,
             server,
@@ -173,7 +137,7 @@ impl ResponsesModel {
 
     /// The model's name as configuration knows it.
     pub fn id(&self) -> &ModelId {
-        &self.0.config.id
+        &self.0.config.endpoint.id
     }
 
     /// What the server last said of the account's quota, if it did.
@@ -227,6 +191,15 @@ impl Model for ResponsesModel {
         self.0.handle.spawn(async move {
             shared.warm(Arc::new(request)).await;
         });
+    }
+
+    fn converse(&self, request: ToolRequest, sink: Sink, calls: Calls) -> Box<dyn Running> {
+        let shared = Arc::clone(&self.0);
+        let task = self.0.handle.spawn(async move {
+            let last = shared.converse(&request, &sink, &calls).await;
+            sink(last.unwrap_or_else(|fault| ModelEvent::Failed { fault }));
+        });
+        Box::new(crate::server::Generation(task.abort_handle()))
     }
 }
 

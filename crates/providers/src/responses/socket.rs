@@ -1,18 +1,15 @@
 //! Opening a socket: TCP without Nagle's delay, TLS, the upgrade, and the bounds of what it takes in.
 
 use super::health::Trouble;
-use crate::connect::connector;
 use crate::fault::Upstream;
+use crate::opening::{Opening, Stream};
 use crate::stream::EVENT_MAX;
 use brisk_domain::port::Fault;
 use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use hyper::{StatusCode, Uri};
-use hyper_rustls::HttpsConnector;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
@@ -26,11 +23,11 @@ const BETA: (&str, &str) = ("openai-beta", "responses_websockets=2026-02-06");
 const READ: usize = 16 << 10;
 
 /// One open connection.
-pub(crate) type Socket = WebSocketStream<TokioIo<hyper_rustls::MaybeHttpsStream<TokioIo<TcpStream>>>>;
+pub(crate) type Socket = WebSocketStream<TokioIo<Stream>>;
 
 /// Opens sockets to one server.
 pub(crate) struct Opener {
-    connector: HttpsConnector<HttpConnector>,
+    opening: Opening,
     at: Uri,
     upgrade: Uri,
     headers: HeaderMap,
@@ -43,12 +40,8 @@ pub(crate) struct NotOpen {
 }
 
 impl Opener {
-    /// `headers` are those of a POST to the same server.
-    pub(crate) fn new(
-        upstream: &Upstream,
-        connect: Duration,
-        mut headers: HeaderMap,
-    ) -> std::io::Result<Opener> {
+    /// `headers` are those of a POST to the same server; an upgrade is of HTTP/1.1, and so is what `opening` opens.
+    pub(crate) fn new(upstream: &Upstream, opening: Opening, mut headers: HeaderMap) -> Opener {
         let at = upstream.base.responses().clone();
         let text = at.to_string();
         let upgrade = text
@@ -59,13 +52,12 @@ impl Opener {
         headers.remove(ACCEPT);
         headers.remove(CONTENT_TYPE);
         headers.insert(HeaderName::from_static(BETA.0), HeaderValue::from_static(BETA.1));
-        Ok(Opener {
-            // An upgrade is of HTTP/1.1.
-            connector: connector(upstream.base.tls(), connect, false)?,
+        Opener {
+            opening,
             at,
             upgrade,
             headers,
-        })
+        }
     }
 
     /// Opens one within that time.
@@ -85,7 +77,7 @@ impl Opener {
             fault,
         };
         let stream = self
-            .connector
+            .opening
             .clone()
             .call(self.at.clone())
             .await

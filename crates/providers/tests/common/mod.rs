@@ -50,7 +50,7 @@ pub(crate) struct Run {
     events: Receiver<ModelEvent>,
 }
 
-pub(crate) fn start(model: &impl Model, request: GenerateRequest) -> Run {
+pub(crate) fn start(model: &(impl Model + ?Sized), request: GenerateRequest) -> Run {
     let (tx, events) = channel();
     let running = model.generate(request, Arc::new(move |event| drop(tx.send(event))));
     Run { running, events }

@@ -276,8 +276,8 @@ fn http(write: fn(&Piece) -> Vec<Act>, head: fn() -> Vec<Act>) -> Box<dyn Server
 
 fn responses(url: &str, timeouts: Timeouts, transport: Transport) -> Box<dyn Model> {
     let mut config = ResponsesConfig::new(id(), url, "m");
-    config.api_key = Secret::new(KEY);
-    config.timeouts = timeouts;
+    config.endpoint.api_key = Secret::new(KEY);
+    config.endpoint.timeouts = timeouts;
     config.transport = transport;
     Box::new(ResponsesModel::new(config, runtime().handle().clone()).unwrap())
 }
@@ -289,8 +289,8 @@ fn rows() -> [Row; 4] {
             server: || http(chat, Vec::new),
             model: |url, timeouts| {
                 let mut config = ChatConfig::new(id(), url, "m");
-                config.api_key = Secret::new(KEY);
-                config.timeouts = timeouts;
+                config.endpoint.api_key = Secret::new(KEY);
+                config.endpoint.timeouts = timeouts;
                 Box::new(ChatModel::new(config, runtime().handle().clone()).unwrap())
             },
         },
@@ -299,8 +299,8 @@ fn rows() -> [Row; 4] {
             server: || http(messages, messages_head),
             model: |url, timeouts| {
                 let mut config = MessagesConfig::new(id(), url, "m");
-                config.api_key = Secret::new(KEY);
-                config.timeouts = timeouts;
+                config.endpoint.api_key = Secret::new(KEY);
+                config.endpoint.timeouts = timeouts;
                 Box::new(MessagesModel::new(config, runtime().handle().clone()).unwrap())
             },
         },

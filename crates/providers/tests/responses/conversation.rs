@@ -6,7 +6,7 @@ use super::*;
 fn only_news_goes_over_a_kept_socket() {
     let server = server();
     let mut config = config(&server);
-    config.api_key = Secret::new("sk-test");
+    config.endpoint.api_key = Secret::new("sk-test");
     let model = model(config);
     let mut next = request();
     for turn in 0..20 {

@@ -5,6 +5,7 @@
 
 mod delay;
 mod frames;
+mod line;
 mod memory;
 mod play;
 mod serve;
@@ -15,6 +16,7 @@ use crate::signal::{Signal, TimedOut};
 pub use delay::DelayedPort;
 pub use memory::Line;
 use memory::Memory;
+use rustls::ServerConfig;
 use serde::Serialize;
 use serde_json::Value;
 pub use speech::{Refusal, Say, Speech, SpeechScript};
@@ -171,6 +173,7 @@ struct State {
     upgrades: usize,
     closed: usize,
     closing: bool,
+    tls: Option<Arc<ServerConfig>>,
     /// The streams, so that a test can cut them.
     streams: BTreeMap<usize, TcpStream>,
 }
@@ -267,6 +270,11 @@ impl ResponsesServer {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// From now on, connections that begin with a TLS handshake get one. Others are plain.
+    pub fn tls(&self, config: Arc<ServerConfig>) {
+        self.shared.signal.change(|s| s.tls = Some(config));
     }
 
     /// From now on it is such a server.

@@ -1,6 +1,7 @@
 //! Saying one answer on one connection.
 
 use super::frames::frame;
+use super::line::Stream;
 use super::memory::Line;
 use super::speech::{self, Say, Speech};
 use super::{Noticed, Shared, Unwanted};
@@ -8,7 +9,7 @@ use crate::clock::monotonic_us;
 use crate::server::tokens;
 use serde_json::{Value, json};
 use std::io::{self, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::Shutdown;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -43,7 +44,7 @@ impl From<io::Error> for Stop {
 pub(super) struct Play<'a> {
     pub(super) shared: &'a Shared,
     /// Frames of one connection do not mix.
-    pub(super) out: &'a Mutex<TcpStream>,
+    pub(super) out: &'a Mutex<Stream>,
     pub(super) wire: Wire,
     pub(super) request: usize,
     pub(super) id: String,
@@ -85,7 +86,7 @@ impl Play<'_> {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, TcpStream> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Stream> {
         self.out.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

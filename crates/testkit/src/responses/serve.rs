@@ -1,6 +1,7 @@
 //! Reading connections: requests over HTTP, the upgrade, and the messages of a socket.
 
 use super::frames::{Came, Frames, frame};
+use super::line::Stream;
 use super::memory::{Line, Memory};
 use super::play::{Ended, Play, Wire};
 use super::speech::{Say, Speech};
@@ -9,24 +10,24 @@ use crate::clock::monotonic_us;
 use crate::server::http::{Incoming, Requests};
 use serde_json::{Value, json};
 use std::io::{self, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 pub(super) fn accept(shared: &Arc<Shared>, listener: &TcpListener) {
     for stream in listener.incoming() {
-        let connection = shared.signal.change(|s| {
+        let next = shared.signal.change(|s| {
             s.connections += 1;
-            (!s.closing).then_some(s.connections)
+            (!s.closing).then(|| (s.connections, s.tls.clone()))
         });
-        let Some(connection) = connection else { return };
+        let Some((connection, tls)) = next else { return };
         let Ok(stream) = stream else { continue };
         let shared = Arc::clone(shared);
         thread::spawn(move || {
             if let Ok(clone) = stream.try_clone() {
                 shared.signal.change(|s| s.streams.insert(connection, clone));
             }
-            drop(serve(&shared, stream, connection));
+            drop(Stream::begin(stream, tls).and_then(|stream| serve(&shared, stream, connection)));
             shared.signal.change(|s| {
                 s.closed += 1;
                 s.streams.remove(&connection);
@@ -43,8 +44,7 @@ struct Saying {
     thread: thread::JoinHandle<()>,
 }
 
-fn serve(shared: &Arc<Shared>, mut stream: TcpStream, connection: usize) -> io::Result<()> {
-    stream.set_nodelay(true)?;
+fn serve(shared: &Arc<Shared>, mut stream: Stream, connection: usize) -> io::Result<()> {
     let mut requests = Requests::new(stream.try_clone()?);
     let out = Arc::new(Mutex::new(stream.try_clone()?));
     let mut saying: Option<Saying> = None;
@@ -99,8 +99,8 @@ fn serve(shared: &Arc<Shared>, mut stream: TcpStream, connection: usize) -> io::
 
 fn socket(
     shared: &Arc<Shared>,
-    mut frames: Frames<TcpStream>,
-    out: &Arc<Mutex<TcpStream>>,
+    mut frames: Frames<Stream>,
+    out: &Arc<Mutex<Stream>>,
     connection: usize,
     upgrade: &Incoming,
 ) -> io::Result<()> {
@@ -239,7 +239,7 @@ fn note(
 /// Writes down a request and begins its answer.
 fn ask(
     shared: &Arc<Shared>,
-    out: &Arc<Mutex<TcpStream>>,
+    out: &Arc<Mutex<Stream>>,
     wire: Wire,
     connection: usize,
     head: &Incoming,

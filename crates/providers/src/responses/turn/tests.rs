@@ -1,19 +1,13 @@
 use super::*;
-use crate::access::Access;
 use crate::answer::StopTexts;
 use crate::base_url::BaseUrl;
+use crate::endpoint::Endpoint;
 use brisk_domain::ModelId;
 use serde_json::{Value, json};
 
 fn upstream() -> Upstream {
-    let access = Access {
-        id: &ModelId("m".to_owned()),
-        model: "m",
-        api_key: None,
-        key_name: "k",
-        headers: &[],
-    };
-    Upstream::new(BaseUrl::parse("http://127.0.0.1:1", false).unwrap(), &access)
+    let endpoint = Endpoint::new(ModelId("m".to_owned()), "http://127.0.0.1:1", "m");
+    Upstream::new(BaseUrl::parse("http://127.0.0.1:1", false).unwrap(), &endpoint)
 }
 
 fn created() -> Value {

@@ -1,7 +1,9 @@
-//! What is sent to a server beside the request: the key and the configured headers, as values that no log shows.
+//! One server and one model on it: what all kinds of servers have in common, and what is sent to each beside the
+//! request.
 
 use crate::fault::setup;
 use crate::secret::Secret;
+use crate::stream::Timeouts;
 use brisk_domain::ModelId;
 use brisk_domain::port::Fault;
 use brisk_protocol::messages::MESSAGES_VERSION;
@@ -16,20 +18,42 @@ pub(crate) enum Auth {
     Anthropic,
 }
 
-/// The parts of a model's configuration that all kinds of servers share.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Access<'a> {
+/// One server and one model on it, whatever the protocol.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
     /// The model's name here.
-    pub(crate) id: &'a ModelId,
-    /// Its name on the wire.
-    pub(crate) model: &'a str,
-    pub(crate) api_key: Option<&'a Secret>,
-    /// The variable or configuration key that holds the key.
-    pub(crate) key_name: &'a str,
-    pub(crate) headers: &'a [(String, Secret)],
+    pub id: ModelId,
+    /// The server; see [`crate::BaseUrl::parse`] for the forms that are taken.
+    pub base_url: String,
+    /// Plain HTTP to another machine is allowed.
+    pub allow_insecure: bool,
+    /// The model's name on the wire.
+    pub model: String,
+    /// Sent as a bearer token, to a Messages server as `x-api-key`.
+    pub api_key: Option<Secret>,
+    /// The variable or configuration key that holds the key, for messages: `the variable OPENAI_API_KEY`.
+    pub key_name: String,
+    /// Further headers. Values count as secrets.
+    pub headers: Vec<(String, Secret)>,
+    /// When to give up.
+    pub timeouts: Timeouts,
 }
 
-impl Access<'_> {
+impl Endpoint {
+    /// No key, no headers, usual timeouts.
+    pub fn new(id: ModelId, base_url: impl Into<String>, model: impl Into<String>) -> Endpoint {
+        Endpoint {
+            id,
+            base_url: base_url.into(),
+            allow_insecure: false,
+            model: model.into(),
+            api_key: None,
+            key_name: "api_key".to_owned(),
+            headers: Vec::new(),
+            timeouts: Timeouts::default(),
+        }
+    }
+
     /// The headers of a request that is answered with server-sent events.
     ///
     /// # Errors
@@ -44,7 +68,7 @@ impl Access<'_> {
                 HeaderValue::from_static(MESSAGES_VERSION),
             );
         }
-        if let Some(key) = self.api_key {
+        if let Some(key) = &self.api_key {
             let (name, value) = match auth {
                 Auth::Bearer => (AUTHORIZATION, format!("Bearer {}", key.reveal())),
                 Auth::Anthropic => (HeaderName::from_static("x-api-key"), key.reveal().to_owned()),
@@ -57,7 +81,7 @@ impl Access<'_> {
             })?;
             headers.insert(name, value);
         }
-        for (name, value) in self.headers {
+        for (name, value) in &self.headers {
             let bad = || {
                 setup(format!(
                     "the header `{}` for {} cannot be sent",
