@@ -97,6 +97,14 @@ pub(crate) struct Begin {
     pub(crate) now: Now,
 }
 
+/// The lines that an answer on this rung rewrites.
+fn span(work: &Work, rung: Rung) -> Range<usize> {
+    match rung {
+        Rung::WholeFile => 0..work.text().len(),
+        Rung::Region | Rung::Differ => work.place.span.clone(),
+    }
+}
+
 /// Bytes of text that make a token, where nobody counted.
 const BYTES_PER_TOKEN: usize = 4;
 
@@ -105,11 +113,7 @@ impl Attempt {
         let leg = b.plan.legs.get(b.candidate);
         let format = leg.map_or(EditFormat::Region, |leg| leg.candidate.format);
         let text = b.work.text();
-        let span = if b.rung == Rung::WholeFile {
-            0..text.len()
-        } else {
-            b.work.place.span.clone()
-        };
+        let span = span(&b.work, b.rung);
         let blanks = blanks(&b.work.request);
         let reader = match format {
             _ if b.words => Reader::Words,
@@ -266,7 +270,11 @@ impl Attempt {
             && outcome.dropped_tail > 0
             && !check::excused(&self.work.request)
         {
-            return Err(Flaw::Cut(outcome.dropped_tail));
+            // A copy that stopped early is a copy: what it leaves out is not what is wrong with it.
+            return Err(match self.merged().as_deref() == Some(&*self.region()) {
+                true => Flaw::Unchanged,
+                false => Flaw::Cut(outcome.dropped_tail),
+            });
         }
         for (path, text) in &self.work.files {
             let of_path: Vec<Change> = changes.iter().filter(|c| c.path() == path).cloned().collect();
@@ -280,7 +288,7 @@ impl Attempt {
     /// The bytes of the region around the place where this answer left it, blank or sign in front included: a second
     /// choice that was no good is not made again.
     pub(crate) fn departure(&self) -> Range<usize> {
-        let region = self.work.text().lines()[self.work.place.span.clone()].concat();
+        let region = self.region();
         let same = region
             .bytes()
             .zip(unfenced(&self.partial).bytes())
@@ -298,7 +306,6 @@ impl Attempt {
     pub(crate) fn repaired(&self) -> Option<Vec<Change>> {
         if self.is_words()
             || !self.is_rewrite()
-            || self.rung != Rung::Region
             || self.work.place.kind != Kind::Rewrite
         {
             return None;
@@ -317,15 +324,24 @@ impl Attempt {
             .map(|()| changes)
     }
 
+    /// The lines that the answer was to rewrite.
+    fn region(&self) -> String {
+        self.work.text().lines()[span(&self.work, self.rung)].concat()
+    }
+
+    /// The answer with what it left out of the region.
+    fn merged(&self) -> Option<String> {
+        repair_tail(&self.region(), unfenced(&self.partial))
+    }
+
     /// The changes of the answer merged with the rest of the region.
     fn with_its_tail(&self) -> Option<Vec<Change>> {
         let text = self.work.text();
-        let region = text.lines()[self.work.place.span.clone()].concat();
-        let merged = repair_tail(&region, unfenced(&self.partial))?;
+        let merged = self.merged()?;
         let mut again = PatchStream::region(
             &self.work.path,
             &text,
-            self.work.place.span.clone(),
+            span(&self.work, self.rung),
             blanks(&self.work.request),
         );
         let mut out = Vec::new();
@@ -341,6 +357,7 @@ impl Attempt {
                 | StreamEvent::Prose { .. } => None,
             })
             .flatten()
+            .flat_map(|change| self.in_scope(change))
             .collect();
         check::judge(&self.work.path, &text, &changes, &self.work.request)
             .ok()

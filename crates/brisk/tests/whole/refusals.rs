@@ -249,6 +249,20 @@ fn a_model_that_repeats_what_is_there_says_so() {
 }
 
 #[test]
+fn a_copy_that_stops_early_is_a_copy_and_its_second_choice_may_stop_there_too() {
+    let house = House::new();
+    let first = &SHOP[..SHOP.find("\n\n").unwrap() + 1];
+    house.answers(first);
+    house.answers(&first.replacen("price", "cost", 1));
+    let said = house.ends(0, &["edit", "--yes", "say cost", "shop.py"]);
+    assert!(
+        said.contains("the answer changes nothing; trying its second choice"),
+        "{said}"
+    );
+    assert_eq!(house.file("shop.py"), SHOP.replacen("price", "cost", 1));
+}
+
+#[test]
 fn server_faults_are_told_with_their_next_step() {
     let house = House::new();
     for (status, exit, words) in [
