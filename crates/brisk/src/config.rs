@@ -7,6 +7,7 @@ use brisk_domain::EditFormat;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+pub use timeouts::TimeoutSettings;
 
 /// The whole file. Unknown keys are errors: a typing mistake must not silently change where code is sent.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -27,6 +28,28 @@ pub struct Config {
     /// The live client.
     #[serde(default)]
     pub client: Client,
+    /// Servers of tools for delegated work, by name (MCP over standard input and output). They are the person's: a
+    /// repository names none.
+    #[serde(default)]
+    pub mcp: BTreeMap<String, ToolServer>,
+}
+
+/// A server of tools.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ToolServer {
+    /// Program and arguments. It runs with the person's rights, outside of any repository, and is not confined.
+    pub command: Vec<String>,
+    /// Variables of the environment that it gets beside the usual ones, by name.
+    #[serde(default)]
+    pub pass: Vec<String>,
+    /// It is cut when it does not answer for so long.
+    #[serde(default = "tool_timeout")]
+    pub timeout_s: u64,
+}
+
+fn tool_timeout() -> u64 {
+    30
 }
 
 /// What a server speaks.
@@ -83,8 +106,18 @@ pub struct Upstream {
     pub prediction: bool,
     /// The model takes a temperature. Without a word: with `chat` it does, with the others it does not.
     pub temperature: Option<bool>,
+    /// Dollars for a million tokens, `{ input = 1.5, output = 6 }`. Without a word it is not known.
+    pub price: Option<Dollars>,
+    /// How good it is, 0 to 100. Without a word it is not known.
+    pub quality: Option<Quality>,
     /// How much the model is asked to think before it answers: `none` to `max`. Without a word: as it does by itself.
     pub effort: Option<String>,
+    /// When the server is given up.
+    #[serde(default)]
+    pub timeouts: TimeoutSettings,
+    /// The model calls tools: delegated work asks it that way, and not in words.
+    #[serde(default)]
+    pub tools: bool,
 }
 
 fn search_replace() -> EditFormat {
@@ -106,10 +139,6 @@ pub struct Lanes {
 
 /// The live lane.
 #[derive(Debug, Clone, Default, Deserialize)]
-    /// Dollars for a million tokens, `{ input = 1.5, output = 6 }`. Without a word it is not known.
-    pub price: Option<Dollars>,
-    /// How good it is, 0 to 100. Without a word it is not known.
-    pub quality: Option<Quality>,
 #[serde(deny_unknown_fields)]
 pub struct Fast {
     /// Models in order of preference. Empty: the configured ones by name, then the embedded ones. Those of vendors are
@@ -168,6 +197,22 @@ pub struct Client {
     /// `emacs` or `vi`.
     #[serde(default)]
     pub keys: Keys,
+    /// How it is told, beside a line, that delegated work is done.
+    #[serde(default)]
+    pub notify: Notify,
+}
+
+/// How somebody who may look elsewhere is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Notify {
+    /// Not at all.
+    #[default]
+    Never,
+    /// The terminal rings.
+    Bell,
+    /// The terminal shows a message of its own (OSC 9), where it can.
+    Message,
 }
 
 /// Keys of the text that a person writes.
@@ -286,9 +331,15 @@ mod tests {
     #[test]
     fn the_keys_of_the_client_are_chosen() {
         let cases = [
-            ("", Some(Keys::Emacs)),
-            ("[client]\nkeys = \"vi\"\n", Some(Keys::Vi)),
+            ("", Some((Keys::Emacs, Notify::Never))),
+            ("[client]\nkeys = \"vi\"\n", Some((Keys::Vi, Notify::Never))),
             ("[client]\nkeys = \"vim\"\n", None),
+            ("[client]\nnotify = \"bell\"\n", Some((Keys::Emacs, Notify::Bell))),
+            (
+                "[client]\nnotify = \"message\"\n",
+                Some((Keys::Emacs, Notify::Message)),
+            ),
+            ("[client]\nnotify = true\n", None),
         ];
         for (text, want) in cases {
             let client = load(text).ok().map(|c| (c.client.keys, c.client.notify));

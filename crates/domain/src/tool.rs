@@ -99,7 +99,9 @@ impl Arguments {
             some => some,
         };
         match serde_json::from_str::<Map<String, Value>>(text) {
-            Ok(_) => Arguments::Object { text: text.to_owned() },
+            Ok(_) => Arguments::Object {
+                text: text.to_owned(),
+            },
             Err(e) => Arguments::Malformed {
                 why: format!("the arguments are no JSON object: {e}"),
             },

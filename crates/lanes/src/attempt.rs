@@ -304,10 +304,7 @@ impl Attempt {
 
     /// A finished rewrite that lost a part of the region, mended.
     pub(crate) fn repaired(&self) -> Option<Vec<Change>> {
-        if self.is_words()
-            || !self.is_rewrite()
-            || self.work.place.kind != Kind::Rewrite
-        {
+        if self.is_words() || !self.is_rewrite() || self.work.place.kind != Kind::Rewrite {
             return None;
         }
         self.with_its_tail().or_else(|| self.without_deletions())

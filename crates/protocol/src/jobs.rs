@@ -16,6 +16,8 @@ pub mod method {
     pub const LIST: &str = "_brisk/jobs/list";
     /// Request [`super::Watch`] -> [`super::Watched`]: answers once something has changed.
     pub const WATCH: &str = "_brisk/jobs/watch";
+    /// Notification [`super::JobsNews`]: jobs of a repository began, ended or were decided about.
+    pub const NEWS: &str = "_brisk/jobs/news";
     /// Request [`super::StepsRequest`] -> [`super::StepsReply`].
     pub const LOG: &str = "_brisk/jobs/log";
     /// Request [`super::AttemptRef`] -> [`super::DiffReply`].
@@ -111,6 +113,9 @@ pub struct AttemptView {
     pub rounds: u64,
     /// Tokens that it took, read and written.
     pub tokens: u64,
+    /// What its model says that it is about to do; empty if it did not say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub plan: Vec<String>,
     /// How it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<End>,
@@ -140,6 +145,28 @@ pub struct JobView {
 pub struct JobsReply {
     /// The newest first.
     pub jobs: Vec<JobView>,
+}
+
+/// One job in a line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct JobBrief {
+    /// Its number.
+    pub job: JobId,
+    /// The first line of the person's words, cut.
+    pub text: String,
+    /// Where it stands.
+    pub state: JobState,
+    /// An attempt of it runs now; an open one that does not waits for others.
+    pub running: bool,
+}
+
+/// The newest jobs of a repository. What each attempt does is not in it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct JobsNews {
+    /// Root of the repository.
+    pub root: PathBuf,
+    /// The newest first.
+    pub jobs: Vec<JobBrief>,
 }
 
 /// Waits for news of a job.

@@ -6,7 +6,7 @@
 //!
 //! A [`Runner`] runs one command of our own (a package client that fetches a model) to its end, hands out its lines as
 //! they come, and leaves nothing of its process group behind. [`spawn_detached`] starts a daemon in a session of its
-//! own. Neither confines anything, and every result says so ([`Confinement::None`]).
+//! own, and a [`Server`] is a program that the person named and that we talk to. None of these confines anything, and every result says so ([`Confinement::None`]).
 
 mod cell;
 mod cgroup;
@@ -25,6 +25,7 @@ mod outcome;
 mod profile;
 mod run;
 mod sandbox;
+mod server;
 mod stop;
 mod trust;
 mod wire;
@@ -41,4 +42,5 @@ pub use profile::{Level, Mechanism, Profile};
 pub use run::{Confinement, End, Finished, Runner, SpawnError};
 pub use rustix::process::Pid;
 pub use sandbox::{Accept, Sandbox, Unavailable};
+pub use server::Server;
 pub use stop::Stop;

@@ -4,6 +4,7 @@
 mod clock;
 pub mod fixture;
 mod gated;
+pub mod mcp;
 pub mod responses;
 pub mod server;
 mod signal;

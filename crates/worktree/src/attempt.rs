@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Files above this many bytes are neither shown nor searched.
 const MAX_TEXT: usize = 1 << 20;
@@ -24,7 +25,7 @@ const MAX_TEXT: usize = 1 << 20;
 /// The files of a tree, found by path.
 pub struct Base {
     tree: Tree,
-    listing: Listing,
+    listing: Arc<Listing>,
 }
 
 /// What two changes of the same files come to.
@@ -87,40 +88,13 @@ impl Shadow {
             .flatten()
     }
 
-    /// Lines that hold a text, as `path:line: text`, at most `limit`. `changed` are texts that count instead of the
-    /// base's.
-    pub fn search(
-        &self,
-        base: &Base,
-        changed: &BTreeMap<String, Text>,
-        needle: &str,
-        limit: usize,
-    ) -> Vec<String> {
-        let mut out = Vec::new();
-        let mut paths = base.paths();
-        paths.extend(changed.keys().cloned());
-        for path in paths {
-            let text = changed.get(&path).cloned().or_else(|| self.file(base, &path));
-            for (n, line) in (1..).zip(text.iter().flat_map(|t| t.lines())) {
-                if line.contains(needle) {
-                    let line: String = line.trim_end().chars().take(200).collect();
-                    out.push(format!("{path}:{n}: {line}"));
-                    if out.len() == limit {
-                        return out;
-                    }
-                }
-            }
-        }
-        out
-    }
-
     /// The tree that a base becomes with these texts in place of its own, or beside them. A file's mode stays.
     ///
     /// # Errors
     /// `Outside`, `InGitDir`; `NotAFile` where the base has a link, a submodule, or a file in place of a folder;
     /// `DiskFull`, `Io`.
     pub fn with_texts(&mut self, base: &Base, texts: &BTreeMap<String, Text>) -> Result<Tree, WorktreeError> {
-        let mut listing = base.listing.clone();
+        let mut listing = Listing::clone(&base.listing);
         for (path, text) in texts {
             let rel = RelPath::new(path)?;
             let not_a_file = || WorktreeError::NotAFile {
@@ -291,6 +265,7 @@ impl Slot {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Needle;
     use tempfile::TempDir;
 
     fn text(t: &str) -> Text {
@@ -346,7 +321,12 @@ mod tests {
         );
         assert!(!slot.work().starts_with(house.repo.path()));
         assert_eq!(house.shadow.tree().unwrap(), tree);
-        assert_eq!(house.shadow.search(&base, &made, "y", 9), ["src/x.txt:1: y"]);
+        assert_eq!(
+            house
+                .shadow
+                .search(&base, &made, &Needle::text("y").unwrap(), "", 9),
+            ["src/x.txt:1: y"]
+        );
         let patch = house.shadow.patch(&base, &after).unwrap();
         let paths: Vec<&str> = patch.iter().map(Change::path).collect();
         assert_eq!(paths, ["new/z.txt", "src/x.txt"]);

@@ -9,10 +9,12 @@ mod attempt;
 mod blobs;
 mod build;
 mod commit;
+mod corpus;
 mod error;
 mod history;
 mod ids;
 mod journal;
+mod links;
 mod op;
 mod path;
 mod plan;
@@ -29,6 +31,7 @@ mod undo;
 mod walk;
 
 pub use attempt::{Base, Merged, Merging};
+pub use corpus::Needle;
 pub use error::WorktreeError;
 pub use history::Which;
 pub use ids::{Digest, OpId, TreeId};
@@ -36,7 +39,7 @@ pub use op::{Applied, File, OpKind, OpSummary, Operation, Stamp};
 pub use path::find_root;
 pub use probe::{Probe, Step};
 pub use promote::{
-    Attested, Git, GitSaid, PromoteError, Promoted, Way, attest, install_hook, promote, ready,
+    Attested, Git, GitSaid, PromoteError, Promoted, Way, attest, install_hook, promote, ready, stored,
 };
 pub use recover::Recovery;
 pub use repo::Repo;

@@ -14,6 +14,7 @@ mod hub;
 mod jobs;
 mod log;
 mod mailbox;
+mod mcp;
 mod mention;
 mod models;
 mod options;
@@ -21,6 +22,7 @@ mod patience;
 mod plain;
 mod repository;
 mod server;
+mod standings;
 mod takeover;
 mod websocket;
 

@@ -10,6 +10,7 @@ use crate::models::catalogue;
 use crate::models::connect::connect;
 use crate::models::known::{Origin, Remote};
 use brisk_domain::port::{GenerateRequest, Model, Running, Sink};
+use brisk_domain::tool::{Calls, ToolRequest, Tooling};
 use brisk_domain::{Candidate, EditFormat, ModelId};
 use brisk_lanes::{Limits, open_file_request, open_request};
 use brisk_llama::FlashAttention;
@@ -184,6 +185,42 @@ impl Models {
             None => {
                 let message = format!("there is no model {}; see `brisk model list`", request.model);
                 failed(message, &sink)
+            }
+        }
+    }
+
+    /// The same, in a conversation with tools.
+    pub(crate) fn converse(&self, mut request: ToolRequest, sink: Sink, calls: Calls) -> Box<dyn Running> {
+        let upstream = self.upstreams.get(&request.plain.model);
+        if let Some(Upstream::Configured(_, remote) | Upstream::Preset(_, remote)) = upstream {
+            if let Some(why) = &remote.missing {
+                return failed(format!("{}: {why}", remote.id), &sink);
+            }
+            request.plain.max_tokens = room(remote, request.plain.max_tokens);
+        }
+        match upstream {
+            Some(Upstream::Configured(model, _)) => model.converse(request, sink, calls),
+            Some(Upstream::Preset(model, _) | Upstream::Embedded { engine: model, .. }) => {
+                model.converse(request, sink, calls)
+            }
+            None => {
+                let message = format!(
+                    "there is no model {}; see `brisk model list`",
+                    request.plain.model
+                );
+                failed(message, &sink)
+            }
+        }
+    }
+
+    /// How a model is asked in delegated work. Embedded ones are small: they are read in words.
+    pub(crate) fn tooling(&self, model: &ModelId) -> Tooling {
+        match self.upstreams.get(model) {
+            Some(Upstream::Configured(_, remote) | Upstream::Preset(_, remote)) if remote.tools => {
+                Tooling::Native
+            }
+            Some(Upstream::Configured(..) | Upstream::Preset(..) | Upstream::Embedded { .. }) | None => {
+                Tooling::Words
             }
         }
     }

@@ -107,6 +107,7 @@ pub fn run(home: Home) -> Result<(), DaemonError> {
             env!("CARGO_PKG_VERSION"),
             std::process::id()
         ));
+        tokio::spawn(Arc::clone(&hub.standings).follow_jobs());
         serve(&hub, &listener, Duration::from_secs(config.daemon.idle_s)).await?;
         drop(door);
         let _ = std::fs::remove_file(&socket);
@@ -119,9 +120,9 @@ pub fn run(home: Home) -> Result<(), DaemonError> {
     if writer.join().is_err() {
         note("the event log's writer ended badly");
     }
-    desk.close();
     // After the runtime: whoever asked a model has settled by then.
     fleet.close();
+    desk.close();
     if felt.is_some_and(|thread| thread.join().is_err()) {
         note("the writer of the figures ended badly");
     }

@@ -7,7 +7,7 @@ use super::worth::Quality;
 use crate::config::{Config, ConfigError, Protocol, Upstream};
 use crate::home::Home;
 use brisk_domain::{Candidate, EditFormat, ModelId};
-use brisk_providers::{BaseUrl, Probe, Secret};
+use brisk_providers::{BaseUrl, Probe, Secret, Timeouts};
 use brisk_router::fleet::Price;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -49,14 +49,17 @@ pub(crate) struct Remote {
     pub(crate) prediction: bool,
     pub(crate) temperature: bool,
     pub(crate) effort: Option<String>,
+    /// It calls tools.
+    pub(crate) tools: bool,
+    pub(crate) timeouts: Timeouts,
     /// Longest answer, tokens, where it is known.
     pub(crate) max_output: Option<usize>,
     pub(crate) price: Option<Price>,
+    /// How good it is, 0 to 100, where the person says so.
+    pub(crate) quality: Option<u8>,
     /// Tokens a second that its vendor states.
     pub(crate) speed: Option<u32>,
     /// For people.
-    /// How good it is, 0 to 100, where the person says so.
-    pub(crate) quality: Option<u8>,
     pub(crate) capabilities: Vec<&'static str>,
     /// Why it cannot be asked now, for people.
     pub(crate) missing: Option<String>,
@@ -179,6 +182,8 @@ fn configured(name: &str, upstream: &Upstream, env: Env<'_>) -> Remote {
             .temperature
             .unwrap_or(upstream.protocol == Protocol::Chat),
         effort: upstream.effort.clone(),
+        timeouts: upstream.timeouts.timeouts(),
+        tools: upstream.tools,
         max_output: None,
         price: upstream.price.map(Price::from),
         quality: upstream.quality.map(Quality::get),
@@ -227,8 +232,11 @@ fn reached(provider: Provider, env: Env<'_>) -> Remote {
         prediction: false,
         temperature: true,
         effort: None,
+        tools: false,
+        timeouts: Timeouts::default(),
         max_output: None,
         price: None,
+        quality: None,
         speed: None,
         capabilities: Vec::new(),
         missing,
@@ -236,7 +244,6 @@ fn reached(provider: Provider, env: Env<'_>) -> Remote {
 }
 
 fn preset(entry: &Entry, env: Env<'_>) -> Remote {
-        quality: None,
     Remote {
         id: ModelId(entry.name.as_str().to_owned()),
         model: entry.model.as_str().to_owned(),
@@ -246,8 +253,10 @@ fn preset(entry: &Entry, env: Env<'_>) -> Remote {
         prediction: entry.prediction,
         temperature: entry.temperature,
         effort: entry.effort.clone(),
+        tools: entry.tools,
         max_output: entry.max_output.map(usize::from),
         price: entry.price(),
+        quality: entry.quality.map(Quality::get),
         speed: entry.speed,
         capabilities: entry.capabilities(),
         ..reached(entry.provider, env)
@@ -256,7 +265,6 @@ fn preset(entry: &Entry, env: Env<'_>) -> Remote {
 
 fn installed_one(name: &str, env: Env<'_>) -> Remote {
     Remote {
-        quality: entry.quality.map(Quality::get),
         id: ModelId(format!("ollama/{name}")),
         model: name.to_owned(),
         // What fits a person's machine is mostly small.

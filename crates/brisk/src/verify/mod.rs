@@ -1,6 +1,10 @@
 //! The shell around the gate: where the ledger, the key and the confirmed policy lie, what the repository stands on,
 //! and how a check is run. Needs no daemon.
 
+mod adopted;
+mod agent;
+mod alone;
+mod asked;
 mod book;
 mod check;
 mod git;
@@ -8,11 +12,18 @@ mod origin;
 mod outside;
 mod pin;
 mod prove;
+mod signer;
+mod standing;
 
-pub(crate) use check::{Heard, Plan};
+pub(crate) use adopted::{Parted, parted};
+pub(crate) use alone::Alone;
+pub(crate) use asked::{Asked, Ended, Told};
+pub(crate) use check::Plan;
 pub(crate) use git::Lent;
 pub(crate) use outside::{Believed, Checked, check_commit, ledger_at, only_ledger};
 pub(crate) use pin::{Confirmed, proposal, unreadable};
+pub(crate) use signer::Wanted;
+pub(crate) use standing::{standing, told};
 
 use crate::exit::{CliError, Exit};
 use crate::home::Home;
@@ -20,7 +31,7 @@ use book::Book;
 use brisk_domain::evidence::Tree;
 use brisk_gate::{Act, Ledger, LedgerError, Policy, PublicKey, State};
 use brisk_sandbox::Stop;
-use brisk_worktree::{Shadow, WorktreeError};
+use brisk_worktree::{PromoteError, Shadow, WorktreeError, stored};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -46,6 +57,8 @@ pub(crate) struct Gate {
     book: Book,
     /// Checks run in the slot of this attempt, and end when this is used; else in the person's.
     attempt: Option<(String, Stop)>,
+    /// A check in the person's slot ends when this is used.
+    stop: Option<Stop>,
 }
 
 impl Gate {
@@ -55,45 +68,47 @@ impl Gate {
         let shadow = Shadow::open(cwd, home.state_dir()).map_err(worktree)?;
         let dir = shadow.state().join("gate");
         Ok(Gate {
-            git: Lent::new(shadow.root())?,
+            git: Lent::of(shadow.root())?,
             // One key and ledger for all worktrees: what was verified in one may be pushed from another.
             book: Book::open(&shadow.shared().join("gate"))?,
             dir,
             events: home.state_dir().join("events"),
             shadow,
             attempt: None,
+            stop: None,
         })
     }
 
-    /// What a tree stands on. One call of git where there is a policy and a history.
+    /// Content of the worktree now, as git would store it.
+    pub(crate) fn tree(&mut self) -> Result<Tree, CliError> {
+        stored(&mut self.shadow, &mut self.git).map_err(|e| match e {
+            PromoteError::Worktree(e) => worktree(e),
+            other => CliError::new(Exit::Git, other.to_string()).hint("`git add --all` says the same"),
+        })
+    }
+
+    /// What a tree stands on. One call of git where there is a history.
     pub(crate) fn base(&mut self, tree: &Tree) -> Result<Base, CliError> {
         let names = ["HEAD^{tree}", "HEAD^1^{tree}", "HEAD:brisk.toml"];
         let fixed = ["rev-parse", "--path-format=absolute", "--git-path", "objects"];
         let all: Vec<&str> = fixed.iter().chain(&names).copied().collect();
         let said = self.git.read(&all)?;
-        let mut found = said.out.lines().skip(1).map(Tree::parse);
-        let objects = said
-            .out
-            .lines()
-            .next()
-            .map(PathBuf::from)
-            .filter(|p| p.is_absolute());
+        let mut lines = said.out.lines();
+        let objects = lines.next().map(PathBuf::from).filter(|p| p.is_absolute());
         let objects = objects.ok_or_else(|| {
             CliError::new(Exit::Git, "git cannot read this repository")
                 .hint("`git status` says what is wrong with it")
         })?;
-        let [head, before, policy] = match said.code {
-            0 => [(); 3].map(|()| found.next().flatten()),
-            // Some are not there, and git does not say which.
-            _ => {
-                let mut ids = Vec::new();
-                for name in names {
-                    ids.push(self.git.id(name)?);
-                }
-                let mut ids = ids.into_iter();
-                [(); 3].map(|()| ids.next().flatten())
-            }
-        };
+        // Git answers in order, up to the first name that names nothing; that one it only repeats.
+        let mut ids: Vec<Option<Tree>> = lines.map_while(|l| Tree::parse(l).map(Some)).collect();
+        if said.code != 0 && ids.len() < names.len() {
+            ids.push(None);
+        }
+        for name in names.iter().skip(ids.len()) {
+            ids.push(self.git.id(name)?);
+        }
+        let mut ids = ids.into_iter();
+        let [head, before, policy] = [(); 3].map(|()| ids.next().flatten());
         Ok(Base {
             tree: if head.as_ref() == Some(tree) { before } else { head },
             policy,
@@ -140,9 +155,22 @@ impl Gate {
         self.book.public()
     }
 
+    /// From here on another key signs: one of the person's, or the repository's own again.
+    pub(crate) fn sign_with(&mut self, wanted: Option<&Wanted>) -> Result<(), CliError> {
+        let root = self.shadow.root();
+        if let Some(Wanted::File(path)) = wanted
+            && path.canonicalize().is_ok_and(|p| p.starts_with(root))
+        {
+            // It would be a part of the tree: tested, shown to every check, and shipped.
+            let why = format!("{} lies in the repository that it would sign for", path.display());
+            return Err(CliError::new(Exit::Usage, why).hint("move it out of there; `~/.ssh` is its place"));
+        }
+        self.book.sign_with(wanted)
+    }
+
     /// The ledger's file.
     pub(crate) fn ledger_path(&self) -> PathBuf {
-        self.shadow.shared().join("gate").join("ledger")
+        self.book.folder().join("ledger")
     }
 
     /// Brisk's folder for the gate of this repository.
@@ -152,7 +180,7 @@ impl Gate {
 
     /// Where the worktree stands now. `None` without a policy in force: nothing can be verified then.
     pub(crate) fn state(&mut self) -> Result<(Tree, Option<State>), CliError> {
-        let tree = self.shadow.tree().map_err(worktree)?;
+        let tree = self.tree()?;
         let base = self.base(&tree)?;
         let Ok(policy) = self.policy(&base) else {
             return Ok((tree, None));

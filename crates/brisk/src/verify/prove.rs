@@ -111,7 +111,7 @@ impl Gate {
     }
 
     /// What about the change a person should see; nothing where there is no base to compare with.
-    fn looked_at(
+    pub(super) fn looked_at(
         &mut self,
         tree: &Tree,
         base: &Base,
@@ -125,7 +125,7 @@ impl Gate {
         Ok(flags(&changes, policy))
     }
 
-    fn end_of_log(&self, log: &Digest) -> String {
+    pub(super) fn end_of_log(&self, log: &Digest) -> String {
         let read = || -> std::io::Result<Vec<u8>> {
             let mut file = File::open(self.dir().join("logs").join(log.as_str()))?;
             let size = file.metadata()?.len();

@@ -11,3 +11,4 @@ mod bad;
 mod house;
 mod merge;
 mod story;
+mod tools;

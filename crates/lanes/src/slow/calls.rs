@@ -31,14 +31,24 @@ pub(super) fn tools(format: EditFormat, kit: &Kit) -> Vec<Tool> {
             &[("path", text())],
             &[("first", line()), ("last", line())],
         ),
-        tool("list", "Names what is in a folder; without one, in the root.", &[], &[("path", text())]),
+        tool(
+            "list",
+            "Names what is in a folder; without one, in the root.",
+            &[],
+            &[("path", text())],
+        ),
         tool(
             "search",
             "Finds lines: those that hold `text`, or that match the regular expression `pattern`; in all files, or in those below `path`.",
             &[],
             &[("text", text()), ("pattern", text()), ("path", text())],
         ),
-        tool("outline", "Names what a file defines, with its lines.", &[("path", text())], &[]),
+        tool(
+            "outline",
+            "Names what a file defines, with its lines.",
+            &[("path", text())],
+            &[],
+        ),
         tool(
             "plan",
             "Says what you are about to do, for the person; call it again when that changes.",
@@ -46,7 +56,12 @@ pub(super) fn tools(format: EditFormat, kit: &Kit) -> Vec<Tool> {
             &[],
         ),
         tool("check", "Runs the checks on what you have changed.", &[], &[]),
-        tool("done", "Nothing is left to do: the checks run, and they decide.", &[], &[]),
+        tool(
+            "done",
+            "Nothing is left to do: the checks run, and they decide.",
+            &[],
+            &[],
+        ),
     ];
     own.push(match format {
         EditFormat::ApplyPatch => tool(
@@ -327,11 +342,27 @@ mod tests {
         };
         for (name, arguments, want) in [
             ("read", r#"{"path":"./a.rs"}"#, read("a.rs", None)),
-            ("read", r#"{"path":"a.rs","first":3}"#, read("a.rs", Some((3, usize::MAX)))),
-            ("read", r#"{"path":"a.rs","last":3,"first":null}"#, read("a.rs", Some((1, 3)))),
+            (
+                "read",
+                r#"{"path":"a.rs","first":3}"#,
+                read("a.rs", Some((3, usize::MAX))),
+            ),
+            (
+                "read",
+                r#"{"path":"a.rs","last":3,"first":null}"#,
+                read("a.rs", Some((1, 3))),
+            ),
             ("list", "", Act::Look(Look::List { path: String::new() })),
-            ("list", r#"{"path":"./src/"}"#, Act::Look(Look::List { path: "src".into() })),
-            ("search", r#"{"text":"a.b"}"#, Act::Look(Look::Search { text: "a.b".into() })),
+            (
+                "list",
+                r#"{"path":"./src/"}"#,
+                Act::Look(Look::List { path: "src".into() }),
+            ),
+            (
+                "search",
+                r#"{"text":"a.b"}"#,
+                Act::Look(Look::Search { text: "a.b".into() }),
+            ),
             (
                 "search",
                 r#"{"text":"a.b","path":"src"}"#,
@@ -348,14 +379,26 @@ mod tests {
                     below: String::new(),
                 }),
             ),
-            ("outline", r#"{"path":"a.rs"}"#, Act::Look(Look::Outline { path: "a.rs".into() })),
-            ("run", r#"{"check":"unit"}"#, Act::Look(Look::Run { check: "unit".into() })),
+            (
+                "outline",
+                r#"{"path":"a.rs"}"#,
+                Act::Look(Look::Outline { path: "a.rs".into() }),
+            ),
+            (
+                "run",
+                r#"{"check":"unit"}"#,
+                Act::Look(Look::Run { check: "unit".into() }),
+            ),
             (
                 "edit",
                 r#"{"path":"a.rs","search":"x","replace":"y\n"}"#,
                 Act::Edit("a.rs\n<<<<<<< SEARCH\nx\n=======\ny\n>>>>>>> REPLACE\n".into()),
             ),
-            ("plan", r#"{"steps":["a","b"]}"#, Act::Plan(vec!["a".into(), "b".into()])),
+            (
+                "plan",
+                r#"{"steps":["a","b"]}"#,
+                Act::Plan(vec!["a".into(), "b".into()]),
+            ),
             ("check", "{}", Act::Check),
             ("done", "", Act::Done),
             (
@@ -383,9 +426,17 @@ mod tests {
             ("read", r#"{"path":"a","first":-1}"#, "whole number"),
             ("read", r#"{"path":"a","offset":1}"#, "read takes no `offset`"),
             ("search", "{}", "either `text` or `pattern`"),
-            ("search", r#"{"text":"a","pattern":"b"}"#, "either `text` or `pattern`"),
+            (
+                "search",
+                r#"{"text":"a","pattern":"b"}"#,
+                "either `text` or `pattern`",
+            ),
             ("edit", r#"{"path":"a","search":"x"}"#, "`replace` is missing"),
-            ("edit", r#"{"path":"a","search":"=======","replace":""}"#, "conflict markers"),
+            (
+                "edit",
+                r#"{"path":"a","search":"=======","replace":""}"#,
+                "conflict markers",
+            ),
             ("edit", r#"{"path":"a\nb","search":"x","replace":""}"#, "one line"),
             ("apply_patch", r#"{"patch":"--- a"}"#, "*** Begin Patch"),
             ("plan", r#"{"steps":"a"}"#, "a list of texts"),
@@ -403,12 +454,21 @@ mod tests {
             ..Kit::default()
         };
         let names = |format, kit: &Kit| -> Vec<String> {
-            tools(format, kit).into_iter().map(|t| t.name.to_string()).collect()
+            tools(format, kit)
+                .into_iter()
+                .map(|t| t.name.to_string())
+                .collect()
         };
         let plain = names(EditFormat::SearchReplace, &kit(&[]));
-        assert!(plain.contains(&"edit".to_owned()) && !plain.contains(&"run".to_owned()), "{plain:?}");
+        assert!(
+            plain.contains(&"edit".to_owned()) && !plain.contains(&"run".to_owned()),
+            "{plain:?}"
+        );
         let patch = names(EditFormat::ApplyPatch, &kit(&["unit"]));
-        assert!(patch.contains(&"apply_patch".to_owned()) && patch.contains(&"run".to_owned()), "{patch:?}");
+        assert!(
+            patch.contains(&"apply_patch".to_owned()) && patch.contains(&"run".to_owned()),
+            "{patch:?}"
+        );
         for name in plain.iter().chain(&patch) {
             let said = call(name, r#"{"nothing":1}"#).unwrap_err();
             assert!(!said.contains("there is no tool"), "{name}: {said}");

@@ -412,7 +412,10 @@ impl Attempt {
             out.push(match found {
                 Found::File { path, text } => {
                     self.files.learn(&path, Text::from_str_lossless(&text));
-                    (true, self.shown(look, &self.files.answer(look).unwrap_or_default()))
+                    (
+                        true,
+                        self.shown(look, &self.files.answer(look).unwrap_or_default()),
+                    )
                 }
                 Found::Words { text } => (true, format!("{}\n", self.talk.cut(&text))),
                 Found::Refused { text } => (false, format!("{}\n", self.talk.cut(&text))),

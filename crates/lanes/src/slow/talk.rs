@@ -93,7 +93,10 @@ impl Talk {
 
     pub(super) fn assistant(&mut self, text: &str) {
         let text = cut(text, self.window / 2);
-        self.push(Turn::Assistant { text, calls: Vec::new() });
+        self.push(Turn::Assistant {
+            text,
+            calls: Vec::new(),
+        });
     }
 
     /// The model's answer with its calls. Their results follow next.
@@ -218,7 +221,10 @@ fn in_words(turn: &Turn) -> (Role, String) {
             let calls = calls
                 .iter()
                 .map(|c| format!("\n{} {}", c.name, c.arguments.repeated()));
-            (Role::Assistant, std::iter::once(text.clone()).chain(calls).collect())
+            (
+                Role::Assistant,
+                std::iter::once(text.clone()).chain(calls).collect(),
+            )
         }
         Turn::Results { results } => {
             let texts = results.iter().map(|r| format!("{}\n", r.text));

@@ -103,7 +103,7 @@ impl Shared {
             opening,
             request.max_tokens,
         );
-        let mut reader = EventReader::default();
+        let mut reader = EventReader::default().bounded(body::bound(request));
         let shown = Arc::new(std::sync::Mutex::new(String::new()));
         let upstream = &self.server.upstream;
         let timeouts = self.config.endpoint.timeouts;
@@ -145,7 +145,7 @@ impl Shared {
         let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
         self.note_limits(RateLimits::from_headers(header));
         let answer = Answer::new(StopTexts::new(&plain.stop, ""), "", plain.max_tokens);
-        let mut events = EventReader::default();
+        let mut events = EventReader::default().bounded(body::bound(plain));
         let mut reader = CallReader::new(Dialect::Responses, &mut events, request);
         let (upstream, timeouts) = (&server.upstream, self.config.endpoint.timeouts);
         let end = crate::stream::follow(upstream, timeouts, response, &mut reader, answer, sink).await;

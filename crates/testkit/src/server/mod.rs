@@ -230,7 +230,7 @@ fn serve(shared: &Arc<Shared>, stream: &TcpStream, connection: usize) -> io::Res
         }
         let path = incoming.path.trim_end_matches('/');
         match (incoming.method.as_str(), path) {
-            ("POST", "/v1/chat/completions" | "/v1/messages") => {
+            ("POST", "/v1/chat/completions" | "/v1/messages" | "/v1/responses") => {
                 let (request, reply) = take(shared, incoming, connection, t_us);
                 let shared = Arc::clone(shared);
                 let out = stream.try_clone()?;

@@ -63,6 +63,8 @@ pub(super) fn table(job: &JobView) -> Vec<Line> {
                 attempt.number, attempt.model
             ),
         ));
+        let steps = attempt.plan.iter().filter(|_| attempt.end.is_none() || job.attempts.len() == 1);
+        lines.extend(steps.map(|step| (Tone::Dim, format!("     - {step}"))));
     }
     match &job.state {
         JobState::Ready(_) => lines.push((
@@ -132,6 +134,20 @@ pub(super) fn step(attempt: u32, step: &StepView) -> Vec<Line> {
                 head(&format!("the model said ({} tokens)", usage.input + usage.output)),
             )
         }
+        Step::Called { text, calls, usage } => {
+            indented(Tone::Plain, text);
+            for call in calls {
+                let with = call.arguments.repeated();
+                indented(Tone::Plain, &format!("{} {with}", call.name));
+            }
+            (
+                Tone::Head,
+                head(&format!(
+                    "the model called ({} tokens)",
+                    usage.input + usage.output
+                )),
+            )
+        }
         Step::Looked { found } => {
             for found in found {
                 match found {
@@ -139,6 +155,7 @@ pub(super) fn step(attempt: u32, step: &StepView) -> Vec<Line> {
                         indented(Tone::Dim, &format!("{path}: {} lines", text.lines().count()))
                     }
                     Found::Words { text } => indented(Tone::Dim, text),
+                    Found::Refused { text } => indented(Tone::Warn, text),
                 }
             }
             (Tone::Head, head("the repository was looked at"))
@@ -196,6 +213,7 @@ mod tests {
             steps: 3,
             rounds: 1,
             tokens: 10,
+            plan: vec!["mend it".into()],
             end: Some(end),
         };
         let won = PatchSize { lines: 2, files: 1 };

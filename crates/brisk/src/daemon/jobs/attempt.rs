@@ -1,13 +1,15 @@
 //! One attempt: does what the reducer asks for, one step after the other, and writes each down before the next begins.
 
-use super::{Held, Jobs, lock, note, wall_us};
+use super::{Held, Jobs, lock, look, note, wall_us};
+use crate::daemon::mcp::Servers;
 use crate::daemon::now;
 use crate::exit::CliError;
 use crate::verify::{Base, Gate};
-use brisk_domain::job::{AttemptId, Checked, End, Found, Step};
+use brisk_domain::job::{AttemptId, Checked, End, Step};
 use brisk_domain::port::{FaultSource, GenerateRequest, ModelEvent, Retry, Running, Sink, Usage};
+use brisk_domain::tool::{Calls, ToolCall, ToolRequest};
 use brisk_domain::{CancelReason, Lane};
-use brisk_lanes::slow::{Attempt, Brief, Effect, Look};
+use brisk_lanes::slow::{Attempt, Brief, Effect};
 use brisk_router::score::Size;
 use brisk_sandbox::Stop;
 use brisk_store::JobRow;
@@ -20,6 +22,8 @@ use std::time::{Duration, Instant};
 pub(super) enum Note {
     /// Its model, in the generation with this number.
     Model(u64, ModelEvent),
+    /// A call of its model, in the generation with this number.
+    Call(u64, ToolCall),
     /// The person's words.
     Steer(String),
     /// It is stopped where it is.
@@ -41,20 +45,19 @@ const MAX_PAUSE: Duration = Duration::from_secs(60);
 /// Bytes of an answer that are read.
 const MAX_ANSWER: usize = 256 << 10;
 
-/// Lines that a search finds.
-const HITS: usize = 40;
-
 /// Instructions of the repository; told to the model as text.
 const INSTRUCTIONS: &str = "AGENTS.md";
 
-struct Worker<'a> {
-    jobs: &'a Arc<Jobs>,
-    held: &'a Arc<Held>,
-    row: &'a JobRow,
+pub(super) struct Worker<'a> {
+    pub(super) jobs: &'a Arc<Jobs>,
+    pub(super) held: &'a Arc<Held>,
+    pub(super) row: &'a JobRow,
     id: AttemptId,
-    gate: Gate,
-    files: Files,
-    attempt: Attempt,
+    pub(super) gate: Gate,
+    pub(super) files: Files,
+    pub(super) attempt: Attempt,
+    /// The person's servers of tools.
+    pub(super) servers: Servers,
     notes: &'a Sender<Note>,
     inbox: Receiver<Note>,
     /// Words that wait for the end of the step.
@@ -102,6 +105,13 @@ pub(super) fn run(
         model,
         bounds: row.task.bounds,
     };
+    let servers = Servers::open(&jobs.mcp, &|| !held.halted());
+    let kit = look::kit(
+        &mut gate,
+        &row.task.base,
+        jobs.models.tooling(&brief.model.model),
+        &servers,
+    );
     let mut worker = Worker {
         jobs,
         held,
@@ -109,7 +119,8 @@ pub(super) fn run(
         id,
         gate,
         files,
-        attempt: Attempt::new(brief),
+        attempt: Attempt::with(brief, &kit),
+        servers,
         notes,
         inbox,
         steers: Vec::new(),
@@ -138,22 +149,20 @@ impl Worker<'_> {
             for text in std::mem::take(&mut self.steers) {
                 self.done(Step::Steered { text })?;
             }
+            if let Some(why) = self.jobs.fleet.trusts().taken_back(&self.row.root) {
+                return Ok(End::Failed { why, best: None });
+            }
             let late = Step::Stopped {
                 cause: CancelReason::OverBudget,
             };
             let step = match self.attempt.next() {
                 Effect::Over(end) => return Ok(end),
                 _ if self.left().is_zero() => late,
-                Effect::Ask(request) => self.ask(&request)?,
-                Effect::Look(looks) => {
-                    self.doing("reads");
-                    Step::Looked {
-                        found: looks.iter().map(|look| self.look(look)).collect(),
-            if let Some(why) = self.jobs.fleet.trusts().taken_back(&self.row.root) {
-                return Ok(End::Failed { why, best: None });
-            }
-                    }
-                }
+                Effect::Ask(request) => self.ask(&Question::Words(*request))?,
+                Effect::Converse(request) => self.ask(&Question::Tools(*request))?,
+                Effect::Look(looks) => Step::Looked {
+                    found: self.looks(&looks)?,
+                },
                 Effect::Check => self.check()?,
             };
             self.done(step)?;
@@ -177,7 +186,7 @@ impl Worker<'_> {
         Ok(())
     }
 
-    fn doing(&self, what: &str) {
+    pub(super) fn doing(&self, what: &str) {
         self.jobs.doing(self.held, self.id.number, what);
     }
 
@@ -196,30 +205,7 @@ impl Worker<'_> {
                 self.steers.push(text);
                 Ok(())
             }
-            Note::Model(..) => Ok(()),
-        }
-    }
-
-    fn look(&self, look: &Look) -> Found {
-        let words = |text: String| Found::Words { text };
-        match look {
-            Look::Read { path, .. } => match self.gate.shadow.file(&self.files, path) {
-                Some(text) => Found::File {
-                    path: path.clone(),
-                    text: text.joined(),
-                },
-                None => words(format!("{path} is no text that can be shown")),
-            },
-            Look::List { path } => words(format!("there is no folder {path}")),
-            Look::Search { text } => {
-                let changed = self.attempt.changed();
-                let hits = self.gate.shadow.search(&self.files, &changed, text, HITS);
-                words(match hits.len() {
-                    0 => format!("search {text}: nothing"),
-                    n if n == HITS => format!("search {text}: the first {n}:\n{}", hits.join("\n")),
-                    _ => format!("search {text}:\n{}", hits.join("\n")),
-                })
-            }
+            Note::Model(..) | Note::Call(..) => Ok(()),
         }
     }
 
@@ -263,7 +249,7 @@ impl Worker<'_> {
     }
 
     /// What passes on the base is what a change is compared with. It is found out once for all attempts.
-    fn based(&mut self, base: &Base) -> Result<(), CliError> {
+    pub(super) fn based(&mut self, base: &Base) -> Result<(), CliError> {
         let mut done = lock(&self.held.based);
         if !*done && !self.held.halted() {
             // Compared with nothing: only what passes there is asked for.
@@ -279,12 +265,14 @@ impl Worker<'_> {
     }
 
     /// Asks the model until it has answered, with pauses where a fault or a quota asks for one.
-    fn ask(&mut self, request: &GenerateRequest) -> Result<Step, Halted> {
+    fn ask(&mut self, question: &Question) -> Result<Step, Halted> {
+        let request = question.plain();
         let mut tries = 0;
         loop {
             self.doing(&format!("asks {}", request.model));
-            let (pause, message) = match self.generate(request)? {
+            let (pause, message) = match self.generate(question)? {
                 Asked::Answered(text, usage) => return Ok(Step::Said { text, usage }),
+                Asked::Called(text, calls, usage) => return Ok(Step::Called { text, calls, usage }),
                 Asked::Late => {
                     return Ok(Step::Stopped {
                         cause: CancelReason::OverBudget,
@@ -324,12 +312,13 @@ impl Worker<'_> {
         }
     }
 
-    fn generate(&mut self, request: &GenerateRequest) -> Result<Asked, Halted> {
+    fn generate(&mut self, question: &Question) -> Result<Asked, Halted> {
+        let request = question.plain();
         let board = match self.jobs.fleet.board(&self.row.root, now()) {
             Ok(board) => board,
             Err(message) => return Ok(Asked::Failed { pause: None, message }),
         };
-        let bytes: usize = request.messages.iter().map(|m| m.text.len()).sum();
+        let bytes = question.bytes();
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         let size = Size {
             input: count(bytes / 4),
@@ -364,12 +353,27 @@ impl Worker<'_> {
             // Nobody listens to an attempt that is over.
             let _ = notes.send(Note::Model(mine, event));
         });
-        let _running: Box<dyn Running> = self.jobs.models.generate(request.clone(), sink);
+        let _running: Box<dyn Running> = match question {
+            Question::Words(request) => self.jobs.models.generate(request.clone(), sink),
+            Question::Tools(request) => {
+                let notes = self.notes.clone();
+                let calls: Calls = Arc::new(move |call| {
+                    // As above.
+                    let _ = notes.send(Note::Call(mine, call));
+                });
+                self.jobs.models.converse(request.clone(), sink, calls)
+            }
+        };
         let mut text = String::new();
+        let mut calls = Vec::new();
         loop {
             let wait = SILENCE.min(self.left());
             let event = match self.inbox.recv_timeout(wait) {
                 Ok(Note::Model(of, event)) if of == mine => event,
+                Ok(Note::Call(of, call)) if of == mine => {
+                    calls.push(call);
+                    continue;
+                }
                 Ok(note) => {
                     self.heard(note)?;
                     continue;
@@ -394,7 +398,10 @@ impl Worker<'_> {
                         return Ok(Asked::Answered(text, Usage::default()));
                     }
                 }
-                ModelEvent::Done { usage, .. } => return Ok(Asked::Answered(text, usage)),
+                ModelEvent::Done { usage, .. } if calls.is_empty() => {
+                    return Ok(Asked::Answered(text, usage));
+                }
+                ModelEvent::Done { usage, .. } => return Ok(Asked::Called(text, calls, usage)),
                 ModelEvent::Failed { fault } => {
                     let pause = match (fault.retry, fault.source) {
                         (Retry::After { ms }, _) => Some(Duration::from_millis(ms)),
@@ -416,8 +423,34 @@ impl Worker<'_> {
     }
 }
 
+/// What a model is asked.
+enum Question {
+    Words(GenerateRequest),
+    Tools(ToolRequest),
+}
+
+impl Question {
+    fn plain(&self) -> &GenerateRequest {
+        match self {
+            Question::Words(request) => request,
+            Question::Tools(request) => &request.plain,
+        }
+    }
+
+    /// About how many bytes are sent.
+    fn bytes(&self) -> usize {
+        let opening: usize = self.plain().messages.iter().map(|m| m.text.len()).sum();
+        match self {
+            Question::Words(_) => opening,
+            Question::Tools(request) => opening + request.bytes(),
+        }
+    }
+}
+
 enum Asked {
     Answered(String, Usage),
+    /// With calls of its tools.
+    Called(String, Vec<ToolCall>, Usage),
     /// `pause`: asking again may help after it.
     Failed {
         pause: Option<Duration>,

@@ -70,6 +70,7 @@ impl Jobs {
             Step::Checked(Checked::Unproven { tree, .. }) => Some(tree),
             Step::Checked(Checked::Proven { proof }) => Some(proof.tree().clone()),
             Step::Said { .. }
+            | Step::Called { .. }
             | Step::Looked { .. }
             | Step::Steered { .. }
             | Step::Faulted { .. }

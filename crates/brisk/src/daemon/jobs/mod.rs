@@ -7,7 +7,9 @@
 
 mod attempt;
 mod begin;
+mod brief;
 mod change;
+mod look;
 mod turns;
 mod work;
 
@@ -15,6 +17,7 @@ use super::fleet::Fleet;
 use super::hub::{Hub, refuse};
 use super::models::Models;
 use super::note;
+use crate::config::ToolServer;
 use crate::exit::{CliError, Exit};
 use crate::home::Home;
 use attempt::Note;
@@ -69,6 +72,8 @@ struct Held {
 /// See the module.
 pub(crate) struct Jobs {
     home: Home,
+    /// The person's servers of tools.
+    mcp: BTreeMap<String, ToolServer>,
     models: Arc<Models>,
     fleet: Arc<Fleet>,
     store: Mutex<JobStore>,
@@ -91,6 +96,7 @@ impl Jobs {
     /// Opens the store and goes on with every job that is not over.
     pub(crate) fn start(
         home: &Home,
+        mcp: &BTreeMap<String, ToolServer>,
         models: Arc<Models>,
         fleet: Arc<Fleet>,
     ) -> Result<Arc<Jobs>, StoreError> {
@@ -107,6 +113,7 @@ impl Jobs {
         let (wake, woken) = channel();
         let jobs = Arc::new(Jobs {
             home: home.clone(),
+            mcp: mcp.clone(),
             models,
             fleet,
             store: Mutex::new(store),
@@ -243,6 +250,7 @@ impl Jobs {
                 steps: steps.len() as u64,
                 rounds: 0,
                 tokens: 0,
+                plan: Vec::new(),
                 end: row
                     .ends
                     .iter()
@@ -250,8 +258,13 @@ impl Jobs {
                     .map(|(_, end)| end.clone()),
             };
             for step in steps {
+                if let Some(plan) = brisk_lanes::slow::plan_in(&step.step) {
+                    view.plan = plan;
+                }
                 match step.step {
-                    Step::Said { usage, .. } => view.tokens += (usage.input + usage.output) as u64,
+                    Step::Said { usage, .. } | Step::Called { usage, .. } => {
+                        view.tokens += (usage.input + usage.output) as u64
+                    }
                     Step::Checked(_) => view.rounds += 1,
                     Step::Looked { .. }
                     | Step::Steered { .. }

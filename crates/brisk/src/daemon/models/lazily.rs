@@ -2,6 +2,7 @@
 //! certificates, takes longer than a session may wait.
 
 use brisk_domain::port::{Fault, FaultSource, GenerateRequest, Model, ModelEvent, Retry, Running, Sink};
+use brisk_domain::tool::{Calls, ToolRequest};
 use std::sync::{Arc, Mutex, PoisonError};
 
 type Make = Box<dyn Fn() -> Result<Arc<dyn Model>, String> + Send + Sync>;
@@ -55,13 +56,33 @@ impl Lazily {
 
     /// Never blocks: where the model is not there yet, a thread makes it, and a stop meanwhile is honoured when it ends.
     pub(super) fn generate(self: &Arc<Self>, request: GenerateRequest, sink: Sink) -> Box<dyn Running> {
+        let told = Arc::clone(&sink);
+        self.begin(told, move |model| model.generate(request, sink))
+    }
+
+    /// The same, in a conversation with tools.
+    pub(super) fn converse(
+        self: &Arc<Self>,
+        request: ToolRequest,
+        sink: Sink,
+        calls: Calls,
+    ) -> Box<dyn Running> {
+        let told = Arc::clone(&sink);
+        self.begin(told, move |model| model.converse(request, sink, calls))
+    }
+
+    fn begin(
+        self: &Arc<Self>,
+        sink: Sink,
+        begin: impl FnOnce(&dyn Model) -> Box<dyn Running> + Send + 'static,
+    ) -> Box<dyn Running> {
         let made = self
             .made
             .try_lock()
             .ok()
             .and_then(|slot| slot.as_ref().map(Arc::clone));
         if let Some(model) = made {
-            return model.generate(request, sink);
+            return begin(model.as_ref());
         }
         let slot = Arc::new(Mutex::new(Start::Wanted));
         let (shared, model) = (Arc::clone(&slot), Arc::clone(self));
@@ -70,7 +91,7 @@ impl Lazily {
                 let mut start = shared.lock().unwrap_or_else(PoisonError::into_inner);
                 if matches!(*start, Start::Wanted) {
                     *start = Start::Begun {
-                        _running: model.generate(request, Arc::clone(&sink)),
+                        _running: begin(model),
                     };
                 }
             });

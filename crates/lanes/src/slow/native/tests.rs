@@ -175,7 +175,10 @@ fn the_way_of_a_good_attempt() {
     let told = world.told();
     let ids: Vec<&str> = told.iter().map(|r| r.id.as_str()).collect();
     assert_eq!(ids, ["c4", "c5", "c6"], "each call has its own result, in order");
-    assert!(told[0].text.contains("return 0") && !told[0].text.contains("def other"), "{told:?}");
+    assert!(
+        told[0].text.contains("return 0") && !told[0].text.contains("def other"),
+        "{told:?}"
+    );
     assert!(told[1].text.contains("4-5 function other"), "{told:?}");
     assert!(told[2].text.contains("expected 6, got 0"), "{told:?}");
     assert_eq!(world.call(&[WRONG]), None);
@@ -224,13 +227,43 @@ fn every_bad_model_is_told_in_results_and_comes_to_an_end() {
         ("an unknown tool", "rm", r#"{"path":"/"}"#, "there is no tool"),
         ("no JSON", "read", r#"{"path":"#, "no JSON object"),
         ("a wrong argument", "read", r#"{"file":"a"}"#, "`path` is missing"),
-        ("reads outside", "read", r#"{"path":"../../etc/passwd"}"#, "not a path inside"),
-        ("searches outside", "search", r#"{"text":"a","path":"../x"}"#, "not a path inside"),
-        ("writes outside", "edit", r#"{"path":"../x","search":"","replace":"1"}"#, "not a path inside"),
-        ("a check that is none", "run", r#"{"check":"rm -rf /"}"#, "no such thing"),
+        (
+            "reads outside",
+            "read",
+            r#"{"path":"../../etc/passwd"}"#,
+            "not a path inside",
+        ),
+        (
+            "searches outside",
+            "search",
+            r#"{"text":"a","path":"../x"}"#,
+            "not a path inside",
+        ),
+        (
+            "writes outside",
+            "edit",
+            r#"{"path":"../x","search":"","replace":"1"}"#,
+            "not a path inside",
+        ),
+        (
+            "a check that is none",
+            "run",
+            r#"{"check":"rm -rf /"}"#,
+            "no such thing",
+        ),
         ("a server that is none", "db__drop", "{}", "no such thing"),
-        ("claims success", "done", "{}", "Nothing in the repository is changed"),
-        ("a file that is none", "outline", r#"{"path":"no.py"}"#, "there is no file"),
+        (
+            "claims success",
+            "done",
+            "{}",
+            "Nothing in the repository is changed",
+        ),
+        (
+            "a file that is none",
+            "outline",
+            r#"{"path":"no.py"}"#,
+            "there is no file",
+        ),
     ];
     for (name, tool, arguments, want) in cases {
         let mut world = World::new(32_000);
@@ -280,8 +313,14 @@ fn what_is_refused_beside_something_good_is_no_waste_and_nothing_unread_is_edite
     // The file is shown in place of the edit.
     assert_eq!(world.call(&[WRONG, ("done", "{}")]), None);
     let told = world.told();
-    assert!(told[0].text.contains("not read before") && told[0].text.contains("def total"), "{told:?}");
-    assert!(told[1].failed && told[1].text.contains("nothing was checked"), "{told:?}");
+    assert!(
+        told[0].text.contains("not read before") && told[0].text.contains("def total"),
+        "{told:?}"
+    );
+    assert!(
+        told[1].failed && told[1].text.contains("nothing was checked"),
+        "{told:?}"
+    );
     assert!(world.attempt.changed().is_empty());
     assert_eq!(world.call(&[WRONG]), None);
     assert_eq!(world.attempt.changed().len(), 1);
@@ -338,7 +377,12 @@ fn the_same_steps_lead_to_the_same_place_from_anywhere() {
     };
     let roles: Vec<Role> = request.messages.iter().skip(1).map(|m| m.role).collect();
     assert!(roles.windows(2).all(|w| w[0] != w[1]), "{roles:?}");
-    assert!(request.messages.iter().any(|m| m.text.contains("search {\"text\":\"return 0\"}")));
+    assert!(
+        request
+            .messages
+            .iter()
+            .any(|m| m.text.contains("search {\"text\":\"return 0\"}"))
+    );
 }
 
 #[test]
