@@ -1,5 +1,6 @@
 //! Brisk's extensions of ACP: what a live edit needs and the protocol lacks. Method names are in [`method`].
 
+use crate::gate::TreeState;
 use brisk_domain::{Event, HunkId, Intent, Lane, Latency, ModelId, SessionId, TurnId};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -38,9 +39,9 @@ pub mod method {
     pub const SESSIONS: &str = "_brisk/sessions";
     /// Request [`super::NoParams`] -> [`super::Limits`]: bounds of a turn.
     pub const LIMITS: &str = "_brisk/limits";
-    /// Request [`super::Amend`] -> null: other text in place of what a ready hunk adds.
     /// Request [`super::RepoRequest`] -> [`super::QuotaReply`]: what is left where the person set limits.
     pub const QUOTA: &str = "_brisk/quota";
+    /// Request [`super::Amend`] -> null: other text in place of what a ready hunk adds.
     pub const AMEND: &str = "_brisk/amend";
     /// Request [`super::NoParams`] -> [`super::ModelsReply`].
     pub const MODELS: &str = "_brisk/models";
@@ -251,8 +252,8 @@ pub struct RepoStatus {
     pub root: PathBuf,
     /// Tree of the files as they are (git object id of the shadow snapshot).
     pub tree: String,
-    /// The state of that tree. Until something verifies it, a tree is a draft.
-    pub state: String,
+    /// Where that tree stands, by the ledger.
+    pub state: TreeState,
     /// Edits that are in effect and can be undone.
     pub undoable: usize,
     /// The newest operation's words.
@@ -393,7 +394,6 @@ pub struct Limits {
     pub max_lines: usize,
 }
 
-/// The person's own text for a ready hunk.
 /// What a quota counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -436,6 +436,7 @@ pub struct QuotaReply {
     pub left: Vec<QuotaLeft>,
 }
 
+/// The person's own text for a ready hunk.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Amend {

@@ -5,6 +5,7 @@
 pub mod chat;
 mod ext;
 mod felt;
+pub mod gate;
 mod greeting;
 pub mod jobs;
 pub mod messages;

@@ -13,7 +13,7 @@ mod view;
 mod wire;
 mod words;
 
-pub use app::{Act, App, Draft, Input, Purpose, Rest, Setup};
+pub use app::{Act, App, Draft, Input, Notify, Purpose, Rest, Setup};
 pub use felt::Felt;
 pub use key::{Decoder, Key, Typed};
 pub use paint::{Painter, WIPE};

@@ -1,12 +1,14 @@
 //! Requests to JSON-RPC lines, and answers back to what they are answers to. Pure.
 
 use brisk_protocol::acp::{CancelNotification, ContentBlock, Meta, PromptRequest, TextContent};
-use brisk_protocol::domain::{HunkId, SessionId};
+use brisk_protocol::domain::{HunkId, ModelId, SessionId};
+use brisk_protocol::gate::{self, TreeNews, Verified, Verify, VerifyStop, Verifying};
+use brisk_protocol::jobs::{self, Delegate, Delegated, JobList, JobsNews, JobsReply};
 use brisk_protocol::{
     Amend, BRISK_META, CompleteReply, CompleteRequest, Completion, Decide, Decided, Envelope, FeltRecord,
-    HunkSet, Incoming, Limits, LogReply, LogRequest, ModelsReply, NoParams, PromptExtras, RepoRequest,
-    RepoStatus, RequestId, Resume, Resumed, SessionRef, UndoReply, UndoRequest, UndoWhat, Warm, method,
-    notify_line, request_line,
+    HunkSet, Incoming, Limits, LogReply, LogRequest, ModelsReply, NoParams, PromptExtras, QuotaReply,
+    RepoRequest, RepoStatus, RequestId, Resume, Resumed, SessionRef, UndoReply, UndoRequest, UndoWhat, Warm,
+    method, notify_line, request_line,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -74,6 +76,31 @@ pub enum Call {
         /// From 1.
         from: u64,
     },
+    /// Run the checks.
+    Verify {
+        /// Ours, to know its answer by.
+        run: u64,
+        /// These; none: all.
+        checks: Vec<String>,
+    },
+    /// The checks are not wanted any more.
+    StopVerify {
+        /// As in [`Call::Verify`].
+        run: u64,
+    },
+    /// Hand a task over.
+    Delegate {
+        /// The person's words.
+        text: String,
+        /// Places that it names.
+        files: Vec<String>,
+        /// A model that the person chose.
+        model: Option<ModelId>,
+    },
+    /// Jobs of this repository.
+    Jobs,
+    /// What is left where limits are set.
+    Quota,
 }
 
 /// An answer. The error is a sentence for the person.
@@ -116,6 +143,19 @@ pub enum Reply {
     },
     /// Number of the last event.
     Resumed(Result<u64, String>),
+    /// The checks are over.
+    Verified {
+        /// As in [`Call::Verify`].
+        run: u64,
+        /// What came of them, or why none ran.
+        outcome: Result<Verified, String>,
+    },
+    /// A task was taken in, or why not.
+    Delegated(Result<Delegated, String>),
+    /// Jobs of this repository.
+    Jobs(Result<JobsReply, String>),
+    /// What is left where limits are set; nothing where that cannot be known.
+    Quota(QuotaReply),
 }
 
 /// What the daemon says.
@@ -125,6 +165,12 @@ pub enum Told {
     Event(Envelope),
     /// An answer.
     Reply(Reply),
+    /// The tree, or where it stands, is another one.
+    Tree(TreeNews),
+    /// How far the checks are.
+    Verifying(Verifying),
+    /// The jobs of a repository.
+    Jobs(JobsNews),
 }
 
 #[derive(Debug)]
@@ -140,6 +186,10 @@ enum Pending {
     Limits,
     Complete(String),
     Resume,
+    Verify(u64),
+    Delegate,
+    Jobs,
+    Quota,
 }
 
 /// One connection's requests.
@@ -224,6 +274,36 @@ impl Wire {
             Call::Resume { from } => {
                 self.request(Pending::Resume, method::RESUME, &Resume { session_id, from })
             }
+            Call::Verify { run, checks } => {
+                let wish = Verify {
+                    cwd,
+                    run,
+                    checks,
+                    again: false,
+                };
+                self.request(Pending::Verify(run), gate::method::VERIFY, &wish)
+            }
+            Call::StopVerify { run } => notify_line(gate::method::VERIFY_STOP, &VerifyStop { run }),
+            Call::Delegate { text, files, model } => {
+                let wish = Delegate {
+                    cwd,
+                    text,
+                    files,
+                    models: model.into_iter().collect(),
+                    // What was kept here and is not committed is what the person sees.
+                    with_draft: true,
+                    ..Delegate::default()
+                };
+                self.request(Pending::Delegate, jobs::method::DELEGATE, &wish)
+            }
+            Call::Jobs => {
+                let wish = JobList {
+                    cwd: Some(cwd),
+                    limit: LOG_LINES,
+                };
+                self.request(Pending::Jobs, jobs::method::LIST, &wish)
+            }
+            Call::Quota => self.request(Pending::Quota, method::QUOTA, &RepoRequest { cwd }),
         }
     }
 
@@ -240,6 +320,12 @@ impl Wire {
                 let envelope: Envelope = serde_json::from_str(params.get()).ok()?;
                 (envelope.session_id == self.session).then_some(Told::Event(envelope))
             }
+            Incoming::Notification { method, params } => match method.as_str() {
+                gate::method::STATE => serde_json::from_str(params.get()).ok().map(Told::Tree),
+                gate::method::VERIFYING => serde_json::from_str(params.get()).ok().map(Told::Verifying),
+                jobs::method::NEWS => serde_json::from_str(params.get()).ok().map(Told::Jobs),
+                _ => None,
+            },
             Incoming::Response {
                 id: RequestId::Number(id),
                 outcome,
@@ -251,7 +337,7 @@ impl Wire {
                 };
                 Some(Told::Reply(reply(pending, outcome)))
             }
-            Incoming::Notification { .. } | Incoming::Request { .. } | Incoming::Response { .. } => None,
+            Incoming::Request { .. } | Incoming::Response { .. } => None,
         }
     }
 }
@@ -282,6 +368,13 @@ fn reply(pending: Pending, outcome: Result<String, String>) -> Reply {
             query,
             items: of::<CompleteReply>(outcome).map_or_else(|_| Vec::new(), |r| r.items),
         },
+        Pending::Verify(run) => Reply::Verified {
+            run,
+            outcome: of(outcome),
+        },
+        Pending::Delegate => Reply::Delegated(of(outcome)),
+        Pending::Jobs => Reply::Jobs(of(outcome)),
+        Pending::Quota => Reply::Quota(of(outcome).unwrap_or_default()),
         Pending::Resume => Reply::Resumed(of::<Resumed>(outcome).map(|r| r.last)),
     }
 }
@@ -320,6 +413,23 @@ mod tests {
             assert_eq!(format!("{:?}", wire.read(parse(line).unwrap()).unwrap()), want);
         }
         assert!(!wire.is_waiting());
+        // What nobody asked for.
+        for (line, want) in [
+            (
+                r#"{"jsonrpc":"2.0","method":"_brisk/state","params":{"root":"/r","tree":"ab","state":{"state":"draft","policy":true}}}"#,
+                "Tree(TreeNews { root: \"/r\", tree: \"ab\", state: Draft { policy: true } })",
+            ),
+            (
+                r#"{"jsonrpc":"2.0","method":"_brisk/verifying","params":{"run":3,"step":"started","check":"unit","argv":["true"]}}"#,
+                "Verifying(Verifying { run: 3, step: Started { check: \"unit\", argv: [\"true\"] } })",
+            ),
+            (
+                r#"{"jsonrpc":"2.0","method":"_brisk/jobs/news","params":{"root":"/r","jobs":[]}}"#,
+                "Jobs(JobsNews { root: \"/r\", jobs: [] })",
+            ),
+        ] {
+            assert_eq!(format!("{:?}", wire.read(parse(line).unwrap()).unwrap()), want);
+        }
         // Answered once, and only what was asked; other sessions are not ours.
         for line in [
             r#"{"jsonrpc":"2.0","id":12,"result":null}"#,

@@ -66,37 +66,29 @@ fn undo_lines(verb: &str, reply: &UndoReply) -> Vec<(Tone, String)> {
 /// `status`.
 pub(crate) fn status(context: &Context) -> Result<Exit, CliError> {
     let status: RepoStatus = connect::ask(&context.home, method::STATUS, &RepoRequest { cwd: cwd()? })?;
-    // The ledger's word, never a model's; a repository that the gate cannot read has none.
-    let gate = verify::status(context);
     if context.json {
         let mut fields = serde_json::to_value(&status).unwrap_or_default();
-        if let (Value::Object(map), Ok((_, line))) = (&mut fields, &gate) {
-            map.insert("gate".to_owned(), line.as_str().into());
+        if let Value::Object(map) = &mut fields {
+            map.insert("gate".to_owned(), tree_line(&status).into());
         }
         say::raw(&json::line("status", context.t_us(), fields))?;
     } else {
-        let mut lines = status_lines(&status);
-        match gate {
-            Ok((tone, line)) => {
-                if let Some(first) = lines.first_mut() {
-                    *first = (tone, format!("{}: {line}", status.root.display()));
-                }
-            }
-            // Not a place that the gate can judge: the daemon's word has to do.
-            Err(e) if e.exit == Exit::Target => {}
-            Err(e) => lines.push((Tone::Warn, e.message)),
-        }
-        say::lines(context, &lines)?;
+        say::lines(context, &status_lines(&status))?;
     }
     Ok(Exit::Done)
 }
 
-fn status_lines(status: &RepoStatus) -> Vec<(Tone, String)> {
+/// The ledger's line for the tree.
+fn tree_line(status: &RepoStatus) -> String {
     let short = status.tree.get(..12).unwrap_or(&status.tree);
+    format!("tree {short}: {}", status.state)
+}
+
+fn status_lines(status: &RepoStatus) -> Vec<(Tone, String)> {
     let mut lines = vec![
         (
-            Tone::Plain,
-            format!("{}: tree {short}, {}", status.root.display(), status.state),
+            verify::tone(&status.state),
+            format!("{}: {}", status.root.display(), tree_line(status)),
         ),
         (Tone::Plain, format!("{} to undo", count(status.undoable, "edit"))),
     ];

@@ -2,22 +2,27 @@
 
 use crate::cli::args::VerifyArgs;
 use crate::cli::context::Context;
-use crate::cli::style::{Tone, count, duration};
+use crate::cli::style::Tone;
 use crate::cli::{accept, cwd, json, say};
 use crate::exit::{CliError, Exit};
-use crate::verify::{Base, Confirmed, Gate, Heard, Plan, ledger, proposal, user, worktree};
-use brisk_domain::evidence::{Counts, Run, Summary, Tree};
-use brisk_gate::{Act, CheckState, Level, Policy, Reason, State, Verdict, flags};
+use crate::verify::{
+    Asked, Base, Confirmed, Ended, Gate, Told, ledger, proposal, told as standing_told, user, worktree,
+};
+use brisk_domain::evidence::Tree;
+use brisk_gate::{Act, CheckState, Policy, State, Verdict};
+use brisk_protocol::gate::{self as wire, TreeState};
 use serde_json::json;
-use std::collections::VecDeque;
-
-/// Lines of a red check that are shown; the log has all of them.
-const SHOWN: usize = 30;
 
 /// `verify [CHECK...]`.
 pub(crate) fn run(context: &Context, args: &VerifyArgs) -> Result<Exit, CliError> {
     let mut gate = Gate::open(&context.home, &cwd()?)?;
-    let tree = gate.shadow.tree().map_err(worktree)?;
+    let began = context.t_us();
+    let tree = gate.tree()?;
+    if context.json {
+        let t_us = context.t_us();
+        let fields = json!({"tree": tree, "us": t_us.saturating_sub(began)});
+        say::raw(&json::line("tree", t_us, fields))?;
+    }
     let base = gate.base(&tree)?;
     if args.accept {
         return accept::run(context, &mut gate, &base, &tree);
@@ -32,97 +37,28 @@ pub(crate) fn run(context: &Context, args: &VerifyArgs) -> Result<Exit, CliError
     if let Some(reason) = &args.acknowledge {
         return acknowledge(context, &gate, &base, &tree, &policy, reason);
     }
-    let wanted = wanted(&mut gate, args, &base, &tree, &policy)?;
-    let mut worst = Exit::Done;
-    let mut flagged = None;
-    for name in &wanted {
-        let Some(check) = policy.check(name) else { continue };
-        let environment = gate.environment(check);
-        let known = match args.again || args.fresh {
-            true => None,
-            false => gate
-                .ledger()?
-                .remembered(&tree, &policy, name, &environment, base.tree.as_ref())
-                .map_err(ledger)?,
-        };
-        let memory = known.is_some();
-        let mut tail = VecDeque::new();
-        let run = match known {
-            Some(run) => run,
-            None => {
-                if flagged.is_none() {
-                    flagged = Some(look(&mut gate, &base, &tree, &policy)?);
-                }
-                begin(context, name, &check.run)?;
-                let note = |text: &str| {
-                    // A closed output must not end the check.
-                    let _ = noted(context, name, text);
-                };
-                let plan = Plan {
-                    policy: &policy,
-                    base: &base,
-                    tree: &tree,
-                    degraded: args.degraded,
-                    fresh: args.fresh,
-                    terminal: context.streams.input,
-                    note: &note,
-                };
-                let show = args.verbose && !context.json;
-                let mut hear = |line: &str| {
-                    if show {
-                        // A closed output must not end the check.
-                        let _ = say::lines(context, &[(Tone::Dim, format!("  {line}"))]);
-                    }
-                    if tail.len() == SHOWN {
-                        tail.pop_front();
-                    }
-                    tail.push_back(line.to_owned());
-                };
-                let heard: Heard<'_> = &mut hear;
-                gate.run_check(&plan, name, check, flagged.as_deref().unwrap_or_default(), heard)?
-            }
-        };
-        let state = gate
-            .ledger()?
-            .check_state(&tree, &policy, name, base.tree.as_ref())
-            .map_err(ledger)?;
-        let (verdict, flaky) = match state {
-            CheckState::Ran { verdict, flaky, .. } => (verdict, flaky),
-            CheckState::Never | CheckState::OtherBase { .. } => (Verdict::of(&run), false),
-        };
-        worst = worse(worst, &verdict);
-        let log = gate.dir().join("logs").join(run.log.as_str());
-        let told = Told {
-            name,
-            run: &run,
-            verdict: &verdict,
-            flaky,
-            memory,
-            tail: &tail,
-            log: log.display().to_string(),
-        };
-        tell(context, &told)?;
-    }
-    let state = gate
-        .ledger()?
-        .state(&tree, &policy, base.tree.as_ref())
-        .map_err(ledger)?;
-    end(context, &state, &tree, &policy, worst)
-}
-
-/// What about the change a person should see; nothing where there is no base to compare with.
-fn look(
-    gate: &mut Gate,
-    base: &Base,
-    tree: &Tree,
-    policy: &Policy,
-) -> Result<Vec<brisk_domain::evidence::Flag>, CliError> {
-    let Some(before) = &base.tree else {
-        return Ok(Vec::new());
+    let asked = Asked {
+        checks: wanted(&mut gate, args, &base, &tree, &policy)?,
+        again: args.again,
+        fresh: args.fresh,
+        degraded: args.degraded,
+        terminal: context.streams.input,
     };
-    gate.shadow.adopt(&base.objects, before).map_err(worktree)?;
-    let changes = gate.shadow.changes(Some(before), tree).map_err(worktree)?;
-    Ok(flags(&changes, policy))
+    let mut worst = Exit::Done;
+    let show = args.verbose && !context.json;
+    // A closed output must not end a check.
+    let mut hear = |said: Told<'_>| match said {
+        Told::Started { check, argv } => drop(begin(context, check, argv)),
+        Told::Note { check, text } => drop(noted(context, check, text)),
+        Told::Line(line) if show => drop(say::lines(context, &[(Tone::Dim, format!("  {line}"))])),
+        Told::Line(_) => {}
+        Told::Ended(ended) => {
+            worst = worse(worst, &ended.verdict);
+            let _ = tell(context, ended);
+        }
+    };
+    let state = gate.verify((&tree, &base, &policy), &asked, &mut hear)?;
+    end(context, &state, &tree, &policy, worst)
 }
 
 /// The checks to run: those named, those that the change concerns, or all.
@@ -133,17 +69,7 @@ fn wanted(
     tree: &Tree,
     policy: &Policy,
 ) -> Result<Vec<String>, CliError> {
-    if let Some(unknown) = args.checks.iter().find(|c| policy.check(c).is_none()) {
-        let known: Vec<&str> = policy.checks().keys().map(String::as_str).collect();
-        return Err(
-            CliError::new(Exit::Usage, format!("there is no check {unknown:?}"))
-                .hint(format!("known: {}", known.join(", "))),
-        );
-    }
-    let mut names: Vec<String> = match args.checks.is_empty() {
-        true => policy.checks().keys().cloned().collect(),
-        false => args.checks.clone(),
-    };
+    let mut names = Gate::named(policy, &args.checks)?;
     if args.affected {
         let before = base.tree.as_ref();
         if let Some(before) = before {
@@ -263,17 +189,6 @@ fn noted(context: &Context, name: &str, text: &str) -> Result<(), CliError> {
     say::lines(context, &[(Tone::Dim, format!("{name}: {text}"))])
 }
 
-/// What is told about one check.
-struct Told<'a> {
-    name: &'a str,
-    run: &'a Run,
-    verdict: &'a Verdict,
-    flaky: bool,
-    memory: bool,
-    tail: &'a VecDeque<String>,
-    log: String,
-}
-
 fn word(verdict: &Verdict) -> (Tone, &'static str) {
     match verdict {
         Verdict::Green => (Tone::Good, "passed"),
@@ -283,16 +198,12 @@ fn word(verdict: &Verdict) -> (Tone, &'static str) {
     }
 }
 
-fn counted(run: &Run) -> Option<Counts> {
-    match &run.summary {
-        Summary::Tests { counts, .. } => Some(*counts),
-        Summary::ExitOnly | Summary::Unreadable { .. } => None,
-    }
-}
-
-fn tell(context: &Context, told: &Told<'_>) -> Result<(), CliError> {
-    let Told {
-        name, run, verdict, ..
+fn tell(context: &Context, told: &Ended) -> Result<(), CliError> {
+    let Ended {
+        check: name,
+        run,
+        verdict,
+        ..
     } = told;
     let (tone, state) = word(verdict);
     if context.json {
@@ -300,35 +211,21 @@ fn tell(context: &Context, told: &Told<'_>) -> Result<(), CliError> {
             "check": name,
             "state": state,
             "why": verdict.to_string(),
-            "counts": counted(run),
+            "counts": told.counts(),
             "flaky": told.flaky,
             "memory": told.memory,
             "ms": run.ended_ms.saturating_sub(run.began_ms),
             "sandbox": run.sandbox,
-            "log": told.log,
+            "log": told.log.display().to_string(),
         });
         return say::raw(&json::line("check", context.t_us(), fields));
-    }
-    let mut line = format!("{name}: {state}");
-    if let Some(c) = counted(run) {
-        line.push_str(&format!(
-            ", {} passed, {} failed, {} skipped",
-            c.passed, c.failed, c.skipped
-        ));
-    }
-    match told.memory {
-        true => line.push_str(" (from memory: same tree, policy and environment)"),
-        false => {
-            let us = run.ended_ms.saturating_sub(run.began_ms).saturating_mul(1_000);
-            line.push_str(&format!(" ({})", duration(us)));
-        }
     }
     let mut lines = Vec::new();
     if matches!(verdict, Verdict::Red(_) | Verdict::Inconclusive(_)) {
         lines.extend(told.tail.iter().map(|l| (Tone::Dim, format!("  {l}"))));
-        lines.push((Tone::Plain, format!("  all of it: {}", told.log)));
+        lines.push((Tone::Plain, format!("  all of it: {}", told.log.display())));
     }
-    lines.push((tone, line));
+    lines.push((tone, told.report().to_string()));
     if !matches!(verdict, Verdict::Green) {
         lines.push((tone, format!("  {verdict}")));
     }
@@ -365,7 +262,7 @@ fn end(context: &Context, state: &State, tree: &Tree, policy: &Policy, exit: Exi
         say::raw(&json::line("verify", context.t_us(), fields))?;
         return Ok(exit);
     }
-    let mut lines = vec![(tone(state), line(tree, Some(state)))];
+    let mut lines = vec![(tone(&standing_told(Some(state))), line(tree, Some(state)))];
     if exit == Exit::Flagged {
         let next = "next: look at it, then `brisk verify --acknowledge REASON`";
         lines.push((Tone::Plain, next.to_owned()));
@@ -374,62 +271,25 @@ fn end(context: &Context, state: &State, tree: &Tree, policy: &Policy, exit: Exi
     Ok(exit)
 }
 
-fn tone(state: &State) -> Tone {
+/// How good a state is.
+pub(crate) fn tone(state: &TreeState) -> Tone {
     match state {
-        State::Draft | State::Verifying { .. } => Tone::Dim,
-        State::Verified {
-            level: Level::Full, ..
+        TreeState::Draft { .. } | TreeState::Verifying { .. } => Tone::Dim,
+        TreeState::Verified {
+            level: wire::Level::Full,
+            ..
         }
-        | State::Shipped { waived: false, .. } => Tone::Good,
-        State::Verified { .. } | State::Inconclusive { .. } | State::Shipped { waived: true, .. } => {
-            Tone::Warn
-        }
-        State::Failed { .. } => Tone::Bad,
+        | TreeState::Shipped { waived: false, .. } => Tone::Good,
+        TreeState::Verified { .. }
+        | TreeState::Inconclusive { .. }
+        | TreeState::Flagged { .. }
+        | TreeState::Shipped { waived: true, .. }
+        | TreeState::Unknown { .. } => Tone::Warn,
+        TreeState::Failed { .. } => Tone::Bad,
     }
 }
 
 /// The ledger's line for a tree: the same words in every command.
 pub(crate) fn line(tree: &Tree, state: Option<&State>) -> String {
-    let says = match state {
-        None => "draft (no policy is confirmed here)".to_owned(),
-        Some(State::Draft) => "draft".to_owned(),
-        Some(State::Verifying { check }) => format!("verifying ({check} runs)"),
-        Some(State::Verified { level, scope, flaky }) => {
-            let checks = count(scope.len(), "check");
-            let mut text = match level {
-                Level::Full => format!("verified ({checks}: {})", scope.join(", ")),
-                Level::Part { missing } => {
-                    format!(
-                        "verified in part ({}; not run: {})",
-                        scope.join(", "),
-                        missing.join(", ")
-                    )
-                }
-            };
-            if !flaky.is_empty() {
-                text.push_str(&format!(", flaky: {}", flaky.join(", ")));
-            }
-            text
-        }
-        Some(State::Failed { check, red }) => format!("failed ({check}: {red})"),
-        Some(State::Inconclusive { check, reason }) => match reason {
-            Reason::Doubt(doubt) => format!("inconclusive ({check}: {doubt})"),
-            Reason::Flagged(concerns) => format!("flagged ({})", concerns.join("; ")),
-        },
-        Some(State::Shipped { how, waived, .. }) => match waived {
-            true => format!("shipped without evidence ({how})"),
-            false => format!("shipped ({how})"),
-        },
-    };
-    format!("tree {}: {says}", tree.short())
-}
-
-/// The ledger's line for the worktree that a command runs in, for `status`.
-pub(crate) fn status(context: &Context) -> Result<(Tone, String), CliError> {
-    let mut gate = Gate::open(&context.home, &cwd()?)?;
-    let (tree, state) = gate.state()?;
-    Ok((
-        state.as_ref().map_or(Tone::Dim, tone),
-        line(&tree, state.as_ref()),
-    ))
+    format!("tree {}: {}", tree.short(), standing_told(state))
 }

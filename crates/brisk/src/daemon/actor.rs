@@ -9,6 +9,7 @@ use super::log::Log;
 use super::mailbox::Mailbox;
 use super::models::Models;
 use super::now;
+use super::standings::{Busy, Standings};
 use brisk_domain::port::{ModelEvent, Running, Sink};
 use brisk_domain::{
     CancelReason, Command, EffectId, Event, HunkState, Lane, Now, SessionId, StopReason, TurnId,
@@ -77,6 +78,7 @@ pub(crate) struct Means {
     pub(crate) fleet: Arc<Fleet>,
     pub(crate) log: Log,
     pub(crate) desk: Desk,
+    pub(crate) standings: Arc<Standings>,
 }
 
 /// A request at a model.
@@ -105,6 +107,9 @@ struct Actor {
     /// Sees what goes in and out, for the desk.
     watch: Watch,
     desk: Desk,
+    standings: Arc<Standings>,
+    /// While a turn runs nobody looks at the tree.
+    busy: Option<Busy>,
     seq: u64,
     reports: mpsc::UnboundedSender<Input>,
     running: BTreeMap<EffectId, Request>,
@@ -126,6 +131,7 @@ pub(crate) fn start(id: SessionId, seq: u64, cwd: PathBuf, repo: Arc<Repo>, mean
         fleet,
         log,
         desk,
+        standings,
     } = means;
     let actor = Actor {
         id,
@@ -138,6 +144,8 @@ pub(crate) fn start(id: SessionId, seq: u64, cwd: PathBuf, repo: Arc<Repo>, mean
         log,
         watch: Watch::new(id),
         desk,
+        standings,
+        busy: None,
         seq,
         reports,
         running: BTreeMap::new(),
@@ -286,6 +294,7 @@ impl Actor {
             }
             Input::Written { effect, result } => {
                 self.writes -= 1;
+                self.standings.poke(self.repo.root());
                 for waiting in &mut self.decisions {
                     if waiting.effects.remove(effect)
                         && let Ok(Wrote { kept, conflicted }) = result
@@ -406,9 +415,13 @@ impl Actor {
         {
             self.turns.insert(*turn, self.unborn.remove(0));
         }
+        if matches!(event, Event::TurnStarted { .. }) {
+            self.busy = Some(self.standings.turn(self.repo.root()));
+        }
         self.seq += 1;
         let mut over = None;
         if let Event::TurnEnded { turn, settled } = &event {
+            self.busy = None;
             let (stop, seq) = (settled.stop.clone(), self.seq);
             over = self.turns.remove(turn).map(|sender| (sender, Over { stop, seq }));
         }

@@ -10,6 +10,7 @@ use super::plain::{Plain, Reached, View};
 use super::repository;
 use crate::exit::Exit;
 use brisk_domain::{Command, HunkSelector, SessionId};
+use brisk_protocol::gate::{self, VerifyStop};
 use brisk_protocol::jobs::method as jobs_method;
 use brisk_protocol::{
     DaemonStatus, Decide, ErrorBody, ErrorCode, FeltRecord, HunkSet, Incoming, LogRequest, ModelsReply,
@@ -29,8 +30,10 @@ mod deliver;
 mod jobs;
 mod live;
 mod turns;
+mod verify;
 
 use deliver::deliver;
+use verify::Checks;
 
 /// Bytes of events that may wait for one client.
 const MAILBOX_CAP: usize = 1 << 20;
@@ -44,6 +47,7 @@ pub(crate) struct Client {
     view: Arc<Mutex<View>>,
     asking: Arc<Asking>,
     choices: BTreeMap<SessionId, Choice>,
+    checks: Checks,
     /// Where its view reports turns that wait at their budget.
     reached: mpsc::UnboundedSender<Reached>,
 }
@@ -79,6 +83,7 @@ impl Client {
             joined: BTreeMap::new(),
             view,
             choices: BTreeMap::new(),
+            checks: Checks::default(),
             reached,
         };
         loop {
@@ -95,6 +100,8 @@ impl Client {
             }
         }
         client.leave();
+        client.checks.stop_all();
+        client.hub.standings.left(&client.mailbox);
         client.asking.close();
         client.mailbox.close();
         let _ = writer.await;
@@ -143,6 +150,12 @@ impl Client {
                 {
                     let _ = handle.control.send(Control::Tell(Command::Interrupt));
                     self.asking.cancel(id);
+                    self.checks.stop_of(id);
+                }
+            }
+            gate::method::VERIFY_STOP => {
+                if let Ok(VerifyStop { run }) = decode(params) {
+                    self.checks.stop(run);
                 }
             }
             method::WARM => {
@@ -171,7 +184,11 @@ impl Client {
             }
             "session/new" => {
                 let opened = self.new_session(params).await;
+                let session = opened.as_ref().ok().and_then(|o| session_id(&o.session_id).ok());
                 self.answer(&id, opened);
+                if let Some(session) = session {
+                    self.advertise(session);
+                }
             }
             "session/load" => self.load_session(id, params).await,
             "session/set_mode" => {
@@ -182,6 +199,7 @@ impl Client {
                 let set = self.set_option(params).await;
                 self.answer(&id, set);
             }
+            "session/prompt" if self.is_verify(params) => self.verify_in_words(id, params).await,
             "session/prompt" => match self.prompt(params).await {
                 Ok(turn) => self.settle(id, turn),
                 Err(body) => self.answer::<()>(&id, Err(body)),
@@ -202,9 +220,10 @@ impl Client {
             method::UNDO | method::REDO | method::STATUS | method::LOG => {
                 self.repository(id, name, params).await
             }
-            method::COMPLETE | method::SESSIONS | method::LIMITS | method::AMEND => {
+            method::COMPLETE | method::SESSIONS | method::LIMITS | method::QUOTA | method::AMEND => {
                 self.live(id, name, params).await;
             }
+            gate::method::VERIFY => self.verify(id, params),
             name if name.starts_with(jobs_method::PREFIX) => self.job(id, name, params),
             method::MODELS => self.answer(
                 &id,
@@ -269,8 +288,9 @@ impl Client {
 
     async fn join(&mut self, id: SessionId) -> Result<u64, ErrorBody> {
         let handle = self.hub.session(id).await?;
-        if let View::Plain(plain) = &mut *look(&self.view) {
-            plain.opened(id, handle.repo.root().to_owned());
+        match &mut *look(&self.view) {
+            View::Plain(plain) => plain.opened(id, handle.repo.root().to_owned()),
+            View::Extended => self.hub.standings.watch(handle.repo.root(), &self.mailbox),
         }
         let (last, answer) = oneshot::channel();
         let mailbox = Arc::clone(&self.mailbox);
@@ -353,18 +373,24 @@ impl Client {
             Ok(repo) => repo,
             Err(body) => return self.answer::<()>(&id, Err(body)),
         };
-        let desk = self.hub.desk.clone();
+        let hub = Arc::clone(&self.hub);
         let (name, params, mailbox) = (name.to_owned(), params.to_owned(), Arc::clone(&self.mailbox));
         tokio::task::spawn_blocking(move || {
             let of = |e| refuse_worktree(&e);
             match name.as_str() {
                 method::UNDO => {
                     let done = decode::<UndoRequest>(&params)
-                        .and_then(|request| repository::undo(&repo, &request.what, &desk).map_err(of));
+                        .and_then(|request| repository::undo(&repo, &request.what, &hub.desk).map_err(of));
                     reply(&mailbox, &id, done);
+                    hub.standings.poke(repo.root());
                 }
-                method::REDO => reply(&mailbox, &id, repository::redo(&repo).map_err(of)),
-                method::STATUS => reply(&mailbox, &id, repository::status(&repo).map_err(of)),
+                method::REDO => {
+                    reply(&mailbox, &id, repository::redo(&repo).map_err(of));
+                    hub.standings.poke(repo.root());
+                }
+                method::STATUS => hub.standings.alone(repo.root(), || {
+                    reply(&mailbox, &id, repository::status(&hub.home, &repo).map_err(of));
+                }),
                 _ => {
                     let entries = decode::<LogRequest>(&params)
                         .and_then(|request| repository::log(&repo, request.limit).map_err(of));

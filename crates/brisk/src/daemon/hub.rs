@@ -6,6 +6,7 @@ use super::fleet::Fleet;
 use super::jobs::Jobs;
 use super::log::Log;
 use super::models::Models;
+use super::standings::Standings;
 use super::{now, takeover};
 use crate::exit::Exit;
 use crate::home::Home;
@@ -48,6 +49,7 @@ pub(crate) struct Hub {
     pub(crate) models: Arc<Models>,
     pub(crate) fleet: Arc<Fleet>,
     pub(crate) jobs: Arc<Jobs>,
+    pub(crate) standings: Arc<Standings>,
     pub(crate) log: Log,
     pub(crate) desk: Desk,
     pub(crate) started: std::time::Instant,
@@ -75,8 +77,10 @@ impl Hub {
         log: Log,
         desk: Desk,
     ) -> Hub {
+        let standings = Standings::new(home.clone(), Arc::clone(&jobs));
         Hub {
             home,
+            standings,
             models,
             fleet,
             jobs,
@@ -170,6 +174,7 @@ impl Hub {
             fleet: Arc::clone(&self.fleet),
             log: self.log.clone(),
             desk: self.desk.clone(),
+            standings: Arc::clone(&self.standings),
         }
     }
 

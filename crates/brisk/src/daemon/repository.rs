@@ -1,6 +1,9 @@
 //! Undo, redo, status and log of a repository, as the protocol tells them.
 
 use super::felt::Desk;
+use crate::home::Home;
+use crate::verify::standing;
+use brisk_protocol::gate::TreeState;
 use brisk_protocol::{LogEntry, LogReply, RepoStatus, UndoReply, UndoWhat};
 use brisk_worktree::{OpId, OpKind, OpSummary, Recovery, Repo, Undone, Which, WorktreeError};
 
@@ -40,13 +43,20 @@ fn in_effect(op: &OpSummary) -> bool {
     matches!(op.kind, OpKind::Write { .. }) && op.in_effect.0 > 0
 }
 
-pub(crate) fn status(repo: &Repo) -> Result<RepoStatus, WorktreeError> {
+/// What was written, and the ledger's line for the tree as it is now.
+pub(crate) fn status(home: &Home, repo: &Repo) -> Result<RepoStatus, WorktreeError> {
     let log = repo.log(usize::MAX)?;
+    let (tree, state) = match standing(home, repo.root()) {
+        Ok((tree, state)) => (tree.to_string(), state),
+        Err(e) => (
+            repo.snapshot()?.to_string(),
+            TreeState::Unknown { why: e.message },
+        ),
+    };
     Ok(RepoStatus {
         root: repo.root().to_owned(),
-        tree: repo.snapshot()?.to_string(),
-        // Nothing verifies yet: until evidence says otherwise a tree is a draft by definition.
-        state: "draft".into(),
+        tree,
+        state,
         undoable: log.iter().filter(|op| in_effect(op)).count(),
         last: log.iter().find(|op| in_effect(op)).map(|op| op.note.clone()),
         recovered: repo.recovered().map(recovered),

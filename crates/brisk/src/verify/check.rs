@@ -202,7 +202,10 @@ impl Gate {
             None => self.shadow.slot(plan.tree, &check.borrow),
         };
         let mut slot = laid.map_err(worktree)?;
-        let stop = self.attempt.as_ref().map(|(_, stop)| stop.clone());
+        let stop = match &self.attempt {
+            Some((_, stop)) => Some(stop.clone()),
+            None => self.stop.clone(),
+        };
         if plan.fresh {
             slot.empty_build().map_err(worktree)?;
         }
@@ -224,6 +227,10 @@ impl Gate {
             .block_on(sandbox.run(confined, stop.as_ref(), &mut on_output))
             .map_err(|e| CliError::new(Exit::Confinement, format!("{name} could not be run: {e}")))?;
         let ended_ms = wall_ms();
+        // That a person did not want to wait says nothing about the tree.
+        if self.attempt.is_none() && outcome.exit == brisk_sandbox::Exit::Stopped {
+            return Err(CliError::new(Exit::Interrupted, format!("{name} was stopped")));
+        }
         let ended = match outcome.exit {
             brisk_sandbox::Exit::Code(code) => Ended::Exited { code },
             brisk_sandbox::Exit::Signal(signal) => Ended::Signalled { signal },

@@ -1,6 +1,7 @@
 //! Finding, starting and replacing daemons, and the commands that are one question.
 
 use crate::fake::{Home, Peer, accept};
+use brisk_protocol::gate::TreeState;
 use brisk_protocol::{BEGAN_META, DaemonStatus, LogEntry, LogReply, RepoStatus, UndoReply, method};
 use serde_json::json;
 use std::io::Write;
@@ -139,7 +140,7 @@ fn a_daemon_that_was_just_going_is_tried_once_more() {
         &RepoStatus {
             root: "/r".into(),
             tree: "0123456789abcdef".into(),
-            state: "draft".into(),
+            state: TreeState::Draft { policy: true },
             undoable: 2,
             last: Some("rename".into()),
             recovered: None,
@@ -148,7 +149,7 @@ fn a_daemon_that_was_just_going_is_tried_once_more() {
     let (code, out, _) = text(&child.wait_with_output().unwrap());
     assert_eq!(
         out,
-        "/r: tree 0123456789ab, draft\n2 edits to undo\nnewest: rename\n"
+        "/r: tree 0123456789ab: draft\n2 edits to undo\nnewest: rename\n"
     );
     assert_eq!(code, Some(0));
 }

@@ -4,7 +4,7 @@ use super::{Act, App, Link, Wish};
 use crate::look;
 use crate::wire::Call;
 use brisk_protocol::HunkSet;
-use brisk_protocol::domain::{HunkId, Intent, ModelId};
+use brisk_protocol::domain::{HunkId, Intent, Lane, Latency, ModelId};
 
 /// One command.
 #[derive(Debug)]
@@ -34,6 +34,11 @@ commands! {
     "models" "" "which models there are";
     "status" "" "the state of the tree";
     "log" "" "what was written here";
+    "verify" "[CHECK...]" "run the checks on the files as they are; Esc stops them";
+    "delegate" "TEXT" "hand a task over: it works in files of its own until the checks pass";
+    "jobs" "" "what was handed over";
+    "lane" "[NAME]" "fast, or slow: prompts are handed over; without one: let Brisk choose";
+    "latency" "[NAME]" "instant, normal or relaxed: how much waiting matters";
     "queue" "TEXT" "a prompt for after this turn";
     "stop" "" "stop the turn";
     "more" "" "let the patch grow beyond its budget";
@@ -61,12 +66,17 @@ pub(crate) const KEYS: &[(&str, &str)] = &[
     ),
     ("u r", "after a keep: undo, redo"),
     ("C-r C-p C-n", "search the history, older, newer"),
+    ("v", "after a keep, undo or redo: run the checks"),
+    ("C-g", "hand over: what is written, else what runs or ran last"),
     ("C-j M-Enter", "a new line"),
     ("C-x", "write in $EDITOR"),
     ("C-c C-d", "leave (C-c twice)"),
     ("token hunk", "last row: how long after your Enter they came"),
     ("usually", "last row: half of the first hunks came sooner"),
-    ("draft", "last row: no tests have run since the last change"),
+    (
+        "draft verified",
+        "last row: what the ledger says of the files as they are",
+    ),
 ];
 
 impl App {
@@ -83,6 +93,15 @@ impl App {
             "ask" | "edit" if rest.is_empty() => self.usage(name),
             "ask" => return Some(Wish::read(rest, Intent::Ask, &self.known)),
             "edit" => return Some(Wish::read(rest, Intent::Edit, &self.known)),
+            "verify" => self.verify(rest.split_whitespace().map(str::to_owned).collect()),
+            "delegate" if rest.is_empty() => self.usage(name),
+            "delegate" => {
+                let wish = Wish::read(rest, Intent::Edit, &self.known);
+                self.hand_over(wish, false);
+            }
+            "jobs" => self.send(Call::Jobs),
+            "lane" => self.use_lane(rest),
+            "latency" => self.use_latency(rest),
             "queue" if rest.is_empty() => self.usage(name),
             "queue" => {
                 let wish = Wish::read(rest, Intent::Edit, &self.known);
@@ -143,6 +162,35 @@ impl App {
         self.say(&text, look::DIM);
         self.model = model;
         // The last turn's is no longer the one.
+        self.route = None;
+    }
+
+    fn use_lane(&mut self, name: &str) {
+        self.lane = match name {
+            "" | "auto" => None,
+            "fast" => Some(Lane::Fast),
+            "slow" => Some(Lane::Slow),
+            _ => return self.usage("lane"),
+        };
+        let text = match self.lane {
+            None => "lane: as Brisk chooses",
+            Some(Lane::Fast) => "lane: fast",
+            Some(Lane::Slow) => {
+                "lane: slow; prompts are handed over from now on, questions are answered here"
+            }
+        };
+        self.say(text, look::DIM);
+        self.route = None;
+    }
+
+    fn use_latency(&mut self, name: &str) {
+        self.latency = match (name, Latency::from_name(name)) {
+            ("" | "auto", _) => None,
+            (_, Some(latency)) => Some(latency),
+            (_, None) => return self.usage("latency"),
+        };
+        let now = self.latency.map_or("as Brisk chooses", Latency::name);
+        self.say(&format!("latency: {now}"), look::DIM);
         self.route = None;
     }
 

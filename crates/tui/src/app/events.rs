@@ -272,6 +272,7 @@ impl App {
         if self.is_past() {
             return;
         }
+        self.ask_quota();
         // A request that came to nothing is there to be mended, unless a key would then mean the text and not a hunk.
         let failed = matches!(settled.stop, StopReason::Failed { .. });
         if failed

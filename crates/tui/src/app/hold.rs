@@ -42,6 +42,8 @@ pub(crate) enum Deed {
     Undo,
     /// Bring it back.
     Redo,
+    /// Run the checks.
+    Verify,
     /// Let the patch grow beyond its budget.
     Grow,
 }
@@ -74,6 +76,7 @@ impl Deed {
             Deed::Open(_) => Some("opening the editor"),
             Deed::Undo => Some("taking back the last keep"),
             Deed::Redo => Some("bringing it back"),
+            Deed::Verify => Some("running the checks"),
             Deed::Grow => Some("going on"),
         }
     }
@@ -194,6 +197,7 @@ impl App {
             ('i', Some(_), _) => Some(Deed::Write),
             ('u', None, After::Kept | After::Undone) => Some(Deed::Undo),
             ('r', None, After::Undone) => Some(Deed::Redo),
+            ('v', None, After::Kept | After::Undone) => Some(Deed::Verify),
             _ => None,
         }
     }
@@ -211,6 +215,7 @@ impl App {
             }
             Deed::Undo => self.send(Call::Undo),
             Deed::Redo => self.send(Call::Redo),
+            Deed::Verify => self.verify(Vec::new()),
             Deed::Grow => {
                 if let Some(live) = &mut self.live {
                     live.stage = Stage::Writing;

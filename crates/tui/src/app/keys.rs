@@ -62,6 +62,7 @@ impl App {
             Key::Ctrl('d') if self.composer.is_empty() => return self.quit(),
             Key::Ctrl('l') => return self.act(Act::Redraw),
             Key::Ctrl('z') => return self.act(Act::Suspend),
+            Key::Ctrl('g') => return self.give(),
             Key::F1 => {
                 self.help = !self.help;
                 return;
@@ -132,6 +133,10 @@ impl App {
             return self.reject_all();
         }
         if self.menu.take().is_some() || std::mem::take(&mut self.help) {
+            return;
+        }
+        // In a text vi's Esc is about the text.
+        if (self.composer.is_empty() || self.composer.vi() != Some("INSERT")) && self.stop_checks() {
             return;
         }
         self.typing = false;

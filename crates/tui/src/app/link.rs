@@ -49,6 +49,7 @@ impl App {
         self.present();
         self.send(Call::Status);
         self.send(Call::Limits);
+        self.send(Call::Quota);
         self.next_after_past();
     }
 
@@ -92,6 +93,8 @@ impl App {
             );
         }
         self.link = Link::Lost;
+        self.checks_are_gone();
+        self.not_handed();
         self.unsent();
     }
 

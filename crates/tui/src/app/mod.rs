@@ -4,7 +4,9 @@
 mod commands;
 mod complete;
 mod events;
+mod gate;
 mod hold;
+mod jobs;
 mod keys;
 mod link;
 mod prompt;
@@ -14,7 +16,9 @@ mod track;
 
 pub(crate) use commands::KEYS;
 pub(crate) use complete::Menu;
+pub(crate) use gate::{Checks, style as state_style};
 pub(crate) use hold::After;
+pub use jobs::Notify;
 pub use prompt::Draft;
 pub(crate) use prompt::Wish;
 
@@ -25,8 +29,10 @@ use crate::felt::{self, Felt};
 use crate::key::Typed;
 use crate::look;
 use crate::wire::{Call, Reply};
-use brisk_protocol::domain::{HunkId, HunkState, ModelId, Route, SessionId, TurnId};
-use brisk_protocol::{Envelope, Limits, RepoStatus};
+use brisk_protocol::domain::{HunkId, HunkState, Lane, Latency, ModelId, Route, SessionId, TurnId};
+use brisk_protocol::gate::{TreeNews, TreeState, Verifying};
+use brisk_protocol::jobs::{JobBrief, JobsNews};
+use brisk_protocol::{Envelope, Limits, QuotaReply, RepoStatus};
 use ratatui_core::text::Line;
 use review::Amending;
 use std::collections::{BTreeSet, VecDeque};
@@ -35,6 +41,8 @@ use track::Track;
 
 /// A draft is saved when the person has not typed for this long, microseconds.
 const DRAFT_AFTER: u64 = 400_000;
+/// What is left of a quota is asked for again after this long, microseconds: its windows are minutes.
+const QUOTA_AFTER: u64 = 60_000_000;
 /// A second key within this long counts as "twice", microseconds.
 const TWICE: u64 = 2_000_000;
 
@@ -49,6 +57,12 @@ pub enum Input {
     Event(Envelope),
     /// An answer.
     Reply(Reply),
+    /// The tree, or where it stands, is another one.
+    Tree(TreeNews),
+    /// How far the checks are.
+    Verifying(Verifying),
+    /// The jobs of a repository.
+    Jobs(JobsNews),
     /// A worker has coloured a hunk.
     Painted(Painted),
     /// The external editor is done; no text: it failed, with the reason.
@@ -113,6 +127,8 @@ pub enum Act {
     Suspend,
     /// Ring.
     Bell,
+    /// Let the terminal show a message of its own.
+    Notify(String),
     /// Leave this session and begin another.
     New,
     /// Connect once more.
@@ -192,6 +208,8 @@ pub struct Setup {
     pub history: Vec<String>,
     /// What an earlier client did not send.
     pub draft: Option<Draft>,
+    /// How it is told that a job is done.
+    pub notify: Notify,
     /// Lines that fit the terminal: an old session is shown from so far back.
     pub rows: usize,
 }
@@ -235,6 +253,9 @@ pub struct App {
     pub(crate) help: bool,
     pub(crate) hint: Option<String>,
     pub(crate) model: Option<ModelId>,
+    /// The lane and the patience that the person named for what comes next.
+    pub(crate) lane: Option<Lane>,
+    pub(crate) latency: Option<Latency>,
     /// Asked for with `/model`, and not known to be there yet.
     wanted: Option<ModelId>,
     /// What the editor began with, when it got a hunk.
@@ -243,6 +264,20 @@ pub struct App {
     amending: Option<Amending>,
     pub(crate) route: Option<Route>,
     pub(crate) repo: Option<RepoStatus>,
+    /// What the ledger says of the files as they are.
+    pub(crate) state: Option<TreeState>,
+    /// Checks that this client asked for.
+    pub(crate) checks: Option<Checks>,
+    runs: u64,
+    /// Jobs of this repository, once the daemon has told of them.
+    pub(crate) jobs: Option<Vec<JobBrief>>,
+    /// On its way to the brain.
+    handing: Option<jobs::Handing>,
+    notify: Notify,
+    /// What was asked last, as it was written.
+    asked: Option<String>,
+    pub(crate) quota: QuotaReply,
+    quota_due: Option<u64>,
     pub(crate) limits: Option<Limits>,
     pub(crate) felt: Option<Felt>,
     pub(crate) felts: felt::Session,
@@ -296,11 +331,22 @@ impl App {
             help: false,
             hint: None,
             model: None,
+            lane: None,
+            latency: None,
             wanted: None,
             handed: String::new(),
             amending: None,
             route: None,
             repo: None,
+            state: None,
+            checks: None,
+            runs: 0,
+            jobs: None,
+            handing: None,
+            notify: setup.notify,
+            asked: None,
+            quota: QuotaReply::default(),
+            quota_due: None,
             limits: None,
             felt: None,
             felts: felt::Session::default(),
@@ -328,6 +374,9 @@ impl App {
             Input::Line(line) => self.line(&line),
             Input::Event(envelope) => self.envelope(envelope),
             Input::Reply(reply) => self.reply(reply),
+            Input::Tree(news) => self.tree(news),
+            Input::Verifying(news) => self.verifying(news),
+            Input::Jobs(news) => self.jobs_news(news),
             Input::Painted(painted) => {
                 if let Some(hunk) = self.book.find(painted.hunk) {
                     hunk.painted = Some(painted);
@@ -359,7 +408,8 @@ impl App {
 
     /// When [`Input::Tick`] is wanted, if at all: nothing ticks while nothing waits.
     pub fn due(&self) -> Option<u64> {
-        [self.draft_due, self.held_until()].into_iter().flatten().min()
+        let due = [self.draft_due, self.held_until(), self.quota_due];
+        due.into_iter().flatten().min()
     }
 
     /// Root of the repository, once it is known.
@@ -411,6 +461,17 @@ impl App {
         }
         if self.held_until().is_some_and(|at| at <= self.now) {
             self.settle_letters();
+        }
+        if self.quota_due.is_some_and(|at| at <= self.now) {
+            self.ask_quota();
+        }
+    }
+
+    /// Asks what is left, where limits are set.
+    fn ask_quota(&mut self) {
+        self.quota_due = None;
+        if self.link == Link::Up && !self.quota.left.is_empty() {
+            self.act(Act::Send(Call::Quota));
         }
     }
 

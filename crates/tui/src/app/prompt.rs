@@ -5,7 +5,7 @@ use crate::felt::Felt;
 use crate::look;
 use crate::wire::Call;
 use brisk_protocol::PromptExtras;
-use brisk_protocol::domain::Intent;
+use brisk_protocol::domain::{Intent, Lane};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -140,6 +140,10 @@ impl App {
 
     /// Sends a prompt now, or as soon as there is a connection.
     pub(super) fn ask(&mut self, wish: Wish) {
+        // What the slow lane does is handed over; a question is answered here.
+        if self.lane == Some(Lane::Slow) && wish.intent == Intent::Edit {
+            return self.hand_over(wish, false);
+        }
         if self.link == Link::Up {
             self.prompt(wish);
         } else {
@@ -201,6 +205,7 @@ impl App {
         self.after = super::After::Nothing;
         self.stopped_at = None;
         self.discard = false;
+        self.asked = Some(wish.written.clone());
         if self.live.is_some() {
             self.steered_at = Some(self.now);
         } else {
@@ -222,8 +227,8 @@ impl App {
             targets: wish.targets.clone(),
             intent: wish.intent,
             model: self.model.clone(),
-            lane: None,
-            latency: None,
+            lane: self.lane.filter(|_| wish.intent == Intent::Edit),
+            latency: self.latency,
             auto_keep: false,
         };
         let text = wish.text.clone();

@@ -1,12 +1,14 @@
 //! Answers to requests.
 
-use super::{After, App};
+use super::{After, App, QUOTA_AFTER};
 use crate::book::Stage;
 use crate::look;
 use crate::wire::Reply;
 use brisk_patch::visible::clip;
 use brisk_protocol::domain::{HunkId, HunkState};
-use brisk_protocol::{Decided, HunkSet, LogReply, ModelsReply, RepoStatus, UndoReply};
+use brisk_protocol::{
+    Decided, HunkSet, LogReply, ModelsReply, QuotaBound, QuotaLeft, QuotaOf, RepoStatus, UndoReply,
+};
 
 /// Columns of a request that stands for what it changed; it is further up in whole.
 const NOTE: usize = 60;
@@ -27,14 +29,25 @@ impl App {
                 if std::mem::take(&mut self.tell_status) {
                     self.tell(&status);
                 }
+                self.state = Some(status.state.clone());
                 self.repo = Some(status);
             }
             Reply::Status(Err(why)) => self.say(&why, look::BAD),
             Reply::Log(Ok(log)) => self.tell_log(&log),
             Reply::Models(Ok(models)) => self.tell_models(&models),
-            Reply::Log(Err(why)) | Reply::Models(Err(why)) => self.say(&why, look::BAD),
+            Reply::Log(Err(why)) | Reply::Models(Err(why)) | Reply::Jobs(Err(why)) => {
+                self.say(&why, look::BAD)
+            }
             // A daemon without this knows no bound that could be shown.
             Reply::Limits(limits) => self.limits = limits.ok(),
+            Reply::Verified { run, outcome } => self.verified(run, outcome),
+            Reply::Delegated(outcome) => self.delegated(outcome),
+            Reply::Jobs(Ok(jobs)) => self.tell_jobs(&jobs),
+            Reply::Quota(quota) => {
+                let short = quota.left.iter().any(|q| q.left < q.limit);
+                self.quota = quota;
+                self.quota_due = short.then_some(self.now + QUOTA_AFTER);
+            }
             Reply::Completed { query, items } => self.completed(&query, items),
             Reply::Resumed(Ok(_)) => {}
             Reply::Resumed(Err(why)) => self.say(&format!("the session cannot go on: {why}"), look::BAD),
@@ -93,8 +106,10 @@ impl App {
                 if kept > 0 {
                     self.after = After::Kept;
                     let (added, removed) = self.kept_lines;
+                    self.drafted();
+                    let verify = if self.can_verify() { ", v verifies" } else { "" };
                     let text = format!(
-                        "kept {} (+{added} -{removed}); u takes it back",
+                        "kept {} (+{added} -{removed}); u takes it back{verify}",
                         look::count(kept, "hunk")
                     );
                     self.say(&text, look::DIM);
@@ -143,7 +158,7 @@ impl App {
     fn tell(&mut self, status: &RepoStatus) {
         let tree = status.tree.get(..12).unwrap_or(&status.tree);
         let mut text = format!(
-            "{}: tree {tree}, {}; {} to undo",
+            "{}: tree {tree}: {}; {} to undo",
             status.root.display(),
             status.state,
             look::count(status.undoable, "edit")
@@ -152,6 +167,9 @@ impl App {
             if let Some(what) = what {
                 text.push_str(&format!("\n{name}: {what}"));
             }
+        }
+        for left in &self.quota.left {
+            text.push_str(&format!("\n{}", quota_line(left)));
         }
         self.say(&text, look::PLAIN);
     }
@@ -192,6 +210,30 @@ impl App {
             .map(|m| format!("{:<24} {} ({})", m.id.0, m.state, m.source))
             .collect();
         self.say(&lines.join("\n"), look::PLAIN);
+    }
+}
+
+/// `quota of the fast lane: 120 of 200 requests left this minute`.
+fn quota_line(left: &QuotaLeft) -> String {
+    let of = match &left.of {
+        QuotaOf::Lane(lane) => format!("the {lane} lane"),
+        QuotaOf::Model(model) => model.0.clone(),
+    };
+    let dollars = |micro: u64| format!("{:.2}", micro as f64 / 1e6);
+    match left.bound {
+        QuotaBound::Requests => format!(
+            "quota of {of}: {} of {} requests left this minute",
+            left.left, left.limit
+        ),
+        QuotaBound::Tokens => format!(
+            "quota of {of}: {} of {} tokens left this minute",
+            left.left, left.limit
+        ),
+        QuotaBound::Money => format!(
+            "quota of {of}: {} of {} dollars left today",
+            dollars(left.left),
+            dollars(left.limit)
+        ),
     }
 }
 

@@ -180,6 +180,13 @@ fn hint(app: &App, columns: usize, room: usize) -> Vec<Line<'static>> {
         let fits = brisk_patch::visible::width(&long) <= columns;
         return vec![look::line(if fits { &long } else { short }, look::DIM)];
     }
+    if let Some(checks) = &app.checks {
+        let what = match &checks.check {
+            Some(check) => format!("{check} runs"),
+            None => "the checks run".to_owned(),
+        };
+        return vec![look::line(&format!("{what}\u{2026} Esc stops them"), look::DIM)];
+    }
     Vec::new()
 }
 

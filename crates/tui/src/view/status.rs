@@ -1,11 +1,12 @@
 //! The last row: what goes on, where it runs and why there, how fast it felt, how large it is, what state the tree is
-//! in. Too little room drops the least important first; at twenty columns the first word is left.
+//! in. Too little room drops the least important first; at twenty columns two words are left: what goes on, and where the tree stands.
 
-use crate::app::{App, Link, Stage};
+use crate::app::{App, Link, Stage, state_style};
 use crate::felt::Felt;
 use crate::look;
 use brisk_patch::visible::{clip, width};
-use brisk_protocol::domain::Route;
+use brisk_protocol::QuotaOf;
+use brisk_protocol::domain::{Lane, Route};
 use ratatui_core::style::Style;
 use ratatui_core::text::Line;
 
@@ -14,18 +15,24 @@ struct Part {
     text: String,
     style: Style,
     drop: u8,
+    /// It goes on with what stands before it.
+    more: bool,
 }
 
 pub(super) fn line(app: &App, columns: usize) -> Line<'static> {
     let mut parts = parts(app);
     parts.retain(|p| !p.text.is_empty());
-    let gap = 3;
     loop {
+        let gap = |i: usize, p: &Part| match (i, p.more) {
+            (0, _) => 0,
+            (_, true) => 2,
+            (_, false) => 3,
+        };
         let wide: usize = parts
             .iter()
-            .map(|p| width(&p.text) + gap)
-            .sum::<usize>()
-            .saturating_sub(gap);
+            .enumerate()
+            .map(|(i, p)| width(&p.text) + gap(i, p))
+            .sum();
         let least = parts.iter().map(|p| p.drop).max().unwrap_or(0);
         if wide <= columns || least == 0 {
             break;
@@ -36,8 +43,10 @@ pub(super) fn line(app: &App, columns: usize) -> Line<'static> {
     }
     let mut out = Line::default();
     for (i, part) in parts.iter().enumerate() {
-        if i > 0 {
-            out.push_span(look::span(" \u{b7} ", look::DIM));
+        match (i, part.more) {
+            (0, _) => {}
+            (_, true) => out.push_span(look::span(", ", look::DIM)),
+            (_, false) => out.push_span(look::span(" \u{b7} ", look::DIM)),
         }
         out.push_span(look::span(&clip(&part.text, columns), part.style));
     }
@@ -45,24 +54,35 @@ pub(super) fn line(app: &App, columns: usize) -> Line<'static> {
 }
 
 fn parts(app: &App) -> Vec<Part> {
-    let part = |text: String, style, drop| Part { text, style, drop };
+    let part = |text: String, style, drop| Part {
+        text,
+        style,
+        drop,
+        more: false,
+    };
     let (state, style) = state(app);
     let mut out = vec![part(state, style, 0)];
     if let Some(mode) = app.composer.vi() {
-        out.push(part(mode.into(), look::DIM, 3));
+        out.push(part(mode.into(), look::DIM, 5));
     }
     if let Some(route_) = &app.route {
-        out.push(part(route(route_, false), look::DIM, 2));
-        out.push(part(route_.why(), look::DIM, 7));
+        out.push(part(route(route_, false), look::DIM, 3));
+        out.push(part(route_.why(), look::DIM, 10));
     } else if let Some(model) = &app.model {
-        out.push(part(model.0.clone(), look::DIM, 2));
+        out.push(part(model.0.clone(), look::DIM, 3));
     }
+    let chosen = [
+        app.lane.map(|l| format!("lane {l}")),
+        app.latency.map(|l| l.name().to_owned()),
+    ];
+    let chosen: Vec<String> = chosen.into_iter().flatten().collect();
+    out.push(part(chosen.join(", "), look::PLAIN, 4));
     let felt_ = app.live.as_ref().map(|l| l.felt).or(app.felt);
     if let Some(text) = felt_.and_then(|f| felt(&f)) {
-        out.push(part(text, look::DIM, 5));
+        out.push(part(text, look::DIM, 7));
     }
     if let Some(p50) = app.felts.p50() {
-        out.push(part(format!("usually {}", look::duration(p50)), look::DIM, 6));
+        out.push(part(format!("usually {}", look::duration(p50)), look::DIM, 8));
     }
     let (added, removed) = app.book.size();
     if added + removed > 0 {
@@ -71,14 +91,45 @@ fn parts(app: &App) -> Vec<Part> {
             .map_or_else(String::new, |l| format!(" of {}", l.max_lines));
         out.push(part(format!("+{added} -{removed}{most}"), look::PLAIN, 1));
     }
-    if let Some(repo) = &app.repo {
-        let edits = match repo.undoable {
-            0 => String::new(),
-            n => format!(", {}", look::count(n, "edit")),
-        };
-        out.push(part(format!("{}{edits}", repo.state), look::DIM, 4));
+    if let Some(state) = &app.state {
+        out.push(part(state.word().to_owned(), state_style(state), 2));
+        let edits = app.repo.as_ref().map_or(0, |r| r.undoable);
+        if edits > 0 {
+            out.push(Part {
+                more: true,
+                ..part(look::count(edits, "edit"), look::DIM, 6)
+            });
+        }
+    }
+    let (running, ready) = app.job_counts();
+    let jobs = [(running, "running"), (ready, "ready")];
+    let jobs: Vec<String> = jobs
+        .iter()
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, what)| format!("{n} {what}"))
+        .collect();
+    if !jobs.is_empty() {
+        let style = if ready > 0 { look::HEAD } else { look::DIM };
+        out.push(part(format!("jobs: {}", jobs.join(", ")), style, 4));
+    }
+    if let Some(percent) = quota(app) {
+        let style = if percent < 10 { look::WARN } else { look::DIM };
+        out.push(part(format!("quota {percent} %"), style, 5));
     }
     out
+}
+
+/// What is left of the narrowest limit on what is asked next, percent; none where nothing is limited.
+fn quota(app: &App) -> Option<u64> {
+    let lane = app.lane.unwrap_or(Lane::Fast);
+    let routed = app.route.as_ref().map(|r| &r.choice.model);
+    let model = routed.or(app.model.as_ref());
+    let ours = app.quota.left.iter().filter(|q| match &q.of {
+        QuotaOf::Lane(of) => *of == lane,
+        QuotaOf::Model(of) => Some(of) == model,
+    });
+    ours.map(|q| (q.left * 100).checked_div(q.limit).unwrap_or(0))
+        .min()
 }
 
 fn state(app: &App) -> (String, Style) {
@@ -98,6 +149,7 @@ fn state(app: &App) -> (String, Style) {
         None if offered > 0 => (format!("{} on offer", look::count(offered, "hunk")), look::HEAD),
         // Not before the daemon has said so: what was kept is on disk only then.
         None if app.book.is_deciding() => ("deciding\u{2026}".into(), look::WARN),
+        None if app.checks.is_some() => ("verifying\u{2026}".into(), look::WARN),
         None => ("ready".into(), look::ADDED),
     }
 }

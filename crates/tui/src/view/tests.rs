@@ -7,6 +7,7 @@ use crate::key::{Key, Typed};
 use crate::paint::Painter;
 use crate::wire::Reply;
 use brisk_protocol::domain::{HunkId, LineKind, StopReason};
+use brisk_protocol::gate::TreeState;
 use brisk_protocol::{Completion, Limits, RepoStatus};
 use proptest::prelude::*;
 
@@ -38,7 +39,7 @@ fn settled() -> World {
     w.reply(Reply::Status(Ok(RepoStatus {
         root: "/home/me/shop".into(),
         tree: "0123456789abcdef".into(),
-        state: "draft".into(),
+        state: TreeState::Draft { policy: true },
         undoable: 2,
         last: None,
         recovered: None,

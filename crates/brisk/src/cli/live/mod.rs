@@ -12,11 +12,14 @@ use crate::cli::connect::timespec;
 use crate::cli::context::Context;
 use crate::cli::link::Link;
 use crate::cli::term::{self, Signals};
-use crate::config::{Config, Keys};
+use crate::config::{self, Client, Config, Keys};
 use crate::exit::{CliError, Exit};
+use brisk_patch::visible::{Tabs, visible};
 use brisk_protocol::domain::{Event, SessionId};
 use brisk_tui::colour::Job;
-use brisk_tui::{Act, App, Decoder, Input, Key, Line, Painter, Setup, Size, Told, Typed, Wire, frame};
+use brisk_tui::{
+    Act, App, Decoder, Input, Key, Line, Notify, Painter, Setup, Size, Told, Typed, Wire, frame,
+};
 use dial::Want;
 use keep::Keep;
 use raw::Raw;
@@ -63,7 +66,7 @@ pub(crate) fn run(context: &Context, wish: Wish) -> Result<Exit, CliError> {
         .hint("`brisk edit TEXT` and `brisk --plain` work without one; `brisk help` lists the commands"));
     }
     // A file that cannot be used is the daemon's to complain about; the keys are then the usual ones.
-    let keys = Config::load(&context.home.config_file()).map_or(Keys::default(), |c| c.client.keys);
+    let wanted = Config::load(&context.home.config_file()).map_or_else(|_| Client::default(), |c| c.client);
     let plain = wish.plain || streams.dumb;
     let cwd = crate::cli::cwd()?;
     let (wake, bell) = UnixStream::pair().map_err(|e| CliError::new(Exit::Killed, e.to_string()))?;
@@ -82,7 +85,12 @@ pub(crate) fn run(context: &Context, wish: Wish) -> Result<Exit, CliError> {
     let size = size();
     let app = App::new(Setup {
         plain,
-        vi: keys == Keys::Vi,
+        vi: wanted.keys == Keys::Vi,
+        notify: match wanted.notify {
+            config::Notify::Never => Notify::Never,
+            config::Notify::Bell => Notify::Bell,
+            config::Notify::Message => Notify::Message,
+        },
         history: keep.history(),
         draft: keep.draft(),
         rows: usize::from(size.rows),
@@ -316,6 +324,9 @@ impl Shell<'_> {
                     self.input(Input::Event(envelope));
                 }
                 Some(Told::Reply(reply)) => self.input(Input::Reply(reply)),
+                Some(Told::Tree(news)) => self.input(Input::Tree(news)),
+                Some(Told::Verifying(news)) => self.input(Input::Verifying(news)),
+                Some(Told::Jobs(news)) => self.input(Input::Jobs(news)),
                 None => {}
             }
         }
@@ -370,6 +381,13 @@ impl Shell<'_> {
             }
             Act::Suspend => self.suspend(),
             Act::Bell => drop(write("\x07")),
+            Act::Notify(text) => {
+                // In plain mode the line is all that a screen reader needs.
+                if self.raw.is_some() {
+                    let text = visible(&text, Tabs::Expand);
+                    let _ = write(&format!("\x1b]9;{text}\x07"));
+                }
+            }
             Act::New => {
                 self.wire = None;
                 self.want = Want::New;

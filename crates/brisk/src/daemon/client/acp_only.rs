@@ -39,6 +39,7 @@ impl Client {
     pub(super) async fn load_session(&mut self, id: RequestId, params: &RawValue) {
         match self.load(params).await {
             Ok((session, last)) => {
+                self.advertise(session);
                 let mailbox = Arc::clone(&self.mailbox);
                 let choice = self.choices.get(&session).cloned().unwrap_or_default();
                 let answer = acp::LoadSessionResponse::new()

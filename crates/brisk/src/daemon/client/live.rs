@@ -2,18 +2,20 @@
 
 use super::super::complete::complete;
 use super::super::hub::refuse;
+use super::super::now;
 use super::{Client, Control, decode, reply, send};
 use crate::exit::Exit;
 use brisk_domain::Command;
 use brisk_protocol::{
-    Amend, CompleteReply, CompleteRequest, ErrorBody, Limits, RepoRequest, RequestId, SessionSummary,
-    SessionsReply, method,
+    Amend, CompleteReply, CompleteRequest, ErrorBody, Limits, QuotaReply, RepoRequest, RequestId,
+    SessionSummary, SessionsReply, method,
 };
 use serde_json::value::RawValue;
 use std::sync::Arc;
 
 impl Client {
-    /// Answers one of [`method::COMPLETE`], [`method::SESSIONS`], [`method::LIMITS`], [`method::AMEND`].
+    /// Answers one of [`method::COMPLETE`], [`method::SESSIONS`], [`method::LIMITS`],
+    /// [`method::QUOTA`], [`method::AMEND`].
     pub(super) async fn live(&mut self, id: RequestId, name: &str, params: &RawValue) {
         match name {
             method::COMPLETE => match decode::<CompleteRequest>(params) {
@@ -39,6 +41,18 @@ impl Client {
                 };
                 self.answer(&id, Ok(answer));
             }
+            method::QUOTA => match decode::<RepoRequest>(params) {
+                // Policy files are read.
+                Ok(RepoRequest { cwd }) => {
+                    let (hub, mailbox) = (Arc::clone(&self.hub), Arc::clone(&self.mailbox));
+                    tokio::task::spawn_blocking(move || {
+                        let left = hub.fleet.quota(&cwd, now());
+                        let left = left.map_err(|why| refuse(Exit::Check, why));
+                        reply(&mailbox, &id, left.map(|left| QuotaReply { left }));
+                    });
+                }
+                Err(body) => self.answer::<()>(&id, Err(body)),
+            },
             _ => {
                 let told = self.amend(params).await;
                 self.answer(&id, told);

@@ -12,6 +12,8 @@ use crate::daemon::mention;
 use crate::daemon::options::Choice;
 use crate::daemon::plain::{Reached, Shown, View, call_id};
 use crate::exit::Exit;
+use crate::home::Home;
+use crate::verify::standing;
 use brisk_domain::{CancelReason, Command, Failure, HunkSelector, Prompt, SessionId, StopReason};
 use brisk_protocol::{BRISK_META, ErrorBody, PromptExtras, RequestId, Steer, acp};
 use serde_json::value::RawValue;
@@ -90,14 +92,14 @@ impl Client {
     /// Answers a prompt when its turn is over, without holding up what this client says next.
     pub(super) fn settle(&self, id: RequestId, mut turn: Turn) {
         let (mailbox, asking) = (Arc::clone(&self.mailbox), Arc::clone(&self.asking));
-        let view = Arc::clone(&self.view);
+        let (view, home) = (Arc::clone(&self.view), self.hub.home.clone());
         tokio::spawn(async move {
             let plain = matches!(*look(&view), View::Plain(_));
             let outcome = match (&mut turn.over).await {
                 Err(_) => Err(refuse(Exit::Daemon, "the session ended; start a new one")),
                 Ok(over) if plain => {
                     mailbox.caught_up(turn.session, over.seq).await;
-                    decide(&mailbox, &asking, &view, &turn, &over.stop).await
+                    decide((&mailbox, &home), &asking, &view, &turn, &over.stop).await
                 }
                 Ok(over) => Ok(stop_reason(&over.stop)),
             };
@@ -140,7 +142,7 @@ impl Client {
 
 /// Asks a plain client about the hunks on offer, if there are any, and says how its prompt ended.
 async fn decide(
-    mailbox: &Mailbox,
+    (mailbox, home): (&Mailbox, &Home),
     asking: &Asking,
     view: &Mutex<View>,
     turn: &Turn,
@@ -200,11 +202,26 @@ async fn decide(
         send(&turn.handle, Control::Decide { command, done })?;
         // What came of each hunk has been told by its tool call.
         let _ = written.await;
+        if verdict == Verdict::Allowed {
+            tell_tree(mailbox, home, turn).await;
+        }
     }
     match stop {
         // In ACP a refusal would take the prompt out of the conversation; this is a fault with words.
         StopReason::Failed { failure, message } => Err(refuse(exit_of(*failure), message.clone())),
         StopReason::EndTurn | StopReason::Cancelled { .. } => Ok(stop_reason(stop)),
+    }
+}
+
+/// The ledger's word on what is there now, beside the model's.
+async fn tell_tree(mailbox: &Mailbox, home: &Home, turn: &Turn) {
+    let (home, repo) = (home.clone(), Arc::clone(&turn.handle.repo));
+    let standing = tokio::task::spawn_blocking(move || standing(&home, repo.root()));
+    if let Ok(Ok((tree, state))) = standing.await {
+        let text = format!("tree {}: {state}\n", tree.short());
+        let words = acp::ContentBlock::Text(acp::TextContent::new(text));
+        let thought = acp::SessionUpdate::AgentThoughtChunk(acp::ContentChunk::new(words));
+        mailbox.line(update_line(turn.session, thought));
     }
 }
 
@@ -242,7 +259,7 @@ async fn editor(asking: &Asking, round: Round, offered: &[Shown]) -> Editor {
     Editor::Saved
 }
 
-fn message(text: &str) -> acp::SessionUpdate {
+pub(super) fn message(text: &str) -> acp::SessionUpdate {
     let block = acp::ContentBlock::Text(acp::TextContent::new(text));
     acp::SessionUpdate::AgentMessageChunk(acp::ContentChunk::new(block))
 }

@@ -9,6 +9,7 @@ use brisk_protocol::domain::{
 use brisk_protocol::{Completion, Decided, HunkSet, UndoReply};
 
 mod clock;
+mod gate;
 mod hunks;
 mod life;
 mod prompts;

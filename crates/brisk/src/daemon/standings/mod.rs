@@ -1,0 +1,263 @@
+//! What clients are told of their repository without asking: its tree and where that stands by the ledger, and its jobs.
+//! A repository that somebody has open has a thread of its own here, which sleeps until a file, the ledger or HEAD
+//! changes. It looks only while no turn runs there: a key or a hunk never waits for the hash of a tree.
+
+mod eyes;
+
+use super::jobs::Jobs;
+use super::mailbox::Mailbox;
+use super::note;
+use crate::exit::CliError;
+use crate::home::Home;
+use crate::verify::Gate;
+use brisk_domain::evidence::Tree;
+use brisk_protocol::gate::{TreeNews, TreeState, method};
+use brisk_protocol::jobs::{JobsNews, method as jobs_method};
+use brisk_protocol::notify_line;
+use eyes::{Bell, Eyes};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+/// A change is looked at when nothing more has changed for so long: editors write in several steps.
+const QUIET: Duration = Duration::from_millis(80);
+
+/// Where things change all the time, they are looked at so often.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// News of jobs are told at most so often.
+const JOBS_EVERY: Duration = Duration::from_millis(250);
+
+/// Jobs that are told of.
+const JOBS: usize = 20;
+
+/// A repository that somebody has open.
+struct Room {
+    bell: Arc<Bell>,
+    /// Whoever looks and tells holds it: what was seen later is told later.
+    looking: Arc<Mutex<()>>,
+    clients: Vec<Weak<Mailbox>>,
+    /// What was said last of its tree, and of its jobs: whoever comes later is told the same.
+    said: BTreeMap<&'static str, String>,
+}
+
+#[derive(Default)]
+struct Floor {
+    rooms: BTreeMap<PathBuf, Room>,
+    /// Turns that run, by root.
+    turns: BTreeMap<PathBuf, usize>,
+}
+
+/// See the module.
+pub(crate) struct Standings {
+    home: Home,
+    jobs: Arc<Jobs>,
+    floor: Mutex<Floor>,
+}
+
+/// A turn runs; dropping it is its end.
+pub(crate) struct Busy {
+    standings: Arc<Standings>,
+    root: PathBuf,
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        let mut floor = self.standings.floor();
+        if let Some(turns) = floor.turns.get_mut(&self.root) {
+            *turns = turns.saturating_sub(1);
+        }
+        floor.turns.retain(|_, turns| *turns > 0);
+        floor.ring(&self.root);
+    }
+}
+
+impl Floor {
+    fn ring(&self, root: &Path) {
+        if let Some(room) = self.rooms.get(root) {
+            room.bell.ring();
+        }
+    }
+}
+
+impl Standings {
+    pub(crate) fn new(home: Home, jobs: Arc<Jobs>) -> Arc<Standings> {
+        Arc::new(Standings {
+            home,
+            jobs,
+            floor: Mutex::default(),
+        })
+    }
+
+    fn floor(&self) -> MutexGuard<'_, Floor> {
+        // What a panic elsewhere leaves behind is whole: every change under this lock is one step.
+        self.floor.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From here on this client is told of a repository.
+    pub(crate) fn watch(self: &Arc<Standings>, root: &Path, mailbox: &Arc<Mailbox>) {
+        let mut floor = self.floor();
+        if let Some(room) = floor.rooms.get_mut(root) {
+            if !room.clients.iter().any(|c| c.as_ptr() == Arc::as_ptr(mailbox)) {
+                room.clients.push(Arc::downgrade(mailbox));
+                room.said.values().for_each(|line| mailbox.line(line.clone()));
+            }
+            return;
+        }
+        let bell = match Bell::new() {
+            Ok(bell) => Arc::new(bell),
+            Err(e) => return note(&format!("{} is not watched: {e}", root.display())),
+        };
+        let room = Room {
+            bell: Arc::clone(&bell),
+            looking: Arc::default(),
+            clients: vec![Arc::downgrade(mailbox)],
+            said: BTreeMap::new(),
+        };
+        floor.rooms.insert(root.to_owned(), room);
+        drop(floor);
+        let (standings, root) = (Arc::clone(self), root.to_owned());
+        std::thread::spawn(move || standings.keep(&root, &bell));
+    }
+
+    /// A client is gone.
+    pub(crate) fn left(&self, mailbox: &Arc<Mailbox>) {
+        for room in self.floor().rooms.values_mut() {
+            room.clients.retain(|c| c.as_ptr() != Arc::as_ptr(mailbox));
+            if room.clients.is_empty() {
+                room.bell.ring();
+            }
+        }
+    }
+
+    /// Something has changed here, or may have.
+    pub(crate) fn poke(&self, root: &Path) {
+        self.floor().ring(root);
+    }
+
+    /// A turn begins here.
+    pub(crate) fn turn(self: &Arc<Standings>, root: &Path) -> Busy {
+        *self.floor().turns.entry(root.to_owned()).or_default() += 1;
+        Busy {
+            standings: Arc::clone(self),
+            root: root.to_owned(),
+        }
+    }
+
+    /// Looks at the tree and answers while nobody else does: news of it do not overtake the answer.
+    pub(crate) fn alone<T>(&self, root: &Path, look: impl FnOnce() -> T) -> T {
+        let looking = self.floor().rooms.get(root).map(|room| Arc::clone(&room.looking));
+        let _held = looking
+            .as_ref()
+            .map(|l| l.lock().unwrap_or_else(PoisonError::into_inner));
+        look()
+    }
+
+    fn rests(&self, root: &Path) -> bool {
+        !self.floor().turns.contains_key(root)
+    }
+
+    /// Closes the room if nobody is in it.
+    fn is_left(&self, root: &Path) -> bool {
+        let mut floor = self.floor();
+        let left = floor
+            .rooms
+            .get_mut(root)
+            .is_none_or(|room| room.clients.iter().all(|c| c.strong_count() == 0));
+        if left {
+            floor.rooms.remove(root);
+        }
+        left
+    }
+
+    /// Tells all clients of a room, if it is something new.
+    fn tell(&self, root: &Path, method: &'static str, line: String) {
+        if let Some(room) = self.floor().rooms.get_mut(root)
+            && room.said.get(method) != Some(&line)
+        {
+            for mailbox in room.clients.iter().filter_map(Weak::upgrade) {
+                mailbox.line(line.clone());
+            }
+            room.said.insert(method, line);
+        }
+    }
+
+    fn tell_jobs(&self, root: &Path) {
+        match self.jobs.brief(root, JOBS) {
+            Ok(jobs) => {
+                let news = JobsNews {
+                    root: root.to_owned(),
+                    jobs,
+                };
+                self.tell(root, jobs_method::NEWS, notify_line(jobs_method::NEWS, &news));
+            }
+            Err(e) => note(&format!(
+                "jobs of {} cannot be told: {}",
+                root.display(),
+                e.message
+            )),
+        }
+    }
+
+    /// Tells of jobs whenever one has changed, for as long as the daemon lives.
+    pub(crate) async fn follow_jobs(self: Arc<Standings>) {
+        let mut seen = 0;
+        loop {
+            seen = self.jobs.news(seen).await;
+            let standings = Arc::clone(&self);
+            let told = tokio::task::spawn_blocking(move || {
+                let roots: Vec<PathBuf> = standings.floor().rooms.keys().cloned().collect();
+                roots.iter().for_each(|root| standings.tell_jobs(root));
+            });
+            if told.await.is_err() {
+                return;
+            }
+            tokio::time::sleep(JOBS_EVERY).await;
+        }
+    }
+
+    fn keep(&self, root: &Path, bell: &Bell) {
+        let mut eyes = Eyes::open(root);
+        self.tell_jobs(root);
+        let mut last = None;
+        while !self.is_left(root) {
+            self.alone(root, || {
+                let (tree, state) = match self.look(root, &mut eyes, &mut last) {
+                    Ok((tree, state)) => (tree.to_string(), state),
+                    Err(e) => (String::new(), TreeState::Unknown { why: e.message }),
+                };
+                let news = TreeNews {
+                    root: root.to_owned(),
+                    tree,
+                    state,
+                };
+                self.tell(root, method::STATE, notify_line(method::STATE, &news));
+            });
+            eyes.wait(bell, None);
+            let until = Instant::now() + PATIENCE;
+            while Instant::now() < until && eyes.wait(bell, Some(QUIET)) {}
+            // The end of a turn rings.
+            while !self.rests(root) {
+                eyes.wait(bell, None);
+            }
+        }
+    }
+
+    fn look(
+        &self,
+        root: &Path,
+        eyes: &mut Eyes,
+        last: &mut Option<Tree>,
+    ) -> Result<(Tree, TreeState), CliError> {
+        let mut gate = Gate::open(&self.home, root)?;
+        let (tree, state) = gate.standing()?;
+        if last.as_ref() != Some(&tree) {
+            let paths = gate.shadow.paths(&tree).unwrap_or_default();
+            eyes.on_files(root, &paths);
+            *last = Some(tree.clone());
+        }
+        eyes.on_gate(&[gate.dir().to_owned(), gate.shadow.shared().join("gate")]);
+        Ok((tree, state))
+    }
+}
