@@ -9,6 +9,7 @@ mod live;
 mod machine;
 mod page;
 mod sandbox;
+mod route;
 mod start;
 mod stats;
 mod stop;
@@ -74,6 +75,8 @@ enum Name {
     Fallback,
     /// Live client: key to its echo while a patch streams.
     Echo,
+    /// A decision's time, what racing callers get of a quota, and how the labelled prompts are routed.
+    Route,
     /// Live client: the same at ten times the speed.
     Flood,
     /// Live client: keys after a paste of 10 MB.
@@ -121,6 +124,7 @@ impl Name {
             Name::Paint => "live client: a hunk's first line at the provider to painted",
             Name::Escape => "live client: Esc to the last paint of the turn",
             Name::Open => "live client: start of bare `brisk` to its first paint",
+            Name::Route => "a route: its time, quotas under racing callers, the labelled prompts",
             Name::Again => "live client: a session of 500 turns opened again",
             Name::Idle => "live client: work while nobody does anything",
             Name::Files => "torn, temporary or locked files after stops and kills",
@@ -222,6 +226,8 @@ fn measure(
         Name::Open => live::start(programs, quick),
         Name::Again => live::again(programs, quick),
         Name::Idle => live::idle(programs, quick),
+        Name::Route if quick => return skipped("it is built first; leave --quick out"),
+        Name::Route => route::decisions(&crate::root()?),
         Name::Files => torn::files(programs, quick, random),
         Name::Sandbox => sandbox::all(programs, quick),
         Name::Patch if quick => return skipped("it is built first; leave --quick out"),

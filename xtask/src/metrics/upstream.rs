@@ -44,7 +44,8 @@ pub(super) fn paths(root: &Path, quick: bool) -> Measured {
     Ok((parts, how.to_owned()))
 }
 
-fn parts(text: &str) -> anyhow::Result<Vec<Part>> {
+/// The figures that a bench prints, one object a line.
+pub(super) fn parts(text: &str) -> anyhow::Result<Vec<Part>> {
     let part = |line: &str| {
         let line: Line = serde_json::from_str(line).with_context(|| line.to_owned())?;
         let unit = match line.unit.as_str() {

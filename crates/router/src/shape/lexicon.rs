@@ -156,7 +156,7 @@ const TABLE: &[(Signal, &str)] = &[
         Cross,
         "all ~ repos|repositories|microservices|services; \
          both|two|three|several|many|other|sibling|multiple ~ repos|repositories|microservices; \
-         every|each ~ repo|repository|microservice|service|microservices|services; \
+         our|their|these|those|my ~ repos|repositories; every|each ~ repo|repository|microservice|service|microservices|services; \
          across ~ repos|repositories|services|teams|microservices; the ~ repo and the ~ repo; \
          organisation|organization wide; downstream repos|repositories|services|projects",
     ),
@@ -213,7 +213,7 @@ const TABLE: &[(Signal, &str)] = &[
     (Bug, "fix ~ bug|bugs|issue|issues|problem|problems"),
     (
         Validate,
-        "test|tests pass|passes|passing|green; all tests; failing test|tests; tests ~ green; \
+        "test|tests pass|passes|passing|green; test|tests still|also|all|then|again pass|passes|passing|green; suite ~ green|pass|passes|passing; all tests; failing test|tests; tests ~ green; \
          everything ~ green; it green; get ~ green; ci; flaky; \
          run ~ test|tests|suite|benchmark|benchmarks|linter|clippy|it; \
          cargo test|clippy|check|bench|build; npm test|run; pytest; go test|vet; make test|check; \

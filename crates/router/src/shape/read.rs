@@ -174,7 +174,9 @@ impl<'a> Reader<'a> {
 
     fn scope(&self) -> Fact<Scope> {
         let cross = self.said(Signal::Cross);
-        if !cross.is_empty() && !self.narrow() {
+        // A file may stand for the same one in other repositories; lines and symbols do not.
+        let within = self.given.sites.iter().any(|s| s.lines.is_some() || s.symbol);
+        if !cross.is_empty() && !(within && self.narrow()) {
             return Fact {
                 value: Some(Scope::CrossRepository),
                 because: cross,
