@@ -1,6 +1,6 @@
 //! DSSE: a payload with signatures over its type and its bytes.
 
-use crate::keys::{Keyring, SigningKey};
+use crate::keys::{Keyring, Signs};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use brisk_domain::evidence::Digest;
@@ -50,16 +50,23 @@ pub enum EnvelopeError {
 }
 
 impl Envelope {
-    /// Signs a statement.
-    pub(crate) fn sign(payload: &[u8], key: &SigningKey) -> Envelope {
-        Envelope {
+    /// Signs a statement. What comes back is looked at: a signature of another key would make a ledger that nobody
+    /// believes.
+    pub(crate) fn sign(payload: &[u8], key: &dyn Signs) -> Result<Envelope, String> {
+        let message = pae(TYPE, payload);
+        let sig = key.sign(&message)?;
+        let public = key.public();
+        if !public.verifies(&message, &sig) {
+            return Err("what signed is not the key that was asked for".to_owned());
+        }
+        Ok(Envelope {
             payload_type: TYPE.to_owned(),
             payload: STANDARD.encode(payload),
             signatures: vec![Signature {
-                keyid: key.public().id().to_string(),
-                sig: STANDARD.encode(key.sign(&pae(TYPE, payload))),
+                keyid: public.id().to_string(),
+                sig: STANDARD.encode(sig),
             }],
-        }
+        })
     }
 
     /// The payload and who signed it. Exactly one signature, and it must be good: of several, one that is not
@@ -103,13 +110,35 @@ fn pae(kind: &str, payload: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keys::{PublicKey, SigningKey};
+
+    /// Says that it is one key and signs with another.
+    struct Other(SigningKey, PublicKey);
+
+    impl Signs for Other {
+        fn public(&self) -> PublicKey {
+            self.1.clone()
+        }
+
+        fn sign(&self, message: &[u8]) -> Result<[u8; 64], String> {
+            self.0.sign(message)
+        }
+    }
+
+    #[test]
+    fn a_signature_of_another_key_is_not_taken() {
+        let [one, two] = [1, 2].map(|n| SigningKey::from_seed([n; 32]));
+        let public = two.public();
+        assert!(Envelope::sign(b"payload", &Other(one, public)).is_err());
+    }
 
     #[test]
     fn only_what_was_signed_by_a_trusted_key_opens() {
         let key = SigningKey::from_seed([1; 32]);
         let other = SigningKey::from_seed([2; 32]);
         let ring = Keyring::of(key.public(), "me");
-        let good = Envelope::sign(b"payload", &key);
+        let sign = |key: &SigningKey| Envelope::sign(b"payload", key).unwrap();
+        let good = sign(&key);
         assert_eq!(
             good.open(&ring).unwrap(),
             (b"payload".to_vec(), key.public().id())
@@ -127,13 +156,11 @@ mod tests {
             ("not trusted", |e| e.signatures[0].keyid = "me".into()),
             ("not trusted", |e| e.signatures[0].keyid = "0".repeat(64)),
             ("not trusted", |e| {
-                *e = Envelope::sign(b"payload", &SigningKey::from_seed([2; 32]))
+                *e = Envelope::sign(b"payload", &SigningKey::from_seed([2; 32])).unwrap()
             }),
             ("does not fit", |e| {
-                e.signatures[0].sig = Envelope::sign(b"payload", &SigningKey::from_seed([2; 32])).signatures
-                    [0]
-                .sig
-                .clone()
+                let other = Envelope::sign(b"payload", &SigningKey::from_seed([2; 32])).unwrap();
+                e.signatures[0].sig = other.signatures[0].sig.clone();
             }),
         ];
         for (want, edit) in edits {

@@ -1,6 +1,7 @@
 //! Keys: ed25519, each known by the SHA-256 of its public half.
 
 use crate::digest::digest;
+use crate::ssh;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use brisk_domain::evidence::Digest;
@@ -17,6 +18,28 @@ impl fmt::Debug for SigningKey {
     }
 }
 
+/// Whatever signs: a key at hand, or somebody who holds one and only lends signatures.
+pub trait Signs {
+    /// The half that everybody may know.
+    fn public(&self) -> PublicKey;
+
+    /// Signs a message.
+    ///
+    /// # Errors
+    /// Why not, in words: the key is locked, or whoever holds it did not answer.
+    fn sign(&self, message: &[u8]) -> Result<[u8; 64], String>;
+}
+
+impl Signs for SigningKey {
+    fn public(&self) -> PublicKey {
+        SigningKey::public(self)
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<[u8; 64], String> {
+        Ok(self.0.sign(message).to_bytes())
+    }
+}
+
 impl SigningKey {
     /// From 32 bytes of randomness that the shell brings and keeps.
     pub fn from_seed(seed: [u8; 32]) -> SigningKey {
@@ -27,10 +50,6 @@ impl SigningKey {
     pub fn public(&self) -> PublicKey {
         PublicKey(self.0.verifying_key())
     }
-
-    pub(crate) fn sign(&self, message: &[u8]) -> [u8; 64] {
-        self.0.sign(message).to_bytes()
-    }
 }
 
 /// The half of a key that everybody may know.
@@ -39,7 +58,7 @@ pub struct PublicKey(VerifyingKey);
 
 /// A line that is no key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("line {line} is no key: write `ed25519 BASE64 NAME`")]
+#[error("line {line} is no key: write `ed25519 BASE64 NAME`, or the line of an SSH key of this kind")]
 pub struct KeyError {
     /// Counted from 1.
     pub line: usize,
@@ -56,6 +75,11 @@ impl PublicKey {
         format!("ed25519 {}", STANDARD.encode(self.0.as_bytes()))
     }
 
+    /// Its 32 bytes.
+    pub(crate) fn bytes(&self) -> &[u8; 32] {
+        self.0.as_bytes()
+    }
+
     /// Strict: no other signature than the signer's own is accepted for a message.
     pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         ed25519_dalek::Signature::from_slice(signature)
@@ -63,8 +87,12 @@ impl PublicKey {
     }
 
     fn parse(base64: &str) -> Option<PublicKey> {
-        let bytes: [u8; 32] = STANDARD.decode(base64).ok()?.try_into().ok()?;
-        let key = VerifyingKey::from_bytes(&bytes).ok()?;
+        PublicKey::from_bytes(&STANDARD.decode(base64).ok()?.try_into().ok()?)
+    }
+
+    /// From its 32 bytes; `None` if they are no point that a key can be.
+    pub fn from_bytes(bytes: &[u8; 32]) -> Option<PublicKey> {
+        let key = VerifyingKey::from_bytes(bytes).ok()?;
         // Small-order points would accept signatures that nobody made.
         (!key.is_weak()).then_some(PublicKey(key))
     }
@@ -80,7 +108,7 @@ impl Keyring {
         Keyring(BTreeMap::from([(key.id(), (key, name.to_owned()))]))
     }
 
-    /// Reads lines of `ed25519 BASE64 NAME`; empty ones and those that begin with `#` say nothing.
+    /// Reads lines of `ed25519 BASE64 NAME` or `ssh-ed25519 BASE64 NAME`, as in a `.pub` file; empty ones and those that begin with `#` say nothing.
     ///
     /// # Errors
     /// The first line that is something else.
@@ -94,6 +122,7 @@ impl Keyring {
             let mut words = line.split_whitespace();
             let key = match (words.next(), words.next()) {
                 (Some("ed25519"), Some(base64)) => PublicKey::parse(base64),
+                (Some("ssh-ed25519"), Some(_)) => ssh::public(line),
                 _ => None,
             }
             .ok_or(KeyError { line: at + 1 })?;
@@ -111,6 +140,12 @@ impl Keyring {
     /// What people call the key with this id.
     pub fn name(&self, id: &Digest) -> Option<&str> {
         self.0.get(id).map(|(_, name)| name.as_str())
+    }
+
+    /// The key, where there is exactly one.
+    pub fn only(&self) -> Option<&PublicKey> {
+        let mut all = self.0.values().map(|(key, _)| key);
+        all.next().filter(|_| all.next().is_none())
     }
 
     /// Nobody is trusted.

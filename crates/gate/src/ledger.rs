@@ -2,7 +2,7 @@
 
 use crate::chain::{self, ChainError, Head, Link, Tail};
 use crate::envelope::{Envelope, EnvelopeError};
-use crate::keys::{Keyring, SigningKey};
+use crate::keys::{Keyring, Signs};
 use crate::statement::{Act, Statement};
 use brisk_domain::evidence::{Digest, Tree};
 
@@ -52,6 +52,15 @@ pub struct Recorded {
     pub signer: Digest,
     /// What happened.
     pub act: Act,
+}
+
+/// From which commit on the gate holds: that one, and all that leads to it, is not asked about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Adopted {
+    /// The last one that is not.
+    pub commit: Tree,
+    /// Who said so.
+    pub who: String,
 }
 
 /// A ledger whose chain holds.
@@ -114,7 +123,10 @@ impl Ledger {
     }
 
     /// Signs an act and adds it; gives the line that must be on disk before anything relies on it.
-    pub fn append(&mut self, act: Act, key: &SigningKey) -> String {
+    ///
+    /// # Errors
+    /// Why it could not be signed; nothing is added then.
+    pub fn append(&mut self, act: Act, key: &dyn Signs) -> Result<String, String> {
         let Head { count, hash } = self.head();
         let tree = act.tree().clone();
         let statement = Statement {
@@ -122,13 +134,13 @@ impl Ledger {
             prev: hash,
             act,
         };
-        let envelope = Envelope::sign(&statement.encode(), key);
+        let envelope = Envelope::sign(&statement.encode(), key)?;
         // An envelope is three texts; an empty body would be refused on reading.
         let body = serde_json::to_string(&envelope).unwrap_or_default();
         let link = chain::forge(&statement.prev, &tree, &body);
         let line = link.line();
         self.links.push(link);
-        line
+        Ok(line)
     }
 
     /// Everything about a tree, the oldest first.
@@ -147,6 +159,19 @@ impl Ledger {
     pub fn newest(&self, limit: usize) -> Result<Vec<Recorded>, LedgerError> {
         let all = 0..self.links.len();
         all.rev().take(limit).map(|at| self.open(at)).collect()
+    }
+
+    /// From which commit on the gate holds, as its first such line says: a later one moves nothing.
+    ///
+    /// # Errors
+    /// When a line is not believed.
+    pub fn adopted(&self) -> Result<Option<Adopted>, LedgerError> {
+        for at in 0..self.links.len() {
+            if let Act::Adopted { commit, who, .. } = self.open(at)?.act {
+                return Ok(Some(Adopted { commit, who }));
+            }
+        }
+        Ok(None)
     }
 
     /// Whether this ledger begins with all of `older`.

@@ -255,7 +255,11 @@ impl Ledger {
             {
                 Some(run.tree)
             }
-            Act::Ran(_) | Act::Acknowledged { .. } | Act::Shipped { .. } | Act::Waived { .. } => None,
+            Act::Ran(_)
+            | Act::Acknowledged { .. }
+            | Act::Shipped { .. }
+            | Act::Adopted { .. }
+            | Act::Waived { .. } => None,
         }))
     }
 

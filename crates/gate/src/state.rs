@@ -196,7 +196,7 @@ impl Ledger {
         let acts = self.about(tree)?;
         let runs = acts.into_iter().filter_map(|r| match r.act {
             Act::Ran(run) => Some(*run),
-            Act::Acknowledged { .. } | Act::Shipped { .. } | Act::Waived { .. } => None,
+            Act::Acknowledged { .. } | Act::Shipped { .. } | Act::Adopted { .. } | Act::Waived { .. } => None,
         });
         let newest = runs.rev().find(same);
         Ok(newest.filter(|run| !matches!(Verdict::of(run), Verdict::Inconclusive(_))))
@@ -217,7 +217,11 @@ pub(crate) fn check_state(
 ) -> CheckState {
     let runs = acts.iter().filter_map(|r| match &r.act {
         Act::Ran(run) if run.policy == *policy && run.check == check => Some((run, &r.hash)),
-        Act::Ran(_) | Act::Acknowledged { .. } | Act::Shipped { .. } | Act::Waived { .. } => None,
+        Act::Ran(_)
+        | Act::Acknowledged { .. }
+        | Act::Shipped { .. }
+        | Act::Adopted { .. }
+        | Act::Waived { .. } => None,
     });
     let (mut newest, mut elsewhere) = (None, None);
     let (mut passes, mut failures) = (false, false);
@@ -255,7 +259,7 @@ fn acknowledged(acts: &[Recorded], policy: &Digest, verdict: Verdict) -> Verdict
             Act::Acknowledged {
                 policy: p, concerns, ..
             } => p == policy && concerns.contains(concern),
-            Act::Ran(_) | Act::Shipped { .. } | Act::Waived { .. } => false,
+            Act::Ran(_) | Act::Shipped { .. } | Act::Adopted { .. } | Act::Waived { .. } => false,
         })
     };
     let open: Vec<String> = concerns.into_iter().filter(|c| !seen(c)).collect();
@@ -280,6 +284,10 @@ fn shipped(acts: &[Recorded], policy: &Policy, proved: bool) -> Option<State> {
             commit: commit.clone(),
             waived: *waived,
         }),
-        Act::Shipped { .. } | Act::Ran(_) | Act::Acknowledged { .. } | Act::Waived { .. } => None,
+        Act::Shipped { .. }
+        | Act::Ran(_)
+        | Act::Acknowledged { .. }
+        | Act::Adopted { .. }
+        | Act::Waived { .. } => None,
     })
 }

@@ -39,6 +39,15 @@ pub enum Act {
         /// It left without evidence.
         waived: bool,
     },
+    /// A person at a terminal says that the gate holds from here on, in a history that began without it.
+    Adopted {
+        /// Of the commit.
+        tree: Tree,
+        /// The last commit that is not asked about, with all that leads to it.
+        commit: Tree,
+        /// Their name on this machine.
+        who: String,
+    },
     /// A person at a terminal lets it leave without evidence.
     Waived {
         /// What.
@@ -57,7 +66,10 @@ impl Act {
     pub fn tree(&self) -> &Tree {
         match self {
             Act::Ran(run) => &run.tree,
-            Act::Acknowledged { tree, .. } | Act::Shipped { tree, .. } | Act::Waived { tree, .. } => tree,
+            Act::Acknowledged { tree, .. }
+            | Act::Shipped { tree, .. }
+            | Act::Adopted { tree, .. }
+            | Act::Waived { tree, .. } => tree,
         }
     }
 }

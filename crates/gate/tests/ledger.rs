@@ -72,7 +72,10 @@ fn run(of: char, check: &str, change: impl FnOnce(&mut Run)) -> Act {
 
 fn ledger(acts: Vec<Act>) -> (Ledger, String) {
     let mut ledger = Ledger::empty(ring());
-    let text = acts.into_iter().map(|a| ledger.append(a, &key())).collect();
+    let text = acts
+        .into_iter()
+        .map(|a| ledger.append(a, &key()).unwrap())
+        .collect();
     (ledger, text)
 }
 
@@ -376,7 +379,8 @@ fn a_waiver_is_good_for_one_tree_and_once() {
             waived: true,
         },
         &key(),
-    );
+    )
+    .unwrap();
     assert!(l.waiver(&tree('a')).is_err(), "used");
     assert!(matches!(
         l.state(&tree('a'), &policy(), Some(&tree('0'))).unwrap(),
@@ -395,7 +399,7 @@ fn hands_on_the_file() {
         let mut l = Ledger::empty(Keyring::of(stranger.public(), "x"));
         green('a')
             .into_iter()
-            .map(|a| l.append(a, &stranger))
+            .map(|a| l.append(a, &stranger).unwrap())
             .collect::<String>()
     };
     let own_chain = |first: &str| {
@@ -446,10 +450,34 @@ fn hands_on_the_file() {
 }
 
 #[test]
+fn the_gate_holds_from_where_the_first_word_says() {
+    let adopted = |c: char, who: &str| Act::Adopted {
+        tree: tree(c),
+        commit: tree(c),
+        who: who.into(),
+    };
+    let (l, _) = ledger(green('a'));
+    assert_eq!(l.adopted().unwrap(), None);
+    let acts = [green('a'), vec![adopted('b', "ann"), adopted('c', "eve")]].concat();
+    let (l, text) = ledger(acts);
+    let first = l.adopted().unwrap().unwrap();
+    assert_eq!(
+        (first.commit, first.who.as_str()),
+        (tree('b'), "ann"),
+        "a later word moves nothing"
+    );
+    // It proves nothing about its tree.
+    assert_eq!(why(&l, 'b', '0'), Why::Stale { verified: tree('a') });
+    // Somebody else's word is none.
+    let stranger = Keyring::of(SigningKey::from_seed([9; 32]).public(), "x");
+    assert!(Ledger::read(text.as_bytes(), None, stranger, Trust::Every).is_err());
+}
+
+#[test]
 fn a_later_ledger_goes_on_from_the_earlier_one() {
     let (old, _) = ledger(green('a'));
     let (mut new, _) = ledger(green('a'));
-    new.append(run('b', "test", |_| ()), &key());
+    new.append(run('b', "test", |_| ()), &key()).unwrap();
     let (other, _) = ledger(green('b'));
     assert!(new.goes_on_from(&old).is_ok() && old.goes_on_from(&old).is_ok());
     assert!(old.goes_on_from(&new).is_err() && other.goes_on_from(&old).is_err());

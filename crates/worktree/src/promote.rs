@@ -4,20 +4,22 @@
 //! Whatever git makes is compared with the tree that leave was given for, before and after.
 
 mod asked;
+mod converts;
 mod outside;
 mod saved;
+mod stored;
 
 use crate::error::WorktreeError;
 use crate::shadow::Shadow;
 use asked::{Careful, Index};
 use brisk_domain::evidence::Tree;
 use brisk_gate::Promotable;
-use gix_object::tree::EntryKind;
 pub use outside::{Attested, attest, install_hook};
 use saved::Saved;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+pub use stored::stored;
 
 /// How git ended and what it said.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -117,6 +119,28 @@ pub enum PromoteError {
         /// Which.
         paths: String,
     },
+    /// A filter of the repository's own would change files on their way into git; it is a program, and not run.
+    #[error(
+        "the filter {filter} is not one of yours, so it was not run, and git would store these files without it: {paths}"
+    )]
+    Filter {
+        /// Its name.
+        filter: String,
+        /// Which.
+        paths: String,
+    },
+    /// Submodules with changes of their own: no check saw them, and they would not go along.
+    #[error("these submodules have changes of their own, which no check saw: {paths}")]
+    Submodule {
+        /// Which.
+        paths: String,
+    },
+    /// Git is told that the worktree is somewhere else.
+    #[error("git is told that the worktree is {is}, not this one (core.worktree)")]
+    Elsewhere {
+        /// Where.
+        is: String,
+    },
     /// Git, or a hook, refused.
     #[error("git refused ({doing}): {said}")]
     Git {
@@ -146,8 +170,8 @@ pub fn promote(
     way: &Way,
 ) -> Result<Promoted, PromoteError> {
     let tree = leave.tree().clone();
-    let mut git = Careful { git };
-    let (head, index) = match prepare(&tree, shadow, &mut git, way)? {
+    let (prepared, mut git) = prepare(&tree, shadow, git, way)?;
+    let (head, index) = match prepared {
         Prepared::There { head } => {
             return Ok(Promoted {
                 tree,
@@ -158,7 +182,14 @@ pub fn promote(
         Prepared::Staged { head, index } => (head, index),
     };
     let commit = match way {
-        Way::Commit { message } => Some(commit(&mut git, &index, &tree, head.as_ref(), message)?),
+        Way::Commit { message } => Some(commit(
+            &mut git,
+            shadow.root(),
+            &index,
+            &tree,
+            head.as_ref(),
+            message,
+        )?),
         Way::Branch { name, message } => Some(branch(&mut git, &index, &tree, head.as_ref(), name, message)?),
         Way::Patch { file } => {
             patch(&mut git, &index, head.as_ref(), file)?;
@@ -189,7 +220,7 @@ pub fn promote(
 /// # Errors
 /// [`PromoteError`], as from [`promote`].
 pub fn ready(tree: &Tree, shadow: &mut Shadow, git: &mut dyn Git, way: &Way) -> Result<(), PromoteError> {
-    prepare(tree, shadow, &mut Careful { git }, way).map(drop)
+    prepare(tree, shadow, git, way).map(drop)
 }
 
 enum Prepared {
@@ -199,12 +230,18 @@ enum Prepared {
     Staged { head: Option<Tree>, index: Index },
 }
 
-fn prepare(
+fn prepare<'a>(
     tree: &Tree,
     shadow: &mut Shadow,
-    git: &mut Careful<'_>,
+    lent: &'a mut dyn Git,
     way: &Way,
-) -> Result<Prepared, PromoteError> {
+) -> Result<(Prepared, Careful<'a>), PromoteError> {
+    let is = match way {
+        Way::Push { .. } => None,
+        Way::Commit { .. } | Way::Branch { .. } | Way::Patch { .. } => Some(stored(shadow, lent)?),
+    };
+    let mut careful = Careful::wary(lent)?;
+    let git = &mut careful;
     let head = git.ask(&["rev-parse", "--verify", "--quiet", "HEAD"]);
     let index = Index::new(shadow.state(), "ship");
     let stale = |is: Tree| PromoteError::Stale {
@@ -217,30 +254,43 @@ fn prepare(
             &[],
         )?;
         return match is == *tree {
-            true => Ok(Prepared::Staged { head, index }),
+            true => Ok((Prepared::Staged { head, index }, careful)),
             false => Err(stale(is)),
         };
     }
+    here(git, shadow.root())?;
     settled(git)?;
-    let is = shadow.tree()?;
-    if is != *tree {
+    if let Some(is) = is.filter(|is| is != tree) {
         return Err(stale(is));
     }
     let head_tree = git.ask(&["rev-parse", "--verify", "--quiet", "HEAD^{tree}"]);
     // A merge may come to the same content; it is to be committed all the same.
     let merge = git.ask(&["rev-parse", "--verify", "--quiet", "MERGE_HEAD"]);
     if head_tree.as_ref() == Some(tree) && merge.is_none() && matches!(way, Way::Commit { .. }) {
-        return Ok(Prepared::There { head });
+        return Ok((Prepared::There { head }, careful));
     }
-    let staged = index.stage(git, head.is_some())?;
-    if staged != *tree {
+    let staged = index.stage(git, shadow.root(), &[])?;
+    if let Some((filter, _)) = staged.unfiltered.first() {
+        let of = staged.unfiltered.iter().filter(|(f, _)| f == filter);
+        // MODE ID STAGE<tab>PATH
+        let paths = few(of.map(|(_, entry)| entry.split_once('\t').map_or(entry.as_str(), |(_, path)| path)));
+        return Err(PromoteError::Filter {
+            filter: filter.clone(),
+            paths: paths.unwrap_or_default(),
+        });
+    }
+    let dirty = stored::dirty(shadow, git, tree)?;
+    if let Some(paths) = few(dirty.iter().map(String::as_str)) {
+        return Err(PromoteError::Submodule { paths });
+    }
+    if staged.tree != *tree {
         return Err(PromoteError::Other {
             verified: tree.clone(),
-            is: staged,
+            is: staged.tree,
             why: differing(git, &index, shadow, tree)?,
         });
     }
-    Ok(Prepared::Staged { head, index })
+    Ok((Prepared::Staged { head, index }, careful))
 }
 
 /// A few of many names.
@@ -252,6 +302,16 @@ fn few<'a>(names: impl Iterator<Item = &'a str>) -> Option<String> {
         n => n - 3,
     };
     Some(format!("{} and {more} more", names.get(..3)?.join(", ")))
+}
+
+/// Refuses where git works on another folder than this one.
+fn here(git: &mut Careful<'_>, root: &Path) -> Result<(), PromoteError> {
+    let said = git.must(&["rev-parse", "--show-toplevel"], &[])?;
+    let is = said.out.trim_end_matches('\n');
+    match Path::new(is).canonicalize().is_ok_and(|top| top == root) {
+        true => Ok(()),
+        false => Err(PromoteError::Elsewhere { is: is.to_owned() }),
+    }
 }
 
 /// Refuses while the person's index has conflicts, or leaves files out.
@@ -294,19 +354,23 @@ fn differing(
         })
         .collect();
     let tested = shadow.listing(tree)?;
-    let links = staged.iter().filter(|(_, (mode, _))| *mode == "160000");
-    if let Some(paths) = few(links.map(|(path, _)| *path)) {
-        return Ok(format!("submodules cannot be shipped from here yet ({paths})"));
-    }
     let same = |path: &str, id: &str| {
         tested
             .get(path.as_bytes())
-            .is_some_and(|(kind, was)| *kind != EntryKind::Commit && was.to_hex() == *id)
+            .is_some_and(|(_, was)| was.to_hex() == *id)
     };
     let others = staged.iter().filter(|(path, (_, id))| !same(path, id));
     Ok(match few(others.map(|(path, _)| *path)) {
-        Some(paths) => format!("a filter or a line end conversion changes what git stores ({paths})"),
-        None => "git leaves out some of what was tested".to_owned(),
+        Some(paths) => format!("git stores something else ({paths})"),
+        None => {
+            let names = tested.keys().map(|p| String::from_utf8_lossy(p));
+            let left: Vec<String> = names
+                .filter(|p| !staged.contains_key(p.as_ref()))
+                .map(|p| p.into_owned())
+                .collect();
+            let paths = few(left.iter().map(String::as_str)).unwrap_or_default();
+            format!("git leaves out some of what was tested ({paths})")
+        }
     })
 }
 
@@ -335,6 +399,7 @@ fn hooks(git: &mut Careful<'_>, index: &Index, tree: &Tree, message: &str) -> Re
 /// A commit on HEAD. The hooks run before the person's index is touched, so HEAD never names what a hook made.
 fn commit(
     git: &mut Careful<'_>,
+    root: &Path,
     index: &Index,
     tree: &Tree,
     head: Option<&Tree>,
@@ -342,7 +407,7 @@ fn commit(
 ) -> Result<Tree, PromoteError> {
     let file = hooks(git, index, tree, message)?;
     let saved = Saved::take(git)?;
-    let made = match commit_staged(git, tree, head, &file) {
+    let made = match commit_staged(git, root, tree, head, &file) {
         Ok(made) => made,
         Err(refused) => {
             saved.restore()?;
@@ -356,6 +421,7 @@ fn commit(
 
 fn commit_staged(
     git: &mut Careful<'_>,
+    root: &Path,
     tree: &Tree,
     head: Option<&Tree>,
     message: &Path,
@@ -365,7 +431,7 @@ fn commit_staged(
         is,
         why,
     };
-    git.must(&["add", "--all", "--", ":/"], &[])?;
+    git.add_all(root, &[])?;
     let staged = git.id(&["write-tree"], &[])?;
     if staged != *tree {
         let all = git.must(&["ls-files", "-v"], &[])?.out;

@@ -11,6 +11,7 @@ use gix_hash::ObjectId;
 use gix_object::tree::EntryKind;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The shadow git folder of one repository, for trees that are exact: files of any size are in them.
 pub struct Shadow {
@@ -18,7 +19,12 @@ pub struct Shadow {
     pub(crate) state: PathBuf,
     shared: PathBuf,
     pub(crate) snapshots: Snapshots,
+    /// What was listed last, the newest at the end. A tree's name is its content, so none of it is ever out of date.
+    listed: Mutex<Vec<(Tree, Arc<Listing>)>>,
 }
+
+/// Trees whose listing is kept: the one that is verified, and its base.
+const LISTED: usize = 2;
 
 /// Texts above this many bytes are not compared.
 const MAX_TEXT: usize = 1 << 20;
@@ -52,6 +58,7 @@ impl Shadow {
             state,
             shared,
             snapshots,
+            listed: Mutex::default(),
         })
     }
 
@@ -79,10 +86,10 @@ impl Shadow {
         Tree::parse(&id.0).ok_or(WorktreeError::UnknownTree { tree: id.0 })
     }
 
-    /// The id that git gives to a file with this text.
-    pub fn id_of(text: &str) -> Option<Tree> {
+    /// The id that git gives to a file with this content.
+    pub fn id_of(content: impl AsRef<[u8]>) -> Option<Tree> {
         let id =
-            gix_object::compute_hash(gix_hash::Kind::Sha1, gix_object::Kind::Blob, text.as_bytes()).ok()?;
+            gix_object::compute_hash(gix_hash::Kind::Sha1, gix_object::Kind::Blob, content.as_ref()).ok()?;
         Tree::parse(&id.to_string())
     }
 
@@ -93,7 +100,7 @@ impl Shadow {
     /// `Io` when it is not there.
     pub fn adopt(&mut self, objects: &Path, tree: &Tree) -> Result<(), WorktreeError> {
         let id = oid(tree)?;
-        if self.snapshots.listing(&id).is_some() {
+        if self.listing(tree).is_ok() {
             return Ok(());
         }
         let found = gix_odb::at(objects, gix_hash::Kind::Sha1).map_err(io_at("read", objects))?;
@@ -106,10 +113,8 @@ impl Shadow {
     /// `UnknownTree`.
     pub fn paths(&self, tree: &Tree) -> Result<BTreeSet<String>, WorktreeError> {
         let listing = self.listing(tree)?;
-        Ok(listing
-            .into_keys()
-            .filter_map(|p| String::from_utf8(p).ok())
-            .collect())
+        let paths = listing.keys().filter_map(|p| str::from_utf8(p).ok());
+        Ok(paths.map(str::to_owned).collect())
     }
 
     /// The text of one file of a tree; `None` if it is not there, or no text.
@@ -126,7 +131,7 @@ impl Shadow {
     /// # Errors
     /// `UnknownTree`.
     pub fn changes(&self, before: Option<&Tree>, after: &Tree) -> Result<Vec<Change>, WorktreeError> {
-        let then = before.map_or_else(|| Ok(Listing::new()), |t| self.listing(t))?;
+        let then = before.map_or_else(|| Ok(Arc::default()), |t| self.listing(t))?;
         let now = self.listing(after)?;
         let all: BTreeSet<&Vec<u8>> = then.keys().chain(now.keys()).collect();
         let differs = all.into_iter().filter(|p| then.get(*p) != now.get(*p));
@@ -182,7 +187,8 @@ impl Shadow {
     /// # Errors
     /// `UnknownTree`, `DiskFull`, `Io`.
     pub fn lay_out(&mut self, slot: &mut Slot, tree: &Tree, borrow: &[String]) -> Result<(), WorktreeError> {
-        let listing = self.listing(tree)?;
+        self.adopt_links(tree)?;
+        let listing = self.with_links(tree)?;
         slot.lay_out(&listing, &self.snapshots, &self.root, borrow)
     }
 
@@ -191,14 +197,23 @@ impl Shadow {
     /// # Errors
     /// `UnknownTree`, `Io`.
     pub fn changed(&self, slot: &mut Slot, tree: &Tree) -> Result<Vec<String>, WorktreeError> {
-        slot.changed(&self.listing(tree)?)
+        slot.changed(&*self.with_links(tree)?)
     }
 
-    pub(crate) fn listing(&self, tree: &Tree) -> Result<Listing, WorktreeError> {
+    pub(crate) fn listing(&self, tree: &Tree) -> Result<Arc<Listing>, WorktreeError> {
         let unknown = || WorktreeError::UnknownTree {
             tree: tree.to_string(),
         };
-        self.snapshots.listing(&oid(tree)?).ok_or_else(unknown)
+        let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, known)) = listed.iter().find(|(t, _)| t == tree) {
+            return Ok(known.clone());
+        }
+        let found = Arc::new(self.snapshots.listing(&oid(tree)?).ok_or_else(unknown)?);
+        if listed.len() == LISTED {
+            listed.remove(0);
+        }
+        listed.push((tree.clone(), found.clone()));
+        Ok(found)
     }
 
     fn text_of(&self, id: &ObjectId) -> Option<String> {
@@ -226,7 +241,7 @@ fn first_worktree(root: &Path) -> Option<PathBuf> {
     }
 }
 
-fn oid(tree: &Tree) -> Result<ObjectId, WorktreeError> {
+pub(crate) fn oid(tree: &Tree) -> Result<ObjectId, WorktreeError> {
     ObjectId::from_hex(tree.as_str().as_bytes()).map_err(|_| WorktreeError::UnknownTree {
         tree: tree.to_string(),
     })

@@ -51,6 +51,8 @@ pub(crate) struct Snapshots {
     known: HashSet<ObjectId>,
     /// Files of any size are copied, so that the tree is the one that git would make.
     whole: bool,
+    /// Files of attributes that the last walk met.
+    pub(crate) attributes: Vec<PathBuf>,
 }
 
 /// A folder on its way to becoming a tree.
@@ -91,6 +93,7 @@ impl Snapshots {
             objects,
             known: HashSet::new(),
             whole,
+            attributes: Vec::new(),
         })
     }
 
@@ -151,6 +154,10 @@ impl Snapshots {
     /// Every path with its content, stored.
     fn list(&mut self, root: &Path) -> Result<Listing, WorktreeError> {
         let paths = walk::paths(root);
+        let attributes = paths
+            .iter()
+            .filter(|p| p.as_os_str().as_bytes().ends_with(walk::ATTRIBUTES));
+        self.attributes = attributes.cloned().collect();
         let mut out = Listing::new();
         for path in &paths {
             let full = root.join(path);
@@ -242,7 +249,10 @@ impl Snapshots {
         if kind == Kind::Tree {
             let tree = TreeRef::from_bytes(&data, Hash::Sha1).map_err(git)?;
             for e in tree.entries.iter().filter(|e| !e.mode.is_commit()) {
-                self.adopt(from, &e.oid.to_owned())?;
+                let id = e.oid.to_owned();
+                if e.mode.is_tree() || !self.has(&id) {
+                    self.adopt(from, &id)?;
+                }
             }
         }
         if self.store(kind, &data)? == *id {
@@ -257,15 +267,19 @@ impl Snapshots {
         if self.known.contains(&id) {
             return Ok(id);
         }
-        // Objects are not synced: a power cut may leave an empty one under a right name, which is written again.
-        let there = std::fs::metadata(self.objects.object_path(&id)).is_ok_and(|m| m.len() > 0);
-        if !there {
+        if !self.has(&id) {
             self.objects
                 .write_buf_with_known_id(kind, bytes, id)
                 .map_err(git)?;
         }
         self.known.insert(id);
         Ok(id)
+    }
+
+    /// Whether an object is there. Objects are not synced: a power cut may leave an empty one under a right name, which
+    /// is written again.
+    fn has(&self, id: &ObjectId) -> bool {
+        self.known.contains(id) || std::fs::metadata(self.objects.object_path(id)).is_ok_and(|m| m.len() > 0)
     }
 
     fn read_folder(&self, id: &ObjectId, above: &mut Vec<u8>, out: &mut Listing) -> Option<()> {

@@ -69,14 +69,7 @@ fn wanted(e: &DirEntry) -> bool {
 /// Paths in the person's index, which is only read. An index that cannot be read (another hash, a newer format) tells
 /// of no path: what it tracks is then found by walking, unless ignored.
 fn tracked(root: &Path) -> Vec<PathBuf> {
-    let Some(git) = git_folder(root) else {
-        return Vec::new();
-    };
-    let options = gix_index::decode::Options {
-        thread_limit: Some(1),
-        ..Default::default()
-    };
-    let Ok(index) = gix_index::File::at(git.join("index"), gix_hash::Kind::Sha1, true, options) else {
+    let Some(index) = git_folder(root).and_then(|git| read_index(&git)) else {
         return Vec::new();
     };
     let file = |e: &&gix_index::Entry| !e.mode.is_submodule() && !e.mode.is_sparse();
@@ -88,8 +81,65 @@ fn tracked(root: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
+fn read_index(git: &Path) -> Option<gix_index::File> {
+    let options = gix_index::decode::Options {
+        thread_limit: Some(1),
+        ..Default::default()
+    };
+    gix_index::File::at(git.join("index"), gix_hash::Kind::Sha1, true, options).ok()
+}
+
+/// What the person's index says about how git stores things.
+pub(crate) enum Indexed {
+    /// There is none.
+    None,
+    /// Only git can read it.
+    Unreadable,
+    /// It was read.
+    Read {
+        /// Other repositories are recorded in it.
+        links: bool,
+        /// Files of attributes.
+        attributes: Vec<PathBuf>,
+    },
+}
+
+/// Reads the person's index for [`Indexed`].
+pub(crate) fn indexed(root: &Path) -> Indexed {
+    let Some(git) = git_folder(root).filter(|git| git.join("index").exists()) else {
+        return Indexed::None;
+    };
+    let Some(index) = read_index(&git) else {
+        return Indexed::Unreadable;
+    };
+    let mut links = false;
+    let mut attributes = Vec::new();
+    for entry in index.entries() {
+        if entry.mode.is_sparse() {
+            return Indexed::Unreadable;
+        }
+        links |= entry.mode.is_submodule();
+        let path: &[u8] = entry.path(&index);
+        if path.ends_with(ATTRIBUTES) {
+            attributes.push(PathBuf::from(OsStr::from_bytes(path)));
+        }
+    }
+    Indexed::Read { links, attributes }
+}
+
+/// What files of attributes are called.
+pub(crate) const ATTRIBUTES: &[u8] = b".gitattributes";
+
+/// What all worktrees of a `.git` folder share.
+pub(crate) fn common_folder(git: &Path) -> PathBuf {
+    match std::fs::read_to_string(git.join("commondir")) {
+        Ok(text) => git.join(text.trim()),
+        Err(_) => git.to_owned(),
+    }
+}
+
 /// The `.git` folder, or the one that a `.git` file of a linked worktree names.
-fn git_folder(root: &Path) -> Option<PathBuf> {
+pub(crate) fn git_folder(root: &Path) -> Option<PathBuf> {
     let dot = root.join(".git");
     if dot.is_dir() {
         return Some(dot);

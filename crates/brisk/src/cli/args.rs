@@ -1,14 +1,16 @@
 //! The command line, as `clap` reads it.
 
+mod gate;
 mod jobs;
 
 use crate::cli::route::{RouteCmd, lane, latency};
 use crate::cli::stats::StatsArgs;
 use crate::cli::style::ColourChoice;
-use brisk_domain::{Lane, Latency};
 use crate::cli::trust::TrustCmd;
+use brisk_domain::{Lane, Latency};
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
+pub(crate) use gate::{GateCmd, KeyArgs, Outside};
 pub(crate) use jobs::{DelegateArgs, JobsCmd};
 use std::path::PathBuf;
 
@@ -86,11 +88,11 @@ pub(crate) enum Cmd {
     /// What was verified, for reviewers, for CI and for servers
     #[command(subcommand)]
     Gate(GateCmd),
-    /// How fast turns felt and what became of their hunks; nothing of it leaves this machine by itself
-    Stats(StatsArgs),
     /// Whether you trust this repository, and with what; kept outside of it
     #[command(subcommand)]
     Trust(TrustCmd),
+    /// How fast turns felt and what became of their hunks; nothing of it leaves this machine by itself
+    Stats(StatsArgs),
     /// Where a task would go, and why; asks no model
     #[command(subcommand)]
     Route(RouteCmd),
@@ -344,11 +346,11 @@ mod tests {
             "brisk ship push",
             "brisk gate check HEAD~3.. --keys k",
             "brisk gate show HEAD",
-            "brisk model pull",
-            "brisk daemon run",
             "brisk trust show --json",
             "brisk trust add --as known",
             "brisk trust remove",
+            "brisk model pull",
+            "brisk daemon run",
             "brisk acp",
             "brisk help exit-codes",
             "brisk completions zsh",
@@ -378,10 +380,10 @@ mod tests {
             "brisk stats --delete --by day",
             "brisk route explain x --lane quick",
             "brisk route explain x --trust much",
-            "brisk undo --hunk 2",
-            "brisk undo 1 --hunk 2:1",
             "brisk trust",
             "brisk trust add --as much",
+            "brisk undo --hunk 2",
+            "brisk undo 1 --hunk 2:1",
             "brisk nope",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");

@@ -1,16 +1,20 @@
 //! `gate`: the same judgement outside of the machine that ships: in CI, before a push, before a push is received.
 
+mod own;
+
 use crate::cli::args::{GateCmd, Outside};
 use crate::cli::context::Context;
 use crate::cli::ship::not_shipped;
-use crate::cli::style::Tone;
+use crate::cli::style::{Tone, count};
 use crate::cli::verify::line as state_line;
 use crate::cli::{cwd, json, say};
 use crate::exit::{CliError, Exit};
-use crate::verify::{Believed, Checked, Gate, Lent, check_commit, ledger, ledger_at, only_ledger};
+use crate::verify::{
+    Believed, Checked, Gate, Lent, Parted, check_commit, ledger, ledger_at, only_ledger, parted,
+};
 use brisk_domain::evidence::Tree;
-use brisk_gate::{Act, Keyring, Ledger, Recorded, Verdict};
-use brisk_worktree::{attest, install_hook};
+use brisk_gate::{Act, Adopted, Keyring, Ledger, Recorded, Verdict};
+use brisk_worktree::attest;
 use serde_json::json;
 use std::io::Read;
 use std::path::Path;
@@ -25,8 +29,9 @@ pub(crate) fn run(context: &Context, command: &GateCmd) -> Result<Exit, CliError
         GateCmd::PrePush { remote, .. } => pre_push(context, remote.as_deref()),
         GateCmd::Show { rev } => show(context, rev.as_deref()),
         GateCmd::Log { limit } => log(context, *limit),
-        GateCmd::Key => key(context),
-        GateCmd::Install => install(context),
+        GateCmd::Key(args) => own::key(context, args),
+        GateCmd::Adopt { rev } => own::adopt(context, rev),
+        GateCmd::Install => own::install(context),
     }
 }
 
@@ -45,6 +50,7 @@ fn load(outside: &Outside) -> Result<Believed, CliError> {
         policy: outside.policy.as_deref().map(read).transpose()?,
         spare: Vec::new(),
         waivers: !outside.no_waivers,
+        since: outside.since.clone(),
     })
 }
 
@@ -71,13 +77,18 @@ fn check(context: &Context, revs: &[String], outside: &Outside) -> Result<Exit, 
     for rev in revs {
         commits.extend(match rev.contains("..") {
             true => git.commits(&["--end-of-options", rev])?,
-            false => vec![rev.clone()],
+            // One that is not here is told of where it is judged.
+            false => vec![
+                git.id(&format!("{rev}^{{commit}}"))?
+                    .map_or_else(|| rev.clone(), |c| c.to_string()),
+            ],
         });
     }
     if revs.is_empty() {
-        commits.push("HEAD".to_owned());
+        let head = git.id("HEAD^{commit}")?;
+        commits.push(head.map_or_else(|| "HEAD".to_owned(), |c| c.to_string()));
     }
-    judge(context, &mut git, &commits, &trusted, &ledgers)
+    judge(context, &mut git, commits, &trusted, &ledgers)
 }
 
 /// What git tells a hook on standard input: one line for each ref.
@@ -132,9 +143,16 @@ fn receive(context: &Context, outside: &Outside) -> Result<Exit, CliError> {
             ));
         }
         let new = attestation(&mut git, update, &trusted.ring)?;
-        if !none(&update.old) {
-            let old = ledger_at(&mut git, &update.old, &trusted.ring)?;
-            new.goes_on_from(&old).map_err(ledger)?;
+        let old = match none(&update.old) {
+            true => None,
+            false => Some(ledger_at(&mut git, &update.old, &trusted.ring)?),
+        };
+        if let Some(old) = &old {
+            new.goes_on_from(old).map_err(ledger)?;
+        }
+        let known = old.map(|l| l.adopted()).transpose().map_err(ledger)?.flatten();
+        if let Some(said) = new.adopted().map_err(ledger)?.filter(|_| known.is_none()) {
+            begins(&mut git, &said)?;
         }
         ledgers.retain(|l| *l != update.name);
         ledgers.push(update.new.clone());
@@ -156,7 +174,40 @@ fn receive(context: &Context, outside: &Outside) -> Result<Exit, CliError> {
     }
     commits.sort();
     commits.dedup();
-    judge(context, &mut git, &commits, &trusted, &ledgers)
+    judge(context, &mut git, commits, &trusted, &ledgers)
+}
+
+/// Whether it may be said here that the gate holds only from a commit on: where nothing was ever received, or where that
+/// commit was. Else whoever has a key could leave out what they bring along.
+fn begins(git: &mut Lent, said: &Adopted) -> Result<(), CliError> {
+    let branches = git.read(&[
+        "for-each-ref",
+        "--count=1",
+        "--format=%(refname)",
+        "refs/heads",
+        "refs/tags",
+    ])?;
+    if branches.out.trim().is_empty() {
+        return Ok(());
+    }
+    let commit = said.commit.as_str();
+    let here = match git.id(&format!("{commit}^{{commit}}"))? {
+        Some(_) => git
+            .commits(&[commit, "--not", "--exclude=refs/brisk/*", "--all"])?
+            .is_empty(),
+        None => false,
+    };
+    match here {
+        true => Ok(()),
+        false => Err(CliError::new(
+            Exit::Ledger,
+            format!(
+                "a ledger says that the gate holds only from {} on, which was never received here",
+                said.commit.short()
+            ),
+        )
+        .hint("only what begins a repository may come with such a word; whoever keeps the server may say `--since COMMIT`")),
+    }
 }
 
 /// The ledger that is being pushed. Its ref is named after the key that signed all of it, and leads to ledgers and
@@ -205,10 +256,35 @@ fn pre_push(context: &Context, remote: Option<&str>) -> Result<Exit, CliError> {
         if let Some(known) = &known {
             args.extend(["--not", known]);
         }
-        commits.extend(gate.git.commits(&args)?);
+        let (names, not) = args.split_at(1);
+        commits.extend(unknown(&mut gate.git, names, not)?);
     }
     let (trusted, ledgers) = own(&mut gate)?;
-    judge(context, &mut gate.git, &commits, &trusted, &ledgers)
+    judge(context, &mut gate.git, commits, &trusted, &ledgers)
+}
+
+/// The commits that `names` lead to without those that `not` names. Git leaves out what lies behind the end of a shallow
+/// clone, and the file that says where that is can say anything; commits themselves say what they follow.
+fn unknown(git: &mut Lent, names: &[&str], not: &[&str]) -> Result<Vec<String>, CliError> {
+    let mut open: Vec<String> = names.iter().map(|n| (*n).to_owned()).collect();
+    let mut found: Vec<String> = Vec::new();
+    while let Some(name) = open.pop() {
+        let mut args = vec![name.as_str()];
+        args.extend(not);
+        let new = git.commits(&args)?;
+        let new: Vec<String> = new.into_iter().filter(|c| !found.contains(c)).collect();
+        found.extend(new.iter().cloned());
+        for commit in &new {
+            for parent in git.parents(commit)? {
+                // One that is not here is told of where its child is judged.
+                let here = git.id(&format!("{parent}^{{commit}}"))?.is_some();
+                if here && !found.contains(&parent) && !open.contains(&parent) {
+                    open.push(parent);
+                }
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// What this machine believes of itself: its own key, its own ledger as a ref.
@@ -218,6 +294,7 @@ fn own(gate: &mut Gate) -> Result<(Believed, Vec<String>), CliError> {
         policy: None,
         spare: gate.all_confirmed(),
         waivers: true,
+        since: None,
     };
     // Made where nothing was ever recorded.
     gate.ledger()?;
@@ -232,7 +309,8 @@ fn own(gate: &mut Gate) -> Result<(Believed, Vec<String>), CliError> {
 pub(crate) fn before_push(gate: &mut Gate, remote: &str, commit: &Tree) -> Result<Vec<String>, CliError> {
     let (trusted, ledgers) = own(gate)?;
     let known = format!("--remotes={remote}");
-    for commit in gate.git.commits(&[commit.as_str(), "--not", &known])? {
+    let new = unknown(&mut gate.git, &[commit.as_str()], &["--not", &known])?;
+    for commit in parted(&mut gate.git, new, &trusted, &ledgers)?.asked {
         let found = check_commit(&mut gate.git, &commit, &trusted, &ledgers)?;
         if let Checked::Refused { why, refusal } = found {
             let short = commit.get(..12).unwrap_or(&commit);
@@ -248,12 +326,16 @@ pub(crate) fn before_push(gate: &mut Gate, remote: &str, commit: &Tree) -> Resul
 fn judge(
     context: &Context,
     git: &mut Lent,
-    commits: &[String],
+    commits: Vec<String>,
     trusted: &Believed,
     ledgers: &[String],
 ) -> Result<Exit, CliError> {
     let mut worst = Exit::Done;
-    for commit in commits {
+    let parts = parted(git, commits, trusted, ledgers)?;
+    if parts.before > 0 {
+        before(context, &parts)?;
+    }
+    for commit in &parts.asked {
         let found = check_commit(git, commit, trusted, ledgers)?;
         let (tone, state, text) = match &found {
             Checked::Verified { by } => (Tone::Good, "verified", format!("verified ({by})")),
@@ -272,6 +354,20 @@ fn judge(
         }
     }
     Ok(worst)
+}
+
+/// Commits that are not asked about are counted, so that nobody takes silence for evidence.
+fn before(context: &Context, parts: &Parted) -> Result<(), CliError> {
+    let said = parts.said.join(", ");
+    if context.json {
+        let fields = json!({"commits": parts.before, "said": parts.said});
+        return say::raw(&json::line("before", context.t_us(), fields));
+    }
+    let text = format!(
+        "{} from before the gate, not asked about ({said})",
+        count(parts.before, "commit")
+    );
+    say::lines(context, &[(Tone::Warn, text)])
 }
 
 /// The refs of ledgers that are there.
@@ -368,49 +464,13 @@ fn entry(context: &Context, r: &Recorded) -> Result<(), CliError> {
             (Tone::Plain, format!("{word}: {how}{commit}"))
         }
         Act::Waived { how, reason, who, .. } => (Tone::Warn, format!("{who} waived {how}: {reason}")),
+        Act::Adopted { commit, who, .. } => (
+            Tone::Warn,
+            format!("{who}: the gate holds from {} on", commit.short()),
+        ),
     };
     say::lines(
         context,
         &[(tone, format!("{:>4} {} {text}", r.seq, r.act.tree().short()))],
     )
-}
-
-/// `gate key`: the line for a file of keys.
-fn key(context: &Context) -> Result<Exit, CliError> {
-    let gate = Gate::open(&context.home, &cwd()?)?;
-    let public = gate.public();
-    if context.json {
-        say::raw(&json::line(
-            "key",
-            context.t_us(),
-            json!({"id": public.id(), "line": public.line()}),
-        ))?;
-    } else {
-        say::raw(&format!("{} {}\n", public.line(), crate::verify::user()))?;
-    }
-    Ok(Exit::Done)
-}
-
-const HOOK: &str = "#!/bin/sh\n# Installed by `brisk gate install`. `git push --no-verify` goes around it; a pre-receive hook does not let that pass.\nexec brisk gate pre-push \"$@\"\n";
-
-/// `gate install`: a pre-push hook.
-fn install(context: &Context) -> Result<Exit, CliError> {
-    let mut gate = Gate::open(&context.home, &cwd()?)?;
-    let path = install_hook(&mut gate.git, "pre-push", HOOK).map_err(|e| {
-        CliError::new(Exit::Git, e.to_string())
-            .hint("call `brisk gate pre-push \"$@\"` from your own hook instead")
-    })?;
-    if context.json {
-        say::raw(&json::line("installed", context.t_us(), json!({"path": path})))?;
-    } else {
-        let lines = [
-            (Tone::Good, format!("installed: {}", path.display())),
-            (
-                Tone::Warn,
-                "it can be bypassed (`git push --no-verify`): only `brisk gate receive` on the server, or `brisk gate check` in CI, cannot".to_owned(),
-            ),
-        ];
-        say::lines(context, &lines)?;
-    }
-    Ok(Exit::Done)
 }

@@ -100,7 +100,7 @@ fn what(gate: &mut Gate, how: &ShipCmd) -> Result<(Tree, Way), CliError> {
             ));
         }
     };
-    Ok((gate.shadow.tree().map_err(worktree)?, way))
+    Ok((gate.tree()?, way))
 }
 
 /// Leave from the ledger.
@@ -167,6 +167,21 @@ fn refused(e: PromoteError) -> CliError {
             CliError::new(Exit::Git, text).hint("settle them, `git add` them, `brisk verify`")
         }
         PromoteError::Sparse { .. } => CliError::new(Exit::Git, text).hint("`git sparse-checkout disable`"),
+        PromoteError::Filter { filter, .. } => {
+            let next = match filter.as_str() {
+                "lfs" => "`git lfs install` makes it yours, then `brisk verify`".to_owned(),
+                name => format!(
+                    "if you know it: `git config --global filter.{name}.clean COMMAND`, and take it out of this repository's own configuration"
+                ),
+            };
+            CliError::new(Exit::Git, text).hint(next)
+        }
+        PromoteError::Submodule { .. } => {
+            CliError::new(Exit::Git, text).hint("commit or undo them there, then `brisk verify`")
+        }
+        PromoteError::Elsewhere { .. } => {
+            CliError::new(Exit::Git, text).hint("`git config --unset core.worktree`, or ship from there")
+        }
         PromoteError::Other { .. } | PromoteError::Git { .. } => CliError::new(Exit::Git, text),
         PromoteError::Worktree(e) => worktree(e),
     }

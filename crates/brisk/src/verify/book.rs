@@ -2,54 +2,68 @@
 
 use crate::exit::{CliError, Exit};
 use crate::verify::ledger as not_believed;
-use brisk_gate::{Act, Head, Keyring, Ledger, PublicKey, SigningKey, Tail, Trust};
+use crate::verify::signer::{Signer, Wanted};
+use brisk_gate::{Act, Head, Keyring, Ledger, PublicKey, Signs as _, Tail, Trust};
 use brisk_store::{LedgerFile, StoreError};
-use std::fs;
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 pub(super) struct Book {
+    /// The gate's folder.
     dir: PathBuf,
-    key: SigningKey,
+    signer: Signer,
 }
 
 impl Book {
-    /// Reads the key of this repository, or makes one.
+    /// Reads which key signs in this repository; its own is made if it is missing.
     pub(super) fn open(dir: &Path) -> Result<Book, CliError> {
-        let path = dir.join("key");
-        let key = load(dir, &path).map_err(|e| {
-            CliError::new(
-                Exit::Disk,
-                format!("the signing key {} cannot be used: {e}", path.display()),
-            )
-            .hint("check its permissions; a key that is lost takes the worth of its ledger with it")
-        })?;
         Ok(Book {
             dir: dir.to_owned(),
-            key,
+            signer: Signer::open(dir)?,
         })
     }
 
+    /// From here on another key signs, into a ledger of its own.
+    pub(super) fn sign_with(&mut self, wanted: Option<&Wanted>) -> Result<(), CliError> {
+        self.signer = match wanted {
+            Some(wanted) => Signer::choose(&self.dir, wanted)?,
+            None => Signer::choose_own(&self.dir)?,
+        };
+        Ok(())
+    }
+
+    /// Where the ledger lies.
+    pub(super) fn folder(&self) -> PathBuf {
+        self.signer.ledger(&self.dir)
+    }
+
+    /// What no check may see, beside the gate's folder.
+    pub(super) fn secrets(&self) -> Vec<PathBuf> {
+        self.signer.secrets()
+    }
+
     pub(super) fn public(&self) -> PublicKey {
-        self.key.public()
+        self.signer.public()
     }
 
     pub(super) fn read(&self) -> Result<Ledger, CliError> {
-        let mut file = LedgerFile::open(&self.dir).map_err(disk)?;
+        let mut file = LedgerFile::open(&self.folder()).map_err(disk)?;
         Ok(self.parse(&mut file)?.0)
     }
 
     /// Adds an act after whatever others have added meanwhile.
     pub(super) fn add(&self, act: Act) -> Result<Ledger, CliError> {
-        let mut file = LedgerFile::open(&self.dir).map_err(disk)?;
+        let mut file = LedgerFile::open(&self.folder()).map_err(disk)?;
         let (mut ledger, whole) = self.parse(&mut file)?;
         if ledger.is_empty() {
             // A crash after the first line must find a word on the end, else nobody could tell it from a cut.
             let none = serde_json::to_string(&ledger.head()).unwrap_or_default();
             file.begin(&none).map_err(disk)?;
         }
-        let line = ledger.append(act, &self.key);
+        let unsigned = |e| {
+            CliError::new(Exit::Ledger, format!("it cannot be signed: {e}"))
+                .hint("`brisk gate key --ssh PATH|agent` or `--own` says which key signs")
+        };
+        let line = ledger.append(act, &self.signer).map_err(unsigned)?;
         let head = serde_json::to_string(&ledger.head()).unwrap_or_default();
         file.append(whole, &line, &head).map_err(disk)?;
         Ok(ledger)
@@ -79,29 +93,6 @@ impl Book {
         };
         Ok((ledger, (bytes.len() - torn) as u64))
     }
-}
-
-fn load(dir: &Path, path: &Path) -> io::Result<SigningKey> {
-    let seed = match fs::read(path) {
-        Ok(bytes) => bytes
-            .try_into()
-            .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it has not 32 bytes"))?,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => {
-            fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
-            let mut seed = [0; 32];
-            getrandom::fill(&mut seed).map_err(io::Error::other)?;
-            let mut file = fs::File::options()
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(path)?;
-            file.write_all(&seed)?;
-            file.sync_all()?;
-            seed
-        }
-        Err(e) => return Err(e),
-    };
-    Ok(SigningKey::from_seed(seed))
 }
 
 fn disk(e: StoreError) -> CliError {

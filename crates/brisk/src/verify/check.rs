@@ -143,7 +143,11 @@ impl Gate {
         let acts = self.ledger()?.about(base).map_err(super::ledger)?;
         let list = acts.into_iter().rev().find_map(|r| match r.act {
             Act::Ran(run) if run.check == name && run.policy == *plan.policy.digest() => Some(run.summary),
-            Act::Ran(_) | Act::Acknowledged { .. } | Act::Shipped { .. } | Act::Waived { .. } => None,
+            Act::Ran(_)
+            | Act::Acknowledged { .. }
+            | Act::Shipped { .. }
+            | Act::Adopted { .. }
+            | Act::Waived { .. } => None,
         });
         Ok(match list {
             None => None,
@@ -300,6 +304,7 @@ impl Gate {
         confined.read_only = read_only;
         confined.writable = vec![slot.work().to_owned(), slot.build().to_owned()];
         confined.hidden = vec![self.dir().to_owned(), self.shadow.shared().join("gate")];
+        confined.hidden.extend(self.book.secrets());
         confined.network = if check.network {
             Network::Host
         } else {

@@ -3,7 +3,7 @@
 use crate::exit::{CliError, Exit};
 use brisk_domain::evidence::Tree;
 use brisk_sandbox::{End, EnvRule, Line, RunOptions, Runner, Stream, captured, foreground};
-use brisk_worktree::{Git, GitSaid};
+use brisk_worktree::{Git, GitSaid, Shadow};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use tokio::runtime::Runtime;
@@ -14,9 +14,49 @@ pub(crate) struct Lent {
     runtime: Runtime,
     /// Commits and pushes get the person's terminal: hooks, passphrases and editors may need it.
     pub terminal: bool,
+    /// Variables that are not passed on.
+    without: &'static [&'static str],
 }
 
+/// Variables that would have git work on another repository, worktree, index or history than those of the folder that
+/// it runs in, or read pathspecs otherwise. A hook of git's own is run with some of them.
+const ELSEWHERE: [&str; 21] = [
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_ATTR_SOURCE",
+    "GIT_CEILING_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_CONFIG",
+    "GIT_DIR",
+    "GIT_EXTERNAL_DIFF",
+    "GIT_GLOB_PATHSPECS",
+    "GIT_ICASE_PATHSPECS",
+    "GIT_IMPLICIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_INDEX_VERSION",
+    "GIT_INTERNAL_SUPER_PREFIX",
+    "GIT_LITERAL_PATHSPECS",
+    "GIT_NAMESPACE",
+    "GIT_NOGLOB_PATHSPECS",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_SHALLOW_FILE",
+    "GIT_WORK_TREE",
+];
+
+/// No object stands in for another one, nor does a file that tells other parents of a commit than the commit does.
+const PLAIN: [(&str, &str); 2] = [("GIT_NO_REPLACE_OBJECTS", "1"), ("GIT_GRAFT_FILE", "/dev/null")];
+
 impl Lent {
+    /// Git in the worktree whose top folder this is, whatever repository the environment names.
+    pub(crate) fn of(root: &Path) -> Result<Lent, CliError> {
+        Ok(Lent {
+            without: &ELSEWHERE,
+            ..Lent::new(root)?
+        })
+    }
+
+    /// Git wherever the environment says that it works: a hook of a server, a job of CI.
     pub(crate) fn new(root: &Path) -> Result<Lent, CliError> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -26,6 +66,7 @@ impl Lent {
             root: root.to_owned(),
             runtime,
             terminal: false,
+            without: &[],
         })
     }
 
@@ -34,16 +75,17 @@ impl Lent {
         &self.runtime
     }
 
-    /// Asks git something. No setting of the repository that names a program is heeded, and no object stands in for
-    /// another one.
+    /// Asks git something. No setting of the repository that names a program is heeded, nor what it wrote down of its
+    /// history beside the commits.
     pub(crate) fn read(&mut self, args: &[&str]) -> Result<GitSaid, CliError> {
         let quiet = [
             "--no-optional-locks",
-            "--no-replace-objects",
             "-c",
             "core.fsmonitor=false",
             "-c",
             "core.hooksPath=/dev/null",
+            "-c",
+            "core.commitGraph=false",
         ];
         let args: Vec<OsString> = quiet.iter().chain(args).map(OsString::from).collect();
         self.ask(&args, &[])
@@ -73,12 +115,16 @@ impl Lent {
         let Some(id) = self.id(name)? else {
             return Ok(None);
         };
-        let args = ["git", "--no-replace-objects", "cat-file", "blob", id.as_str()].map(OsString::from);
+        let args = self.argv(&["cat-file", "blob", id.as_str()].map(OsString::from), &[]);
         let bad = |why: String| CliError::new(Exit::Git, format!("git cannot read {name}: {why}"));
         let out = captured(&args, &self.root).map_err(|e| bad(e.to_string()))?;
-        match out.status.success() {
+        if !out.status.success() {
+            return Err(bad(String::from_utf8_lossy(&out.stderr).trim().to_owned()));
+        }
+        // Git reads what lies under a name. A policy and a ledger are believed by it, so it is looked at.
+        match Shadow::id_of(&out.stdout) == Some(id) {
             true => Ok(Some(out.stdout)),
-            false => Err(bad(String::from_utf8_lossy(&out.stderr).trim().to_owned())),
+            false => Err(bad("what lies there is not what its name says".to_owned())),
         }
     }
 
@@ -98,14 +144,32 @@ impl Lent {
             .collect())
     }
 
+    /// Git with its arguments, in the right environment, for whoever has none to give.
+    fn argv(&self, args: &[OsString], env: &[(&str, OsString)]) -> Vec<OsString> {
+        let mut argv = vec![OsString::from("env")];
+        argv.extend(self.without.iter().flat_map(|n| ["-u".into(), OsString::from(n)]));
+        argv.extend(PLAIN.map(|(n, v)| OsString::from(format!("{n}={v}"))));
+        argv.extend(env.iter().map(|(name, value)| {
+            let mut set = OsString::from(format!("{name}="));
+            set.push(value);
+            set
+        }));
+        argv.extend(["git".into(), "-C".into(), self.root.clone().into_os_string()]);
+        argv.extend_from_slice(args);
+        argv
+    }
+
     fn ask(&mut self, args: &[OsString], env: &[(&str, OsString)]) -> Result<GitSaid, String> {
         let mut argv = vec![OsString::from("git")];
         argv.extend_from_slice(args);
+        let theirs = std::env::vars_os().filter(|(n, _)| !self.without.iter().any(|w| n == w));
+        let plain = PLAIN.iter().map(|(n, v)| EnvRule::Set((*n).into(), (*v).into()));
         let set = env.iter().map(|(n, v)| EnvRule::Set((*n).into(), v.clone()));
         let options = RunOptions {
             cwd: Some(self.root.clone()),
-            env: [EnvRule::PassPrefix(String::new())]
-                .into_iter()
+            env: theirs
+                .map(|(n, v)| EnvRule::Set(n, v))
+                .chain(plain)
                 .chain(set)
                 .collect(),
             ..RunOptions::default()
@@ -135,7 +199,7 @@ fn word(args: &[OsString]) -> Option<&OsString> {
     let mut args = args.iter();
     loop {
         match args.next()? {
-            setting if setting == "-c" => drop(args.next()),
+            setting if setting == "-c" || setting == "-C" => drop(args.next()),
             word => return Some(word),
         }
     }
@@ -145,15 +209,7 @@ impl Git for Lent {
     fn run(&mut self, args: &[OsString], env: &[(&str, OsString)]) -> Result<GitSaid, String> {
         let theirs = word(args).is_some_and(|w| w == "commit" || w == "push" || w == "hook");
         if self.terminal && theirs {
-            let mut argv = vec![OsString::from("env")];
-            argv.extend(env.iter().map(|(name, value)| {
-                let mut set = OsString::from(format!("{name}="));
-                set.push(value);
-                set
-            }));
-            argv.extend(["git".into(), "-C".into(), self.root.clone().into_os_string()]);
-            argv.extend_from_slice(args);
-            let status = foreground(&argv).map_err(|e| e.to_string())?;
+            let status = foreground(&self.argv(args, env)).map_err(|e| e.to_string())?;
             return Ok(GitSaid {
                 code: status.code().unwrap_or(-1),
                 ..GitSaid::default()

@@ -40,6 +40,8 @@ pub(crate) struct Believed {
     pub spare: Vec<String>,
     /// Whether a person's word counts in place of evidence.
     pub waivers: bool,
+    /// The commit from which on the gate holds, instead of what ledgers say.
+    pub since: Option<String>,
 }
 
 /// Judges one commit: its tree, compared with its first parent's, under the policy of its first parent, by these
@@ -166,7 +168,7 @@ fn waived(acts: Vec<Recorded>, commit: &str) -> Option<Checked> {
                     (word, good) = (None, None);
                 }
             }
-            Act::Acknowledged { .. } => {}
+            Act::Acknowledged { .. } | Act::Adopted { .. } => {}
         }
     }
     good

@@ -105,6 +105,19 @@ impl House {
     /// With a person who answers this.
     #[track_caller]
     pub(crate) fn answering(&self, dir: &Path, answer: &str, exit: u32, args: &[&str]) -> String {
+        self.answering_with(&[], dir, answer, exit, args)
+    }
+
+    /// With further variables.
+    #[track_caller]
+    pub(crate) fn answering_with(
+        &self,
+        env: &[(&str, &Path)],
+        dir: &Path,
+        answer: &str,
+        exit: u32,
+        args: &[&str],
+    ) -> String {
         let size = PtySize {
             rows: 40,
             cols: 200,
@@ -117,6 +130,9 @@ impl House {
         command.cwd(dir);
         command.env("BRISK_HOME", self.home.path());
         command.env("NO_COLOR", "1");
+        for (name, value) in env {
+            command.env(name, value);
+        }
         let mut child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
         let mut writer = pair.master.take_writer().unwrap();

@@ -4,7 +4,7 @@ use crate::house::{House, POLICY, RIGHT, SHOP, TESTS, WRONG, git_in, said};
 use crate::server::{push, remote};
 
 /// A commit with these files and parents, made beside index and worktree.
-fn commit(house: &House, entries: &[(&str, &str)], parents: &[&str]) -> String {
+pub(crate) fn commit(house: &House, entries: &[(&str, &str)], parents: &[&str]) -> String {
     let index = house.home.path().join("x.index");
     let _ = std::fs::remove_file(&index);
     let git = |args: &[&str]| {

@@ -26,7 +26,7 @@ pub fn attest(
     signer: &Digest,
     ledger: &Path,
 ) -> Result<Attested, PromoteError> {
-    let mut git = Careful { git };
+    let mut git = Careful::new(git);
     let name = format!("refs/brisk/attestations/{}", signer.short());
     let file = ledger.to_string_lossy();
     let blob = git.id(&["hash-object", "-w", "--no-filters", "--", &file], &[])?;
@@ -61,7 +61,7 @@ pub fn attest(
 /// `Git` when there is another one already, or it cannot be written.
 pub fn install_hook(git: &mut dyn Git, name: &str, script: &str) -> Result<PathBuf, PromoteError> {
     use std::os::unix::fs::PermissionsExt as _;
-    let mut git = Careful { git };
+    let mut git = Careful::new(git);
     let hook = format!("hooks/{name}");
     let said = git.must(&["rev-parse", "--path-format=absolute", "--git-path", &hook], &[])?;
     let path = PathBuf::from(said.out.trim_end());
