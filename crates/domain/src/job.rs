@@ -8,6 +8,7 @@ use crate::evidence::{Digest, Tree};
 use crate::ids::JobId;
 use crate::port::Usage;
 use crate::route::Candidate;
+use crate::spending::{Budget, Spent};
 use crate::tool::ToolCall;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -48,6 +49,26 @@ impl Default for Bounds {
     }
 }
 
+/// When attempts are stopped because another one has been proven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rivalry {
+    /// One goes on for as long as its patch is not larger than the smallest that is proven.
+    #[default]
+    Smallest,
+    /// The first that is proven ends all the others.
+    First,
+}
+
+/// Whether an attempt cannot win any more: by the rule, against the best that is proven. What it has changed so far is
+/// `mine`.
+pub fn needless(rule: Rivalry, proven: (PatchSize, u32), mine: (PatchSize, u32)) -> bool {
+    match rule {
+        Rivalry::First => proven.1 != mine.1,
+        Rivalry::Smallest => mine.0 > proven.0,
+    }
+}
+
 /// What is handed over. It is whole before anything starts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Task {
@@ -63,6 +84,12 @@ pub struct Task {
     pub models: Vec<Candidate>,
     /// Bounds of each attempt.
     pub bounds: Bounds,
+    /// What all attempts together may take.
+    #[serde(default)]
+    pub budget: Budget,
+    /// What a proven attempt means for the others.
+    #[serde(default)]
+    pub rivalry: Rivalry,
     /// Checks may run in a sandbox without all of its parts; the evidence says so.
     pub degraded: bool,
 }
@@ -291,24 +318,25 @@ impl JobState {
     }
 }
 
-/// Judges the ends of all attempts of a job: evidence first, then the smaller patch, then whoever was named first. What
-/// an attempt says about itself counts for nothing.
-pub fn judge<'a>(ends: impl IntoIterator<Item = (u32, &'a End)>) -> JobState {
-    let mut ready: Option<Ready> = None;
+/// Judges the ends of all attempts of a job: evidence first, then the smaller patch, then the lower cost, then whoever
+/// was named first. What an attempt says about itself counts for nothing.
+pub fn judge<'a>(ends: impl IntoIterator<Item = (u32, &'a End, Spent)>) -> JobState {
+    let mut ready: Option<(Ready, Spent)> = None;
     let mut best: Option<(u32, Partial)> = None;
     let mut whys = Vec::new();
-    for (number, end) in ends {
+    for (number, end, spent) in ends {
         match end {
             End::Proven { proof, size } => {
                 if ready
                     .as_ref()
-                    .is_none_or(|r| (*size, number) < (r.size, r.winner))
+                    .is_none_or(|(r, cost)| (*size, spent, number) < (r.size, *cost, r.winner))
                 {
-                    ready = Some(Ready {
+                    let won = Ready {
                         winner: number,
                         proof: proof.clone(),
                         size: *size,
-                    });
+                    };
+                    ready = Some((won, spent));
                 }
             }
             End::Failed { why, best: partial } => {
@@ -323,7 +351,7 @@ pub fn judge<'a>(ends: impl IntoIterator<Item = (u32, &'a End)>) -> JobState {
         }
     }
     match ready {
-        Some(ready) => JobState::Ready(ready),
+        Some((ready, _)) => JobState::Ready(ready),
         None => JobState::Failed {
             why: whys.join("; "),
             best,
@@ -360,9 +388,13 @@ mod tests {
         }
     }
 
+    fn free((number, end): (u32, &End)) -> (u32, &End, Spent) {
+        (number, end, Spent::default())
+    }
+
     #[test]
     fn evidence_wins_then_the_smaller_patch_then_the_order() {
-        let winner = |ends: &[End]| match judge((1..).zip(ends)) {
+        let winner = |ends: &[End]| match judge((1..).zip(ends).map(free)) {
             JobState::Ready(ready) => Some(ready.winner),
             JobState::Failed { .. } => None,
             JobState::Open | JobState::Cancelled | JobState::Merged { .. } | JobState::Dropped => {
@@ -383,11 +415,48 @@ mod tests {
             assert_eq!(winner(&ends), want, "{ends:?}");
         }
         let ends = [failed(1, 3), failed(2, 9), failed(2, 1), gone];
-        let JobState::Failed { why, best } = judge((1..).zip(&ends)) else {
+        let JobState::Failed { why, best } = judge((1..).zip(&ends).map(free)) else {
             panic!("nothing was proved");
         };
         assert_eq!(best.unwrap().0, 3);
         assert_eq!(why, "a1: red; a2: red; a3: red; a4: gone");
+    }
+
+    #[test]
+    fn of_two_patches_of_one_size_the_cheaper_wins() {
+        let spent = |micros, tokens| Spent { micros, tokens };
+        for (first, second, want) in [
+            (spent(0, 0), spent(0, 0), 1),
+            (spent(9, 1), spent(8, 9), 2),
+            (spent(0, 90), spent(0, 80), 2),
+            (spent(1, 80), spent(1, 90), 1),
+        ] {
+            let ends = [(1, proven(1, 4), first), (2, proven(2, 4), second)];
+            let judged = judge(ends.iter().map(|(n, end, spent)| (*n, end, *spent)));
+            let JobState::Ready(ready) = judged else {
+                panic!("proven");
+            };
+            assert_eq!(ready.winner, want, "{first:?} {second:?}");
+        }
+    }
+
+    #[test]
+    fn an_attempt_is_needless_once_it_cannot_win_by_the_rule() {
+        let size = |lines, files| PatchSize { lines, files };
+        for (rule, proven, mine, want) in [
+            (Rivalry::Smallest, size(4, 1), size(0, 0), false),
+            (Rivalry::Smallest, size(4, 1), size(4, 1), false),
+            (Rivalry::Smallest, size(4, 1), size(4, 2), true),
+            (Rivalry::Smallest, size(4, 1), size(5, 1), true),
+            (Rivalry::First, size(4, 1), size(0, 0), true),
+            (Rivalry::First, size(4, 1), size(2, 1), true),
+        ] {
+            assert_eq!(needless(rule, (proven, 2), (mine, 1)), want, "{rule:?} {mine:?}");
+        }
+        assert!(
+            !needless(Rivalry::First, (size(4, 1), 1), (size(4, 1), 1)),
+            "itself"
+        );
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod ids;
 pub mod job;
 pub mod port;
 mod route;
+pub mod spending;
 pub mod tool;
 
 pub use brisk_patch as patch;

@@ -1,7 +1,8 @@
 //! Delegated work on the wire: the `_brisk/jobs/*` methods and what they carry.
 
 use brisk_domain::evidence::Tree;
-use brisk_domain::job::{End, JobState, PatchSize, Step};
+use brisk_domain::job::{End, JobState, PatchSize, Rivalry, Step};
+use brisk_domain::spending::{Budget, Spent};
 use brisk_domain::{JobId, ModelId};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -24,6 +25,10 @@ pub mod method {
     pub const DIFF: &str = "_brisk/jobs/diff";
     /// Request [`super::JobSteer`] -> null: words for every attempt, between two of its steps.
     pub const STEER: &str = "_brisk/jobs/steer";
+    /// Request [`super::JobRef`] -> null: puts a job aside where it is.
+    pub const PAUSE: &str = "_brisk/jobs/pause";
+    /// Request [`super::JobRef`] -> null: lets a job go on that was put aside.
+    pub const RESUME: &str = "_brisk/jobs/resume";
     /// Request [`super::JobRef`] -> null: stops a job.
     pub const CANCEL: &str = "_brisk/jobs/cancel";
     /// Request [`super::Merge`] -> [`super::Merged`].
@@ -56,6 +61,10 @@ pub struct Delegate {
     pub minutes: Option<u32>,
     /// Lines that the patch may add and remove.
     pub lines: Option<usize>,
+    /// What all attempts together may take.
+    pub budget: Budget,
+    /// What a proven attempt means for the others.
+    pub rivalry: Rivalry,
     /// Settle for a sandbox without all of its parts.
     pub degraded: bool,
 }
@@ -113,6 +122,12 @@ pub struct AttemptView {
     pub rounds: u64,
     /// Tokens that it took, read and written.
     pub tokens: u64,
+    /// Micro-dollars that it took, where the model's price is known.
+    #[serde(default)]
+    pub micros: u64,
+    /// How it goes about it, where the same model tries more than once; else empty.
+    #[serde(default)]
+    pub strategy: String,
     /// What its model says that it is about to do; empty if it did not say.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub plan: Vec<String>,
@@ -136,6 +151,15 @@ pub struct JobView {
     pub made_us: u64,
     /// Where it stands.
     pub state: JobState,
+    /// The person has put it aside.
+    #[serde(default)]
+    pub paused: bool,
+    /// What all attempts together may take.
+    #[serde(default)]
+    pub budget: Budget,
+    /// What they took.
+    #[serde(default)]
+    pub spent: Spent,
     /// Its attempts, in order.
     pub attempts: Vec<AttemptView>,
 }

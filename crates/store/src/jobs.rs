@@ -9,6 +9,7 @@ use crate::error::StoreError;
 use crate::open::{self, SetAside};
 use brisk_domain::JobId;
 use brisk_domain::job::{AttemptId, End, JobState, Step, Task};
+use brisk_domain::spending::Spent;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -17,10 +18,35 @@ use std::fs::File;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-/// `owner` and `lease_us` are those of the newest claim. Ids are never given twice.
+/// Tables that came with the second form.
+macro_rules! since_form_2 {
+    () => {
+        "
+    CREATE TABLE spent (
+        job    INTEGER NOT NULL REFERENCES jobs(id),
+        number INTEGER NOT NULL,
+        tokens INTEGER NOT NULL,
+        micros INTEGER NOT NULL,
+        PRIMARY KEY (job, number)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE words (
+        id     INTEGER PRIMARY KEY AUTOINCREMENT,
+        job    INTEGER NOT NULL REFERENCES jobs(id),
+        number INTEGER NOT NULL,
+        text   TEXT    NOT NULL
+    ) STRICT;
+    CREATE INDEX words_of ON words (job, number);
+"
+    };
+}
+
+/// `owner` and `lease_us` are those of the newest claim. `paused_us`: since when it rests (0: it does not), `rested_us`:
+/// how long it has rested before. `words`: what the person said and attempts have not heard yet. Ids are never given
+/// twice.
 const SCHEMA: open::Schema = open::Schema {
-    format: 1,
-    tables: "
+    format: 2,
+    tables: concat!(
+        "
     CREATE TABLE jobs (
         id       INTEGER PRIMARY KEY AUTOINCREMENT,
         root     BLOB    NOT NULL,
@@ -30,7 +56,9 @@ const SCHEMA: open::Schema = open::Schema {
         made_us  INTEGER NOT NULL,
         fence    INTEGER NOT NULL DEFAULT 0,
         owner    TEXT    NOT NULL DEFAULT '',
-        lease_us INTEGER NOT NULL DEFAULT 0
+        lease_us INTEGER NOT NULL DEFAULT 0,
+        paused_us INTEGER NOT NULL DEFAULT 0,
+        rested_us INTEGER NOT NULL DEFAULT 0
     ) STRICT;
     CREATE INDEX open_jobs ON jobs (id) WHERE open;
     CREATE TABLE attempts (
@@ -48,7 +76,15 @@ const SCHEMA: open::Schema = open::Schema {
         PRIMARY KEY (job, number, seq)
     ) STRICT, WITHOUT ROWID;
 ",
-    upgrades: &[],
+        since_form_2!()
+    ),
+    upgrades: &[concat!(
+        "
+    ALTER TABLE jobs ADD COLUMN paused_us INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE jobs ADD COLUMN rested_us INTEGER NOT NULL DEFAULT 0;
+",
+        since_form_2!()
+    )],
     after_loss: |_| Ok(()),
 };
 
@@ -73,8 +109,29 @@ pub struct JobRow {
     pub state: JobState,
     /// When it was handed over, microseconds since 1970.
     pub made_us: u64,
+    /// The person has put it aside.
+    pub paused: bool,
+    /// How long it was put aside before, microseconds.
+    pub rested_us: u64,
     /// Attempts that are over, by number.
     pub ends: Vec<(u32, End)>,
+    /// What attempts took, by number; one that asked nobody is missing.
+    pub spent: Vec<(u32, Spent)>,
+}
+
+impl JobRow {
+    /// What an attempt took.
+    pub fn spent_by(&self, attempt: u32) -> Spent {
+        let found = self.spent.iter().find(|(number, _)| *number == attempt);
+        found.map_or_else(Spent::default, |(_, spent)| *spent)
+    }
+
+    /// What all attempts took.
+    pub fn spent(&self) -> Spent {
+        self.spent
+            .iter()
+            .fold(Spent::default(), |all, (_, spent)| all.and(*spent))
+    }
 }
 
 /// One completed step.
@@ -149,7 +206,7 @@ impl JobStore {
             .db
             .query_row(
                 "UPDATE jobs SET fence = fence + 1, owner = ?1, lease_us = ?3
-                 WHERE id = (SELECT id FROM jobs WHERE open AND lease_us <= ?2 ORDER BY id LIMIT 1)
+                 WHERE id = (SELECT id FROM jobs WHERE open AND paused_us = 0 AND lease_us <= ?2 ORDER BY id LIMIT 1)
                  RETURNING id, fence",
                 params![owner, signed(now_us), signed(now_us.saturating_add(lease_us))],
                 |row| {
@@ -259,6 +316,108 @@ impl JobStore {
         self.change(job, &JobState::Cancelled, |state| matches!(state, JobState::Open))
     }
 
+    /// Puts an open job aside from `now_us` (since 1970) on. From here on its worker's writes are refused, and nobody can
+    /// claim it. One that is aside stays so.
+    ///
+    /// # Errors
+    /// [`StoreError::NoJob`]; [`StoreError::NotThen`] when it is over.
+    pub fn pause(&mut self, job: JobId, now_us: u64) -> Result<(), StoreError> {
+        let sql = "UPDATE jobs SET paused_us = ?2, fence = fence + 1, lease_us = 0
+             WHERE id = ?1 AND open AND paused_us = 0";
+        self.while_open(job, sql, now_us)
+    }
+
+    /// Lets a job go on that was put aside. The time aside does not count.
+    ///
+    /// # Errors
+    /// [`StoreError::NoJob`]; [`StoreError::NotThen`] when it is over.
+    pub fn resume(&mut self, job: JobId, now_us: u64) -> Result<(), StoreError> {
+        let sql = "UPDATE jobs SET rested_us = rested_us + max(?2 - paused_us, 0), paused_us = 0
+             WHERE id = ?1 AND open AND paused_us > 0";
+        self.while_open(job, sql, now_us)
+    }
+
+    fn while_open(&mut self, job: JobId, sql: &str, now_us: u64) -> Result<(), StoreError> {
+        let state = self.job(job)?.state;
+        if state != JobState::Open {
+            let state = state.name();
+            return Err(StoreError::NotThen { job, state });
+        }
+        let changed = self.db.execute(sql, params![key(job), signed(now_us)]);
+        changed.map(|_| ()).map_err(|source| self.sort(source))
+    }
+
+    /// Notes what an attempt took, on top of what it took before. Whose job it is by now does not matter: what is spent
+    /// is spent.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn charge(&mut self, attempt: AttemptId, spent: Spent) -> Result<(), StoreError> {
+        let charged = self.db.execute(
+            "INSERT INTO spent (job, number, tokens, micros) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (job, number) DO UPDATE
+             SET tokens = tokens + excluded.tokens, micros = micros + excluded.micros",
+            params![
+                key(attempt.job),
+                attempt.number,
+                signed(spent.tokens),
+                signed(spent.micros)
+            ],
+        );
+        charged.map(|_| ()).map_err(|source| self.sort(source))
+    }
+
+    /// Leaves words for attempts of a job; each hears them between two of its steps, also after a restart.
+    ///
+    /// # Errors
+    /// [`StoreError::NoJob`]; [`StoreError::NotThen`] when it is over.
+    pub fn say(&mut self, job: JobId, attempts: &[u32], text: &str) -> Result<(), StoreError> {
+        let state = self.job(job)?.state;
+        if state != JobState::Open {
+            let state = state.name();
+            return Err(StoreError::NotThen { job, state });
+        }
+        let path = self.path.clone();
+        let sort = |source| StoreError::of(&path, source);
+        let transaction = begin(&mut self.db).map_err(sort)?;
+        for number in attempts {
+            transaction
+                .execute(
+                    "INSERT INTO words (job, number, text) VALUES (?1, ?2, ?3)",
+                    params![key(job), number, text],
+                )
+                .map_err(sort)?;
+        }
+        transaction.commit().map_err(sort)
+    }
+
+    /// Makes the words that wait for an attempt its next steps, and gives them. `seq`: the place of the first.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`].
+    pub fn hear(&mut self, claim: &Claim, attempt: u32, seq: u64) -> Result<Vec<Step>, StoreError> {
+        let job = claim.job;
+        self.fenced(claim, |db| {
+            let words: Vec<(i64, String)> = db
+                .prepare_cached("SELECT id, text FROM words WHERE job = ?1 AND number = ?2 ORDER BY id")?
+                .query_map(params![key(job), attempt], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect::<rusqlite::Result<_>>()?;
+            let mut steps = Vec::new();
+            for (place, (id, text)) in (seq..).zip(words) {
+                let step = Step::Steered { text };
+                let body = serde_json::to_string(&step)
+                    .map_err(|e| rusqlite::Error::ToSqlConversionFailure(Box::new(e)))?;
+                db.execute(
+                    "INSERT INTO steps (job, number, seq, at_us, body) VALUES (?1, ?2, ?3, ?4, ?5)",
+                    params![key(job), attempt, signed(place), open::wall_us(), body],
+                )?;
+                db.execute("DELETE FROM words WHERE id = ?1", [id])?;
+                steps.push(step);
+            }
+            Ok(steps)
+        })
+    }
+
     /// Moves a job that is over to another state, if `from` holds for the one that it is in.
     ///
     /// # Errors
@@ -348,36 +507,70 @@ impl JobStore {
     }
 
     fn rows(&self, which: &str, value: i64) -> Result<Vec<JobRow>, StoreError> {
-        type Raw = (i64, Vec<u8>, String, String, i64);
-        type Ends = Vec<(u32, String)>;
-        let read = || -> rusqlite::Result<Vec<(Raw, Ends)>> {
-            let sql = format!("SELECT id, root, task, state, made_us FROM jobs {which}");
+        struct Raw {
+            id: i64,
+            root: Vec<u8>,
+            task: String,
+            state: String,
+            made_us: i64,
+            paused_us: i64,
+            rested_us: i64,
+            ends: Vec<(u32, String)>,
+            spent: Vec<(u32, Spent)>,
+        }
+        let read = || -> rusqlite::Result<Vec<Raw>> {
+            let sql =
+                format!("SELECT id, root, task, state, made_us, paused_us, rested_us FROM jobs {which}");
             let mut select = self.db.prepare_cached(&sql)?;
             let mut ends = self
                 .db
                 .prepare_cached("SELECT number, ended FROM attempts WHERE job = ?1 ORDER BY number")?;
-            let row = |r: &rusqlite::Row<'_>| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?));
-            let found: Vec<Raw> = select.query_map([value], row)?.collect::<rusqlite::Result<_>>()?;
-            found
-                .into_iter()
-                .map(|raw| {
-                    let of = ends.query_map([raw.0], |r| Ok((r.get(0)?, r.get(1)?)))?;
-                    Ok((raw, of.collect::<rusqlite::Result<_>>()?))
+            let mut spent = self
+                .db
+                .prepare_cached("SELECT number, tokens, micros FROM spent WHERE job = ?1 ORDER BY number")?;
+            let row = |r: &rusqlite::Row<'_>| {
+                Ok(Raw {
+                    id: r.get(0)?,
+                    root: r.get(1)?,
+                    task: r.get(2)?,
+                    state: r.get(3)?,
+                    made_us: r.get(4)?,
+                    paused_us: r.get(5)?,
+                    rested_us: r.get(6)?,
+                    ends: Vec::new(),
+                    spent: Vec::new(),
                 })
-                .collect()
+            };
+            let mut found: Vec<Raw> = select.query_map([value], row)?.collect::<rusqlite::Result<_>>()?;
+            for raw in &mut found {
+                let of = ends.query_map([raw.id], |r| Ok((r.get(0)?, r.get(1)?)))?;
+                raw.ends = of.collect::<rusqlite::Result<_>>()?;
+                let of = spent.query_map([raw.id], |r| {
+                    let spent = Spent {
+                        tokens: r.get::<_, i64>(1)?.unsigned_abs(),
+                        micros: r.get::<_, i64>(2)?.unsigned_abs(),
+                    };
+                    Ok((r.get(0)?, spent))
+                })?;
+                raw.spent = of.collect::<rusqlite::Result<_>>()?;
+            }
+            Ok(found)
         };
         let rows = read().map_err(|source| self.sort(source))?;
         rows.into_iter()
-            .map(|((id, root, task, state, made_us), ends)| {
-                let id = JobId(id.unsigned_abs());
+            .map(|raw| {
+                let id = JobId(raw.id.unsigned_abs());
                 let end = |(number, body): (u32, String)| Ok((number, decode(id, &body)?));
                 Ok(JobRow {
                     id,
-                    root: OsString::from_vec(root).into(),
-                    task: decode(id, &task)?,
-                    state: decode(id, &state)?,
-                    made_us: made_us.unsigned_abs(),
-                    ends: ends.into_iter().map(end).collect::<Result<_, StoreError>>()?,
+                    root: OsString::from_vec(raw.root).into(),
+                    task: decode(id, &raw.task)?,
+                    state: decode(id, &raw.state)?,
+                    made_us: raw.made_us.unsigned_abs(),
+                    paused: raw.paused_us > 0,
+                    rested_us: raw.rested_us.unsigned_abs(),
+                    ends: raw.ends.into_iter().map(end).collect::<Result<_, StoreError>>()?,
+                    spent: raw.spent,
                 })
             })
             .collect()

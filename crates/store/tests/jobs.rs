@@ -4,7 +4,8 @@
 
 use brisk_domain::JobId;
 use brisk_domain::evidence::{Digest, Tree};
-use brisk_domain::job::{AttemptId, Bounds, End, JobState, PatchSize, Proof, Ready, Step, Task};
+use brisk_domain::job::{AttemptId, Bounds, End, JobState, PatchSize, Proof, Ready, Rivalry, Step, Task};
+use brisk_domain::spending::{Budget, Spent};
 use brisk_store::{Claim, JobStore, StoreError};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -23,6 +24,8 @@ fn task(text: &str) -> Task {
         draft: false,
         models: vec![],
         bounds: Bounds::default(),
+        budget: Budget::default(),
+        rivalry: Rivalry::default(),
         degraded: false,
     }
 }
@@ -205,4 +208,83 @@ fn killed_between_any_two_writes_the_next_one_ends_the_job() {
         let told: Vec<_> = steps.into_iter().map(|s| s.step).collect();
         assert_eq!(told, ["1", "2", "3", "4"].map(step), "{writes}");
     }
+}
+
+#[test]
+fn a_job_that_is_put_aside_is_nobodys_until_it_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = JobStore::open(dir.path()).unwrap();
+    let job = store.enqueue(Path::new("/r"), &task("fix it")).unwrap();
+    let claim = store.claim("w", 100, LEASE).unwrap().unwrap();
+    store.pause(job, 150).unwrap();
+    store.pause(job, 170).unwrap();
+    let late = store.append(&claim, 1, 1, &step("late"));
+    assert!(matches!(late, Err(StoreError::Fenced { .. })));
+    drop(store);
+
+    let mut store = JobStore::open(dir.path()).unwrap();
+    store.take_over("v").unwrap();
+    assert_eq!(
+        store.claim("v", 10_000, LEASE).unwrap(),
+        None,
+        "also after a restart"
+    );
+    assert!(store.job(job).unwrap().paused);
+    store.resume(job, 250).unwrap();
+    store.resume(job, 400).unwrap();
+    let row = store.job(job).unwrap();
+    assert_eq!(
+        (row.paused, row.rested_us),
+        (false, 100),
+        "from the first word to the first"
+    );
+    let claim = store.claim("v", 300, LEASE).unwrap().unwrap();
+    store.pause(job, 300).unwrap();
+    store.cancel(job).unwrap();
+    assert!(matches!(store.pause(job, 1), Err(StoreError::NotThen { .. })));
+    assert!(matches!(store.resume(job, 1), Err(StoreError::NotThen { .. })));
+    assert!(matches!(
+        store.finish(&claim, &ready()),
+        Err(StoreError::Fenced { .. })
+    ));
+}
+
+#[test]
+fn what_is_spent_adds_up_whoever_owns_the_job() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = JobStore::open(dir.path()).unwrap();
+    let job = store.enqueue(Path::new("/r"), &task("fix it")).unwrap();
+    let attempt = |number| AttemptId { job, number };
+    let spent = |tokens, micros| Spent { tokens, micros };
+    store.charge(attempt(1), spent(10, 3)).unwrap();
+    store.cancel(job).unwrap();
+    store.charge(attempt(1), spent(5, 0)).unwrap();
+    store.charge(attempt(2), spent(1, 1)).unwrap();
+    let row = store.job(job).unwrap();
+    assert_eq!((row.spent_by(1), row.spent_by(3)), (spent(15, 3), spent(0, 0)));
+    assert_eq!(row.spent(), spent(16, 4));
+}
+
+#[test]
+fn words_wait_for_each_attempt_and_are_heard_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = JobStore::open(dir.path()).unwrap();
+    let job = store.enqueue(Path::new("/r"), &task("fix it")).unwrap();
+    store.say(job, &[1, 2], "keep it short").unwrap();
+    drop(store);
+    let mut store = JobStore::open(dir.path()).unwrap();
+    let old = store.claim("w", 100, LEASE).unwrap().unwrap();
+    store.append(&old, 1, 1, &step("before")).unwrap();
+    assert_eq!(store.hear(&old, 1, 2).unwrap(), [step("keep it short")]);
+    assert_eq!(store.hear(&old, 1, 3).unwrap(), []);
+    let new = store.claim("v", 500, LEASE).unwrap().unwrap();
+    assert!(matches!(store.hear(&old, 2, 1), Err(StoreError::Fenced { .. })));
+    assert_eq!(store.hear(&new, 2, 1).unwrap(), [step("keep it short")]);
+    let steps = store.steps(AttemptId { job, number: 1 }, 1).unwrap();
+    assert_eq!(steps.iter().map(|s| s.seq).collect::<Vec<_>>(), [1, 2]);
+    store.cancel(job).unwrap();
+    assert!(matches!(
+        store.say(job, &[1], "late"),
+        Err(StoreError::NotThen { .. })
+    ));
 }

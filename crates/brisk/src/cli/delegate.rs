@@ -7,6 +7,7 @@ use crate::cli::{connect, cwd, jobs, say};
 use crate::exit::{CliError, Exit};
 use crate::models::began::Asks;
 use brisk_domain::ModelId;
+use brisk_domain::job::Rivalry;
 use brisk_protocol::jobs::{Delegate, Delegated, method};
 
 /// `delegate TEXT [FILE...]`.
@@ -20,8 +21,13 @@ pub(crate) fn run(context: &Context, args: &DelegateArgs) -> Result<Exit, CliErr
         base: args.base.clone(),
         with_draft: args.with_draft,
         rounds: args.rounds,
-        minutes: args.minutes,
+        minutes: args.minutes.or(args.budget.and_then(|b| b.minutes)),
         lines: args.lines,
+        budget: args.budget.unwrap_or_default().budget,
+        rivalry: match args.first {
+            true => Rivalry::First,
+            false => Rivalry::Smallest,
+        },
         degraded: args.degraded,
     };
     let mut asks = args.models.iter().map(|model| Asks::Named(model));

@@ -44,6 +44,15 @@ pub(crate) fn run(context: &Context, command: &JobsCmd) -> Result<Exit, CliError
                 "it hears it after its step",
             )
         }
+        JobsCmd::Pause { job } => {
+            let wish = JobRef { job: JobId(*job) };
+            let words = format!("put aside; `brisk jobs resume {}` lets it go on", wish.job);
+            tell(context, method::PAUSE, &wish, "paused", &words)
+        }
+        JobsCmd::Resume { job } => {
+            let wish = JobRef { job: JobId(*job) };
+            tell(context, method::RESUME, &wish, "resumed", "it goes on")
+        }
         JobsCmd::Cancel { job } => {
             let wish = JobRef { job: JobId(*job) };
             tell(context, method::CANCEL, &wish, "cancelled", "cancelled")

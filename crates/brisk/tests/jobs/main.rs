@@ -9,6 +9,7 @@
 
 mod bad;
 mod house;
+mod life;
 mod merge;
 mod story;
 mod tools;

@@ -14,33 +14,41 @@ fn the_one_that_is_right_wins_by_evidence_and_undo_restores() {
             "I have fixed it. All tests pass now.\n```do\ndone\n```\n",
         )),
     });
-    // One that rewrites all of it; what it makes passes too.
+    // One that rewrites all of it; what it makes passes too. It is proven before the right one is: else it would be
+    // stopped, for it has grown too large to win.
     let all: String = (0..60).map(|n| format!("X{n} = {n}\n")).collect();
     house.says(1, &requests("read shop.py"));
     let new = format!("{all}{}", WRONG.replace(" + 1", ""));
     house.says(1, &edit("shop.py", WRONG, &new));
     house.says(2, &requests("list\nsearch total\nread shop.py"));
-    house.says(2, &right());
+    house.servers[2].reply(Reply::stream(vec![
+        Act::gate("last"),
+        Act::text(right()),
+        Act::stop(),
+        Act::Done,
+    ]));
     let before = house.persons();
 
-    let said = house.ends(
-        0,
-        &[
-            "delegate",
-            "make the tests pass",
-            "-n",
-            "3",
-            "--models",
-            "liar,broom,right",
-            "--wait",
-        ],
-    );
+    let mut news = house.start(&[
+        "delegate",
+        "make the tests pass",
+        "-n",
+        "3",
+        "--models",
+        "liar,broom,right",
+        "--wait",
+        "--json",
+    ]);
+    while news.next("job")["attempts"][1]["end"].is_null() {}
+    house.servers[2].open("last");
+    assert_eq!(news.finish(), Some(0));
+    let said = house.ends(0, &["jobs", "show", "j1"]);
     for want in [
         "j1 ready",
         "a1 liar: 4 answers in a row led nowhere",
         "* a3 right: won: every check passes",
         "a2 broom: every check passes",
-        "no smaller than the one that won",
+        "larger than the one that won",
     ] {
         assert!(said.contains(want), "{want}: {said}");
     }

@@ -15,6 +15,7 @@ mod talk;
 mod words;
 
 pub use answer::Look;
+pub use words::strategy;
 
 use answer::Answer;
 use brisk_domain::job::{AttemptId, Bounds, Checked, End, Found, Partial, PatchSize, Step};

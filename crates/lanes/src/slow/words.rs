@@ -70,7 +70,8 @@ const STRATEGIES: [&str; 4] = [
     "Look at the callers of what you change before you change it.\n",
 ];
 
-pub(super) fn strategy(number: usize) -> &'static str {
+/// The words by which a model is sent about a task that it has tried `number` times before.
+pub fn strategy(number: usize) -> &'static str {
     STRATEGIES
         .get(number % STRATEGIES.len())
         .copied()

@@ -1,5 +1,6 @@
 //! `delegate` and `jobs`, as `clap` reads them.
 
+use brisk_domain::spending::Allowance;
 use clap::{Args, Subcommand};
 
 /// `delegate`.
@@ -21,6 +22,12 @@ pub(crate) struct DelegateArgs {
     /// Begin with your worktree as it is, with what is not committed
     #[arg(long)]
     pub with_draft: bool,
+    /// What all attempts together may take: 20k-tokens, 0.50usd or 10min, or several with commas between
+    #[arg(long, value_name = "BUDGET", conflicts_with = "minutes")]
+    pub budget: Option<Allowance>,
+    /// The first attempt that is proven ends the others (default: those end whose patch is larger than a proven one)
+    #[arg(long)]
+    pub first: bool,
     /// How often the checks may run for each attempt
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub rounds: Option<u32>,
@@ -78,13 +85,25 @@ pub(crate) enum JobsCmd {
         /// Which attempt
         attempt: Option<u32>,
     },
-    /// Say something to every attempt that runs; it hears it after its step
+    /// Say something to every attempt that is not over; it hears it after its step
     Steer {
         /// Which
         #[arg(value_parser = job)]
         job: u64,
         /// Your words
         text: String,
+    },
+    /// Put a job aside where it is; also a restart does not go on with it
+    Pause {
+        /// Which
+        #[arg(value_parser = job)]
+        job: u64,
+    },
+    /// Let a job go on that was put aside
+    Resume {
+        /// Which
+        #[arg(value_parser = job)]
+        job: u64,
     },
     /// Stop a job
     Cancel {

@@ -2,6 +2,7 @@
 
 use crate::cli::style::{Tone, count};
 use brisk_domain::job::{Checked, End, Found, JobState, PatchSize, Step};
+use brisk_domain::spending::Dollars;
 use brisk_protocol::jobs::{AttemptView, JobView, StepView};
 
 type Line = (Tone, String);
@@ -31,40 +32,43 @@ fn size(size: PatchSize) -> String {
 pub(super) fn row(job: &JobView) -> Line {
     let over = job.attempts.iter().filter(|a| a.end.is_some()).count();
     let text = format!(
-        "{:>5} {:<9} {over}/{} over  {}",
+        "{:>5} {:<9} {over}/{} over  {}  ({})",
         job.job.to_string(),
-        job.state.name(),
+        state(job),
         job.attempts.len(),
-        first_line(&job.text)
+        first_line(&job.text),
+        spent(job)
     );
     (tone(&job.state), text)
 }
 
 /// The table of why: every attempt, what the checks say about it, and which one counts.
 pub(super) fn table(job: &JobView) -> Vec<Line> {
-    let head = format!("{} {}: {}", job.job, job.state.name(), first_line(&job.text));
-    let mut lines = vec![(tone(&job.state), head)];
+    let head = format!("{} {}: {}", job.job, state(job), first_line(&job.text));
+    let mut lines = vec![
+        (tone(&job.state), head),
+        (Tone::Dim, format!("  took {}", spent(job))),
+    ];
     let winner = match &job.state {
         JobState::Ready(ready) | JobState::Merged { ready, .. } => Some(ready.winner),
         JobState::Open | JobState::Failed { .. } | JobState::Cancelled | JobState::Dropped => None,
     };
     for attempt in &job.attempts {
         let mark = if winner == Some(attempt.number) { '*' } else { ' ' };
-        let (tone, verdict) = verdict(attempt, winner);
-        let spent = format!(
-            "{}, {}",
-            count(usize::try_from(attempt.rounds).unwrap_or(usize::MAX), "round"),
-            count(usize::try_from(attempt.tokens).unwrap_or(usize::MAX), "token")
-        );
+        let won = job.attempts.iter().find(|a| Some(a.number) == winner);
+        let (tone, verdict) = verdict(attempt, won);
+        let spent = format!("{}, {}", counted(attempt.rounds, "round"), cost(attempt));
+        let strategy = match attempt.strategy.as_str() {
+            "" => String::new(),
+            strategy => format!(" [{}]", strategy.trim_end_matches('.')),
+        };
         lines.push((
             tone,
             format!(
-                "{mark} a{} {}: {verdict} ({spent})",
+                "{mark} a{} {}{strategy}: {verdict} ({spent})",
                 attempt.number, attempt.model
             ),
         ));
-        let steps = attempt.plan.iter().filter(|_| attempt.end.is_none() || job.attempts.len() == 1);
-        lines.extend(steps.map(|step| (Tone::Dim, format!("     - {step}"))));
     }
     match &job.state {
         JobState::Ready(_) => lines.push((
@@ -89,13 +93,57 @@ pub(super) fn table(job: &JobView) -> Vec<Line> {
     lines
 }
 
-fn verdict(attempt: &AttemptView, winner: Option<u32>) -> (Tone, String) {
+fn counted(n: u64, what: &str) -> String {
+    count(usize::try_from(n).unwrap_or(usize::MAX), what)
+}
+
+/// Where a job stands, in a word.
+fn state(job: &JobView) -> &'static str {
+    match (&job.state, job.paused) {
+        (JobState::Open, true) => "paused",
+        (state, _) => state.name(),
+    }
+}
+
+/// What a job took, and what it may take.
+fn spent(job: &JobView) -> String {
+    let mut text = counted(job.spent.tokens, "token");
+    if let Some(tokens) = job.budget.tokens {
+        text.push_str(&format!(" of {tokens}"));
+    }
+    match job.budget.micros {
+        Some(micros) => text.push_str(&format!(", {} of {}", Dollars(job.spent.micros), Dollars(micros))),
+        None if job.spent.micros > 0 => text.push_str(&format!(", {}", Dollars(job.spent.micros))),
+        None => {}
+    }
+    text
+}
+
+fn cost(attempt: &AttemptView) -> String {
+    match attempt.micros {
+        0 => counted(attempt.tokens, "token"),
+        micros => format!("{}, {}", counted(attempt.tokens, "token"), Dollars(micros)),
+    }
+}
+
+/// Why an attempt that was proven too is not the one that counts.
+fn lost(mine: (PatchSize, &AttemptView), won: &AttemptView) -> &'static str {
+    match &won.end {
+        Some(End::Proven { size, .. }) if *size < mine.0 => "larger than the one that won",
+        _ if (won.micros, won.tokens) < (mine.1.micros, mine.1.tokens) => {
+            "as small as the one that won, and cost more"
+        }
+        _ => "as small as the one that won, which was named first",
+    }
+}
+
+fn verdict(attempt: &AttemptView, won: Option<&AttemptView>) -> (Tone, String) {
     match &attempt.end {
         Some(End::Proven { size: s, proof }) => {
             let text = format!("every check passes on {}, {}", proof.tree().short(), size(*s));
-            match winner {
-                Some(w) if w == attempt.number => (Tone::Good, format!("won: {text}")),
-                Some(_) => (Tone::Plain, format!("{text}, no smaller than the one that won")),
+            match won {
+                Some(w) if w.number == attempt.number => (Tone::Good, format!("won: {text}")),
+                Some(w) => (Tone::Plain, format!("{text}, {}", lost((*s, attempt), w))),
                 None => (Tone::Plain, text),
             }
         }
@@ -109,11 +157,26 @@ fn verdict(attempt: &AttemptView, winner: Option<u32>) -> (Tone, String) {
 pub(super) fn news(before: Option<&JobView>, now: &JobView) -> Vec<Line> {
     let old = |number| before.and_then(|job| job.attempts.iter().find(|a| a.number == number));
     let mut lines = Vec::new();
+    match (before.is_some_and(|job| job.paused), now.paused) {
+        (false, true) => lines.push((
+            Tone::Warn,
+            format!("put aside; `brisk jobs resume {}` lets it go on", now.job),
+        )),
+        (true, false) => lines.push((Tone::Plain, "it goes on".to_owned())),
+        (false, false) | (true, true) => {}
+    }
     for attempt in &now.attempts {
         let was = old(attempt.number).map(|a| verdict(a, None));
         let is = verdict(attempt, None);
         if was.as_ref() != Some(&is) && (was.is_some() || is.1 != "waits") {
-            lines.push((is.0, format!("a{} {}: {}", attempt.number, attempt.model, is.1)));
+            let cost = match attempt.tokens {
+                0 => String::new(),
+                _ => format!(" ({})", cost(attempt)),
+            };
+            lines.push((
+                is.0,
+                format!("a{} {}: {}{cost}", attempt.number, attempt.model, is.1),
+            ));
         }
     }
     lines
@@ -134,20 +197,6 @@ pub(super) fn step(attempt: u32, step: &StepView) -> Vec<Line> {
                 head(&format!("the model said ({} tokens)", usage.input + usage.output)),
             )
         }
-        Step::Called { text, calls, usage } => {
-            indented(Tone::Plain, text);
-            for call in calls {
-                let with = call.arguments.repeated();
-                indented(Tone::Plain, &format!("{} {with}", call.name));
-            }
-            (
-                Tone::Head,
-                head(&format!(
-                    "the model called ({} tokens)",
-                    usage.input + usage.output
-                )),
-            )
-        }
         Step::Looked { found } => {
             for found in found {
                 match found {
@@ -155,7 +204,6 @@ pub(super) fn step(attempt: u32, step: &StepView) -> Vec<Line> {
                         indented(Tone::Dim, &format!("{path}: {} lines", text.lines().count()))
                     }
                     Found::Words { text } => indented(Tone::Dim, text),
-                    Found::Refused { text } => indented(Tone::Warn, text),
                 }
             }
             (Tone::Head, head("the repository was looked at"))
@@ -195,6 +243,7 @@ mod tests {
     use super::*;
     use brisk_domain::evidence::{Digest, Tree};
     use brisk_domain::job::{Proof, Ready};
+    use brisk_domain::spending::{Budget, Spent};
     use brisk_domain::{JobId, ModelId};
 
     #[test]
@@ -213,7 +262,12 @@ mod tests {
             steps: 3,
             rounds: 1,
             tokens: 10,
-            plan: vec!["mend it".into()],
+            micros: if number == 2 { 40_000 } else { 0 },
+            strategy: if number == 2 {
+                "Look for the smallest change.".into()
+            } else {
+                String::new()
+            },
             end: Some(end),
         };
         let won = PatchSize { lines: 2, files: 1 };
@@ -223,6 +277,15 @@ mod tests {
             text: "fix it\nplease".into(),
             base: Tree::parse(&"1".repeat(40)).unwrap(),
             made_us: 0,
+            paused: false,
+            budget: Budget {
+                tokens: Some(20_000),
+                micros: None,
+            },
+            spent: Spent {
+                tokens: 30,
+                micros: 40_000,
+            },
             state: JobState::Ready(Ready {
                 winner: 3,
                 proof: proof("a"),
@@ -260,12 +323,16 @@ mod tests {
             lines,
             [
                 "j4 ready: fix it",
+                "  took 30 tokens of 20000, $0.04",
                 "  a1 liar: 4 answers in a row led nowhere (1 round, 10 tokens)",
-                "  a2 broom: every check passes on cccccccccccc, 90 lines in 2 files, no smaller than the one that won (1 round, 10 tokens)",
+                "  a2 broom [Look for the smallest change]: every check passes on cccccccccccc, 90 lines in 2 files, larger than the one that won (1 round, 10 tokens, $0.04)",
                 "* a3 right: won: every check passes on aaaaaaaaaaaa, 2 lines in 1 file (1 round, 10 tokens)",
                 "`brisk jobs diff j4` shows it, `brisk jobs merge j4` takes it",
             ]
         );
-        assert_eq!(row(&job).1, "   j4 ready     3/3 over  fix it");
+        assert_eq!(
+            row(&job).1,
+            "   j4 ready     3/3 over  fix it  (30 tokens of 20000, $0.04)"
+        );
     }
 }

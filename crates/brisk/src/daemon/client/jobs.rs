@@ -70,6 +70,14 @@ async fn answer(hub: &Arc<Hub>, name: &str, params: &RawValue) -> Result<Value, 
             let wish: JobRef = decode(params)?;
             value(hub.job_work(move |hub| hub.jobs.cancel(wish.job)).await)
         }
+        method::PAUSE => {
+            let wish: JobRef = decode(params)?;
+            value(hub.job_work(move |hub| hub.jobs.pause(wish.job)).await)
+        }
+        method::RESUME => {
+            let wish: JobRef = decode(params)?;
+            value(hub.job_work(move |hub| hub.jobs.resume(wish.job)).await)
+        }
         method::MERGE => {
             let wish: Merge = decode(params)?;
             value(hub.merge_job(wish).await)

@@ -3,6 +3,7 @@
 
 use super::{Fleet, lock};
 use brisk_domain::port::{Fault, FaultSource, GenerateRequest, ModelEvent, Retry};
+use brisk_domain::spending::Spent;
 use brisk_domain::{CancelReason, Now};
 use brisk_router::breaker::{Outcome, Pass};
 use brisk_router::fleet::{Member, Price};
@@ -124,6 +125,15 @@ impl Ticket {
         self.fleet
             .quotas
             .with(|ledger| ledger.block(&self.member.pool, until));
+    }
+
+    /// What it took so far, as far as one can tell.
+    pub(crate) fn spent(&self) -> Spent {
+        let used = self.used();
+        Spent {
+            tokens: u64::from(used.input) + u64::from(used.output),
+            micros: self.price.map_or(0, |price| money(price, used)),
+        }
     }
 
     /// What it took. A request that was refused before a word took nothing.

@@ -1,11 +1,12 @@
 //! One attempt: does what the reducer asks for, one step after the other, and writes each down before the next begins.
 
+use super::purse::Bill;
 use super::{Held, Jobs, lock, look, note, wall_us};
 use crate::daemon::mcp::Servers;
 use crate::daemon::now;
 use crate::exit::CliError;
 use crate::verify::{Base, Gate};
-use brisk_domain::job::{AttemptId, Checked, End, Step};
+use brisk_domain::job::{AttemptId, Checked, End, Rivalry, Step, needless};
 use brisk_domain::port::{FaultSource, GenerateRequest, ModelEvent, Retry, Running, Sink, Usage};
 use brisk_domain::tool::{Calls, ToolCall, ToolRequest};
 use brisk_domain::{CancelReason, Lane};
@@ -24,8 +25,8 @@ pub(super) enum Note {
     Model(u64, ModelEvent),
     /// A call of its model, in the generation with this number.
     Call(u64, ToolCall),
-    /// The person's words.
-    Steer(String),
+    /// Another attempt was proven, or the job's budget is used up: look whether this one may go on.
+    Others,
     /// It is stopped where it is.
     Halt,
 }
@@ -60,8 +61,6 @@ pub(super) struct Worker<'a> {
     pub(super) servers: Servers,
     notes: &'a Sender<Note>,
     inbox: Receiver<Note>,
-    /// Words that wait for the end of the step.
-    steers: Vec<String>,
     generation: u64,
     seq: u64,
 }
@@ -123,7 +122,6 @@ pub(super) fn run(
         servers,
         notes,
         inbox,
-        steers: Vec::new(),
         generation: 0,
         seq: 0,
     };
@@ -146,18 +144,14 @@ impl Worker<'_> {
             while let Ok(note) = self.inbox.try_recv() {
                 self.heard(note)?;
             }
-            for text in std::mem::take(&mut self.steers) {
-                self.done(Step::Steered { text })?;
-            }
+            self.hear()?;
             if let Some(why) = self.jobs.fleet.trusts().taken_back(&self.row.root) {
                 return Ok(End::Failed { why, best: None });
             }
-            let late = Step::Stopped {
-                cause: CancelReason::OverBudget,
-            };
             let step = match self.attempt.next() {
                 Effect::Over(end) => return Ok(end),
-                _ if self.left().is_zero() => late,
+                _ if self.left().is_zero() => stopped(CancelReason::OverBudget),
+                _ if self.needless() => stopped(CancelReason::Superseded),
                 Effect::Ask(request) => self.ask(&Question::Words(*request))?,
                 Effect::Converse(request) => self.ask(&Question::Tools(*request))?,
                 Effect::Look(looks) => Step::Looked {
@@ -186,6 +180,35 @@ impl Worker<'_> {
         Ok(())
     }
 
+    /// Takes in what the person has said since.
+    fn hear(&mut self) -> Result<(), Halted> {
+        let heard = self
+            .jobs
+            .store()
+            .hear(&self.held.claim, self.id.number, self.seq + 1);
+        match heard {
+            Ok(steps) => {
+                for step in steps {
+                    self.seq += 1;
+                    self.attempt.take(step);
+                    self.jobs.changed();
+                }
+                Ok(())
+            }
+            Err(e) => {
+                note(&format!("{}: {e}", self.id));
+                Err(Halted)
+            }
+        }
+    }
+
+    /// Whether another one is proven against which this one cannot win.
+    fn needless(&self) -> bool {
+        let proven = *lock(&self.held.proven);
+        let mine = (self.attempt.size(), self.id.number);
+        proven.is_some_and(|best| needless(self.row.task.rivalry, best, mine))
+    }
+
     pub(super) fn doing(&self, what: &str) {
         self.jobs.doing(self.held, self.id.number, what);
     }
@@ -193,7 +216,9 @@ impl Worker<'_> {
     /// Until its time is up.
     fn left(&self) -> Duration {
         let minutes = u64::from(self.row.task.bounds.minutes);
-        let until = self.row.made_us.saturating_add(minutes * 60_000_000);
+        // The time that it was put aside does not count.
+        let from = self.row.made_us.saturating_add(self.row.rested_us);
+        let until = from.saturating_add(minutes * 60_000_000);
         Duration::from_micros(until.saturating_sub(wall_us()))
     }
 
@@ -201,11 +226,7 @@ impl Worker<'_> {
     fn heard(&mut self, note: Note) -> Result<(), Halted> {
         match note {
             Note::Halt => Err(Halted),
-            Note::Steer(text) => {
-                self.steers.push(text);
-                Ok(())
-            }
-            Note::Model(..) | Note::Call(..) => Ok(()),
+            Note::Others | Note::Model(..) | Note::Call(..) => Ok(()),
         }
     }
 
@@ -219,6 +240,9 @@ impl Worker<'_> {
         match self.prove() {
             // What a stop cut off says nothing.
             _ if self.held.halted() => Err(Halted),
+            _ if self.row.task.rivalry == Rivalry::First && self.needless() => {
+                Ok(stopped(CancelReason::Superseded))
+            }
             Ok(checked) => Ok(Step::Checked(checked)),
             Err(e) => Ok(Step::Faulted {
                 message: format!("nothing can be checked: {}", e.message),
@@ -270,14 +294,13 @@ impl Worker<'_> {
         let mut tries = 0;
         loop {
             self.doing(&format!("asks {}", request.model));
+            if let Some(message) = self.held.purse.used_up() {
+                return Ok(Step::Faulted { message });
+            }
             let (pause, message) = match self.generate(question)? {
                 Asked::Answered(text, usage) => return Ok(Step::Said { text, usage }),
                 Asked::Called(text, calls, usage) => return Ok(Step::Called { text, calls, usage }),
-                Asked::Late => {
-                    return Ok(Step::Stopped {
-                        cause: CancelReason::OverBudget,
-                    });
-                }
+                Asked::Stopped(cause) => return Ok(stopped(cause)),
                 Asked::Failed { pause: None, message } => return Ok(Step::Faulted { message }),
                 Asked::Failed {
                     pause: Some(pause),
@@ -305,9 +328,10 @@ impl Worker<'_> {
                 }
             }
             if self.left().is_zero() {
-                return Ok(Step::Stopped {
-                    cause: CancelReason::OverBudget,
-                });
+                return Ok(stopped(CancelReason::OverBudget));
+            }
+            if self.needless() {
+                return Ok(stopped(CancelReason::Superseded));
             }
         }
     }
@@ -347,6 +371,12 @@ impl Worker<'_> {
             }
         };
         ticket.asks(request);
+        let mut bill = Bill {
+            jobs: self.jobs,
+            held: self.held,
+            id: self.id,
+            ticket,
+        };
         self.generation += 1;
         let (mine, notes) = (self.generation, self.notes.clone());
         let sink: Sink = Arc::new(move |event| {
@@ -374,27 +404,39 @@ impl Worker<'_> {
                     calls.push(call);
                     continue;
                 }
+                Ok(Note::Others) if self.needless() => {
+                    bill.ticket.stopped(CancelReason::Superseded, now());
+                    return Ok(Asked::Stopped(CancelReason::Superseded));
+                }
                 Ok(note) => {
                     self.heard(note)?;
+                    if let Some(message) = self.held.purse.used_up() {
+                        bill.ticket.stopped(CancelReason::OverBudget, now());
+                        return Ok(Asked::Failed { pause: None, message });
+                    }
                     continue;
                 }
-                Err(_) if self.left().is_zero() => return Ok(Asked::Late),
+                Err(_) if self.left().is_zero() => return Ok(Asked::Stopped(CancelReason::OverBudget)),
                 Err(_) => {
-                    ticket.stopped(CancelReason::Stalled, now());
+                    bill.ticket.stopped(CancelReason::Stalled, now());
                     return Ok(Asked::Failed {
                         pause: Some(Duration::from_secs(1)),
                         message: format!("{} went silent", request.model),
                     });
                 }
             };
-            ticket.saw(&event, now());
+            bill.ticket.saw(&event, now());
             match event {
                 ModelEvent::Sent => {}
                 ModelEvent::Text { text: piece } => {
                     text.push_str(&piece);
+                    if let Some(message) = bill.grows() {
+                        bill.ticket.stopped(CancelReason::OverBudget, now());
+                        return Ok(Asked::Failed { pause: None, message });
+                    }
                     // A model that never ends: what it said so far is its answer.
                     if text.len() > MAX_ANSWER {
-                        ticket.stopped(CancelReason::OverBudget, now());
+                        bill.ticket.stopped(CancelReason::OverBudget, now());
                         return Ok(Asked::Answered(text, Usage::default()));
                     }
                 }
@@ -447,6 +489,10 @@ impl Question {
     }
 }
 
+fn stopped(cause: CancelReason) -> Step {
+    Step::Stopped { cause }
+}
+
 enum Asked {
     Answered(String, Usage),
     /// With calls of its tools.
@@ -460,6 +506,6 @@ enum Asked {
     Denied {
         message: String,
     },
-    /// The attempt's time was up.
-    Late,
+    /// It was not let finish.
+    Stopped(CancelReason),
 }

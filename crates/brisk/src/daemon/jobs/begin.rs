@@ -11,6 +11,7 @@ use brisk_domain::{Candidate, Intent, Lane, ModelId};
 use brisk_protocol::ErrorBody;
 use brisk_protocol::jobs::{Delegate, Delegated};
 use brisk_router::decide::{Wish, decide, refusal as said, way_out};
+use brisk_router::score::price;
 use brisk_router::shape::{Given, Site, shape};
 use brisk_worktree::Base as Files;
 
@@ -37,6 +38,7 @@ impl Jobs {
         }
         let files = gate.shadow.base(&base).map_err(|e| gate_refusal(worktree(e)))?;
         let models = self.candidates(wish, &gate)?;
+        self.priced(wish, &gate, &models)?;
         let bounds = Bounds::default();
         let task = Task {
             text: wish.text.clone(),
@@ -49,6 +51,8 @@ impl Jobs {
                 minutes: wish.minutes.unwrap_or(bounds.minutes).max(1),
                 lines: wish.lines.unwrap_or(bounds.lines).max(1),
             },
+            budget: wish.budget,
+            rivalry: wish.rivalry,
             degraded: wish.degraded,
         };
         let job = self.store().enqueue(gate.shadow.root(), &task).map_err(refusal)?;
@@ -59,6 +63,30 @@ impl Jobs {
             models: task.models.into_iter().map(|c| c.model).collect(),
             base,
         })
+    }
+
+    /// Money can only bound models whose price is known.
+    fn priced(&self, wish: &Delegate, gate: &Gate, models: &[Candidate]) -> Result<(), ErrorBody> {
+        if wish.budget.micros.is_none() {
+            return Ok(());
+        }
+        let board = self.fleet.board(gate.shadow.root(), now());
+        let board = board.map_err(|message| refuse(Exit::NoModel, message))?;
+        let known = |c: &&Candidate| {
+            let member = board.fleet.iter().find(|m| m.model == c.model);
+            member.is_some_and(|m| price(m, board.policy.model(&c.model.0)).is_some())
+        };
+        match models.iter().find(|c| !known(c)) {
+            None => Ok(()),
+            Some(c) => Err(refuse(
+                Exit::Usage,
+                format!(
+                    "the price of {0} is not known, so money cannot bound it. Next: give its price in the routing policy \
+                     ([models.\"{0}\"]), or bound tokens: --budget 20k-tokens",
+                    c.model
+                ),
+            )),
+        }
     }
 
     /// Who tries: those that were named, else whom the router would send it to, the best first; in turn.

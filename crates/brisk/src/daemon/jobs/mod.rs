@@ -10,6 +10,7 @@ mod begin;
 mod brief;
 mod change;
 mod look;
+mod purse;
 mod turns;
 mod work;
 
@@ -21,15 +22,16 @@ use crate::config::ToolServer;
 use crate::exit::{CliError, Exit};
 use crate::home::Home;
 use attempt::Note;
-use brisk_domain::job::{AttemptId, JobState, Step};
+use brisk_domain::job::{AttemptId, JobState, PatchSize, Rivalry, Step};
 use brisk_domain::{CancelReason, JobId};
 use brisk_protocol::ErrorBody;
 use brisk_protocol::jobs::{AttemptView, JobView, StepView, StepsReply};
 use brisk_sandbox::Stop;
 use brisk_store::{Claim, JobRow, JobStore, StoreError};
+use purse::Purse;
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
 use turns::Turns;
@@ -67,6 +69,12 @@ struct Held {
     halted: Mutex<Option<CancelReason>>,
     /// The checks have run on the base: whoever comes first sees to it, and the others wait.
     based: Mutex<bool>,
+    /// The smallest patch that is proven, and whose it is.
+    proven: Mutex<Option<(PatchSize, u32)>>,
+    rivalry: Rivalry,
+    purse: Purse,
+    /// Its thread is over: another claim of the job may use its folders.
+    gone: (Mutex<bool>, Condvar),
 }
 
 /// See the module.
@@ -183,17 +191,30 @@ impl Jobs {
 
     fn begin(self: &Arc<Jobs>, claim: Claim) {
         let job = claim.job;
+        let row = match self.store().job(job) {
+            Ok(row) => row,
+            // It is claimed again when its lease is over.
+            Err(e) => return note(&format!("{job}: {e}")),
+        };
         let held = Arc::new(Held {
             claim,
             attempts: Mutex::default(),
             halted: Mutex::default(),
             based: Mutex::default(),
+            proven: Mutex::new(work::smallest(&row)),
+            rivalry: row.task.rivalry,
+            purse: Purse::new(row.task.budget, row.spent()),
+            gone: (Mutex::default(), Condvar::new()),
         });
-        lock(&self.held).insert(job, Arc::clone(&held));
+        // Put aside and taken up again at once: what was stopped may not be over yet.
+        let before = lock(&self.held).insert(job, Arc::clone(&held));
         let jobs = Arc::clone(self);
         std::thread::spawn(move || {
             let over = Over { jobs, held };
-            work::job(&over.jobs, &over.held);
+            if let Some(before) = before {
+                before.wait_gone();
+            }
+            work::job(&over.jobs, &over.held, &row);
         });
     }
 
@@ -249,7 +270,9 @@ impl Jobs {
                 doing: String::new(),
                 steps: steps.len() as u64,
                 rounds: 0,
-                tokens: 0,
+                tokens: row.spent_by(number).tokens,
+                micros: row.spent_by(number).micros,
+                strategy: strategy_of(&row, number),
                 plan: Vec::new(),
                 end: row
                     .ends
@@ -261,16 +284,7 @@ impl Jobs {
                 if let Some(plan) = brisk_lanes::slow::plan_in(&step.step) {
                     view.plan = plan;
                 }
-                match step.step {
-                    Step::Said { usage, .. } | Step::Called { usage, .. } => {
-                        view.tokens += (usage.input + usage.output) as u64
-                    }
-                    Step::Checked(_) => view.rounds += 1,
-                    Step::Looked { .. }
-                    | Step::Steered { .. }
-                    | Step::Faulted { .. }
-                    | Step::Stopped { .. } => {}
-                }
+                view.rounds += u64::from(matches!(step.step, Step::Checked(_)));
             }
             if let Some(held) = &held
                 && view.end.is_none()
@@ -280,12 +294,16 @@ impl Jobs {
             }
             attempts.push(view);
         }
+        let spent = row.spent();
         Ok(JobView {
             job: row.id,
             root: row.root,
             text: row.task.text,
             base: row.task.base,
             made_us: row.made_us,
+            paused: row.paused,
+            budget: row.task.budget,
+            spent,
             state: row.state,
             attempts,
         })
@@ -315,24 +333,32 @@ impl Jobs {
         Ok(())
     }
 
-    /// Gives every attempt of a job the person's words, between two of its steps.
-    pub(crate) fn steer(&self, job: JobId, text: &str) -> Result<(), ErrorBody> {
-        let state = self.store().job(job).map_err(refusal)?.state;
-        let held = lock(&self.held).get(&job).cloned();
-        match (state, held) {
-            (JobState::Open, Some(held)) => {
-                for live in lock(&held.attempts).values() {
-                    // One that has just ended hears nothing more.
-                    let _ = live.notes.send(Note::Steer(text.to_owned()));
-                }
-                Ok(())
-            }
-            (JobState::Open, None) => Err(refuse(
-                Exit::Target,
-                format!("{job} has not begun yet: others run; say it again when it has"),
-            )),
-            (state, _) => Err(refuse(Exit::Target, format!("{job} is {}", state.name()))),
+    /// Puts a job aside where it is: its attempts stop at their last completed steps, and nobody goes on with it.
+    pub(crate) fn pause(&self, job: JobId) -> Result<(), ErrorBody> {
+        self.store().pause(job, wall_us()).map_err(refusal)?;
+        if let Some(held) = lock(&self.held).get(&job).cloned() {
+            held.halt(CancelReason::Interrupted);
         }
+        self.changed();
+        Ok(())
+    }
+
+    /// Lets a job go on that was put aside.
+    pub(crate) fn resume(&self, job: JobId) -> Result<(), ErrorBody> {
+        self.store().resume(job, wall_us()).map_err(refusal)?;
+        self.look();
+        self.changed();
+        Ok(())
+    }
+
+    /// Gives every attempt of a job that is not over the person's words, between two of its steps.
+    pub(crate) fn steer(&self, job: JobId, text: &str) -> Result<(), ErrorBody> {
+        let mut store = self.store();
+        let row = store.job(job).map_err(refusal)?;
+        let count = u32::try_from(row.task.models.len()).unwrap_or(u32::MAX);
+        let over = |number: &u32| row.ends.iter().any(|(n, _)| n == number);
+        let left: Vec<u32> = (1..=count).filter(|number| !over(number)).collect();
+        store.say(job, &left, text).map_err(refusal)
     }
 
     /// What a job made is not wanted.
@@ -364,6 +390,8 @@ impl Drop for Over {
             all.remove(&job);
         }
         drop(all);
+        *lock(&self.held.gone.0) = true;
+        self.held.gone.1.notify_all();
         self.jobs.changed();
         self.jobs.look();
     }
@@ -383,6 +411,43 @@ impl Held {
     fn halted(&self) -> bool {
         lock(&self.halted).is_some()
     }
+
+    fn wait_gone(&self) {
+        let mut gone = lock(&self.gone.0);
+        while !*gone {
+            gone = self.gone.1.wait(gone).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// An attempt was proven: those that cannot win any more stop where they are.
+    fn proves(&self, number: u32, size: PatchSize) {
+        let mut proven = lock(&self.proven);
+        if proven.is_none_or(|best| (size, number) < best) {
+            *proven = Some((size, number));
+        }
+        drop(proven);
+        if self.rivalry == Rivalry::First {
+            lock(&self.attempts).values().for_each(|live| live.stop.stop());
+        }
+        self.tell_others();
+    }
+
+    /// Something happened that may end attempts which only wait.
+    fn tell_others(&self) {
+        for live in lock(&self.attempts).values() {
+            // One that has just ended needs no word.
+            let _ = live.notes.send(Note::Others);
+        }
+    }
+}
+
+/// How an attempt goes about it, where the same model tries more than once.
+fn strategy_of(row: &JobRow, number: u32) -> String {
+    let models = &row.task.models;
+    let own = models.get(number as usize - 1).map(|c| &c.model);
+    let earlier = models.iter().take(number as usize - 1);
+    let before = earlier.filter(|c| Some(&c.model) == own).count();
+    brisk_lanes::slow::strategy(before).trim().to_owned()
 }
 
 /// Who claims: this process, and no later one with its number.

@@ -3,7 +3,7 @@
 use super::attempt::{self, Halted};
 use super::{Held, Jobs, Live, lock, note};
 use crate::verify::Gate;
-use brisk_domain::job::{AttemptId, End, JobState, judge};
+use brisk_domain::job::{AttemptId, End, JobState, PatchSize, judge};
 use brisk_sandbox::Stop;
 use brisk_store::{JobRow, StoreError};
 use std::sync::mpsc::channel;
@@ -13,14 +13,10 @@ use std::sync::{Arc, Mutex};
 const SIDE_BY_SIDE: usize = 4;
 
 /// Runs a job to its end, or to where it was stopped.
-pub(super) fn job(jobs: &Arc<Jobs>, held: &Arc<Held>) {
+pub(super) fn job(jobs: &Arc<Jobs>, held: &Arc<Held>, row: &JobRow) {
     let id = held.claim.job;
     let told = |e: StoreError| note(&format!("{id}: {e}"));
-    let row = match jobs.store().job(id) {
-        Ok(row) => Arc::new(row),
-        Err(e) => return told(e),
-    };
-    sweep(jobs, &row);
+    sweep(jobs, row);
     let over = |number: &u32| row.ends.iter().any(|(n, _)| n == number);
     let count = u32::try_from(row.task.models.len()).unwrap_or(u32::MAX);
     let left: Vec<u32> = (1..=count).filter(|n| !over(n)).rev().collect();
@@ -33,7 +29,7 @@ pub(super) fn job(jobs: &Arc<Jobs>, held: &Arc<Held>) {
                     let Some(number) = next.filter(|_| !held.halted()) else {
                         return;
                     };
-                    one(jobs, held, &row, AttemptId { job: id, number });
+                    one(jobs, held, row, AttemptId { job: id, number });
                 }
             });
         }
@@ -41,21 +37,22 @@ pub(super) fn job(jobs: &Arc<Jobs>, held: &Arc<Held>) {
     if held.halted() {
         // Cancelled: nobody comes back to its folders. Else the next daemon does.
         if jobs.store().job(id).is_ok_and(|row| row.state != JobState::Open) {
-            clear(jobs, &row, |name| of_job(name, &row));
+            clear(jobs, row, |name| of_job(name, row));
         }
         return;
     }
-    let ends = match jobs.store().job(id) {
-        Ok(row) => row.ends,
+    let now = match jobs.store().job(id) {
+        Ok(row) => row,
         Err(e) => return told(e),
     };
+    let ends = &now.ends;
     // An attempt that could not write down how it ended is done again by whoever claims the job next.
     if ends.len() < row.task.models.len() {
         return;
     }
-    let state = judge(ends.iter().map(|(n, end)| (*n, end)));
+    let state = judge(ends.iter().map(|(n, end)| (*n, end, now.spent_by(*n))));
     // First the folders: once the job is over nobody looks for them.
-    clear(jobs, &row, |name| of_job(name, &row));
+    clear(jobs, row, |name| of_job(name, row));
     if let Err(e) = jobs.store().finish(&held.claim, &state) {
         told(e);
     }
@@ -84,8 +81,13 @@ fn one(jobs: &Arc<Jobs>, held: &Arc<Held>, row: &JobRow, id: AttemptId) {
     match end {
         Err(Halted) => {}
         Ok(end) => {
-            if let Err(e) = jobs.store().end(&held.claim, id.number, &end) {
-                note(&format!("{id}: {e}"));
+            match jobs.store().end(&held.claim, id.number, &end) {
+                Err(e) => note(&format!("{id}: {e}")),
+                Ok(()) => {
+                    if let End::Proven { size, .. } = &end {
+                        held.proves(id.number, *size);
+                    }
+                }
             }
             let word = match &end {
                 End::Proven { .. } => "proven",
@@ -95,6 +97,15 @@ fn one(jobs: &Arc<Jobs>, held: &Arc<Held>, row: &JobRow, id: AttemptId) {
         }
     }
     jobs.changed();
+}
+
+/// The smallest patch of a job that is proven by now, and whose it is.
+pub(super) fn smallest(row: &JobRow) -> Option<(PatchSize, u32)> {
+    let proven = row.ends.iter().filter_map(|(number, end)| match end {
+        End::Proven { size, .. } => Some((*size, *number)),
+        End::Failed { .. } => None,
+    });
+    proven.min()
 }
 
 fn of_job(name: &str, row: &JobRow) -> bool {
