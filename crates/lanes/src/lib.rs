@@ -3,6 +3,7 @@
 
 mod attempt;
 mod check;
+pub mod checks;
 mod io;
 mod limits;
 pub mod place;

@@ -94,7 +94,9 @@ impl World {
     fn request(&self) -> ToolRequest {
         match self.attempt.next() {
             Effect::Converse(request) => *request,
-            other => panic!("{other:?}"),
+            other @ (Effect::Ask(_) | Effect::Look(_) | Effect::Check | Effect::Over(_)) => {
+                panic!("{other:?}")
+            }
         }
     }
 
@@ -359,7 +361,7 @@ fn the_same_steps_lead_to_the_same_place_from_anywhere() {
         let before = again.next();
         again.take(match &before {
             Effect::Converse(_) => Step::Looked { found: vec![] },
-            _ => Step::Said {
+            Effect::Ask(_) | Effect::Look(_) | Effect::Check | Effect::Over(_) => Step::Said {
                 text: "late".into(),
                 usage: Usage::default(),
             },
