@@ -49,6 +49,11 @@ pub(crate) fn post<'a>(config: &'a ResponsesConfig, request: &'a GenerateRequest
     }
 }
 
+/// How many tokens a server is asked for at most.
+pub(crate) fn bound(request: &GenerateRequest) -> usize {
+    request.max_tokens.clamp(MIN_TOKENS, u32::MAX as usize)
+}
+
 fn create<'a>(config: &'a ResponsesConfig, request: &'a GenerateRequest, plan: &Plan) -> Create<'a> {
     let (previous, from) = match plan {
         Plan::Full => (None, 0),
@@ -65,7 +70,7 @@ fn create<'a>(config: &'a ResponsesConfig, request: &'a GenerateRequest, plan: &
     Create {
         model: config.endpoint.model.as_str().into(),
         input,
-        max_output_tokens: Some(request.max_tokens.clamp(MIN_TOKENS, u32::MAX as usize)),
+        max_output_tokens: Some(bound(request)),
         temperature: config.greedy.then_some(0.0),
         reasoning: config.effort.as_deref().map(|effort| Reasoning {
             effort: effort.into(),

@@ -27,6 +27,16 @@ pub(crate) enum Plan {
     },
 }
 
+impl Plan {
+    /// How many bytes of these messages need not be sent.
+    pub(crate) fn spares(&self, messages: &[Message]) -> usize {
+        match self {
+            Plan::Full => 0,
+            Plan::After { from, .. } => messages.iter().take(*from).map(|m| m.text.len()).sum(),
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Link {
     id: String,
@@ -77,10 +87,7 @@ impl Chain {
 
     /// How many bytes of these messages need not be sent.
     pub(crate) fn spares(&self, messages: &[Message]) -> usize {
-        match self.plan(messages) {
-            Plan::Full => 0,
-            Plan::After { from, .. } => messages.iter().take(from).map(|m| m.text.len()).sum(),
-        }
+        self.plan(messages).spares(messages)
     }
 }
 

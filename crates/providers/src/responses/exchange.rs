@@ -15,8 +15,12 @@ use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
 use tokio_util::sync::CancellationToken;
 
-/// How long a server may take to answer the ping that goes with each request, beside the time that the request needs.
-const ALIVE: Duration = Duration::from_secs(2);
+/// How long a line may be silent after a request, beside the time that the request needs, before it is asked whether it
+/// lives. Most servers say within that that they have begun, and need not be asked.
+const NUDGE: Duration = Duration::from_millis(500);
+
+/// How long a server may take to answer that question.
+const ALIVE: Duration = Duration::from_millis(1500);
 
 /// The slowest line that counts as alive, bytes a millisecond.
 const SLOWEST: u64 = 50;
@@ -37,6 +41,17 @@ pub(super) enum Round<'a> {
     },
 }
 
+/// What is known of the line since the request left.
+#[derive(Clone, Copy)]
+enum Pulse {
+    /// Nothing came; at this moment it is asked whether it lives.
+    Silent(Instant),
+    /// It was asked, and is dead if it says nothing until this moment.
+    Asked(Instant),
+    /// Something came.
+    Felt,
+}
+
 /// Sends a request and hands out text until the answer is over.
 pub(super) async fn ask<'a>(
     shared: &'a Shared,
@@ -52,8 +67,6 @@ pub(super) async fn ask<'a>(
     let upload = Duration::from_millis(frame.len() as u64 / SLOWEST);
     let write = async {
         socket.feed(Message::text(frame)).await?;
-        // Its answer tells a server that thinks from a line that is dead.
-        socket.feed(Message::Ping(Bytes::new())).await?;
         socket.flush().await
     };
     let written = tokio::select! {
@@ -70,7 +83,7 @@ pub(super) async fn ask<'a>(
         return lost(&turn, upstream.cut());
     }
     sink(ModelEvent::Sent);
-    let mut alive = Some(Instant::now() + ALIVE + upload);
+    let mut pulse = Pulse::Silent(Instant::now() + NUDGE + upload);
     let mut silence = timeouts.first_text;
     let mut until = Instant::now() + silence;
     // What came together is handed out together.
@@ -83,7 +96,10 @@ pub(super) async fn ask<'a>(
         if ready.is_none() {
             deliver(&mut text, sink);
         }
-        let wait = alive.map_or(until, |alive| alive.min(until));
+        let wait = match pulse {
+            Pulse::Silent(at) | Pulse::Asked(at) => at.min(until),
+            Pulse::Felt => until,
+        };
         let got = match ready {
             Some(got) => Ok(got),
             None => tokio::select! {
@@ -93,13 +109,29 @@ pub(super) async fn ask<'a>(
             },
         };
         let Ok(got) = got else {
-            return match alive {
+            match pulse {
+                // Its answer tells a server that thinks from a line that is dead.
+                Pulse::Silent(at) if at < until => {
+                    let until = Instant::now() + ALIVE;
+                    pulse = Pulse::Asked(until);
+                    let asked = tokio::select! {
+                        biased;
+                        () = cancel.cancelled() => return Round::Stopped(turn),
+                        asked = timeout_at(until, socket.send(Message::Ping(Bytes::new()))) => asked,
+                    };
+                    match asked {
+                        Ok(Ok(())) => continue,
+                        Ok(Err(_)) | Err(_) => return lost(&turn, upstream.cut()),
+                    }
+                }
                 // Not even a pong: nobody is there.
-                Some(_) => lost(&turn, upstream.stalled(ALIVE)),
-                None => fail(turn, text, upstream.stalled(silence), Rest::Lost, sink),
-            };
+                Pulse::Silent(_) | Pulse::Asked(_) => {
+                    return lost(&turn, upstream.stalled(silence.min(NUDGE + ALIVE)));
+                }
+                Pulse::Felt => return fail(turn, text, upstream.stalled(silence), Rest::Lost, sink),
+            }
         };
-        alive = None;
+        pulse = Pulse::Felt;
         let frame = match got {
             Some(Ok(Message::Text(frame))) => frame,
             Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => continue,

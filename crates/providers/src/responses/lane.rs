@@ -192,6 +192,7 @@ async fn serve(shared: &Shared, line: &mut Line, job: Job) -> Kept {
             &shared.server.upstream,
             answer(&request, purpose),
             std::mem::take(&mut line.past),
+            body::bound(&request),
         );
         let free = |rest: &Rest| before_the_end(shared, hold, &request, purpose, rest);
         match ask(shared, &mut line.socket, frame, turn, &sink, &cancel, free).await {

@@ -97,11 +97,15 @@ impl Pool {
             .lanes
             .iter_mut()
             .filter(idle)
-            .map(|lane| (lane.chain.spares(&request.messages), lane))
-            .filter(|(spares, _)| *spares > 0)
-            .max_by_key(|(spares, _)| *spares);
-        if let Some((_, lane)) = known {
-            return lane.take(request, now);
+            .map(|lane| {
+                // Once for each lane: the whole history is compared.
+                let plan = lane.chain.plan(&request.messages);
+                (plan.spares(&request.messages), plan, lane)
+            })
+            .filter(|(spares, ..)| *spares > 0)
+            .max_by_key(|(spares, ..)| *spares);
+        if let Some((_, plan, lane)) = known {
+            return lane.take(plan, request, now);
         }
         let settling = |lane: &Lane| lane.state == State::Settling && lane.key == key;
         if patient && self.lanes.iter().any(settling) {
@@ -109,7 +113,7 @@ impl Pool {
         }
         let own = |lane: &&mut Lane| lane.key == key || lane.chain.is_empty();
         if let Some(lane) = self.lanes.iter_mut().filter(idle).find(own) {
-            return lane.take(request, now);
+            return lane.take(Plan::Full, request, now);
         }
         let attempt = match forced {
             true => Try::Now,
@@ -122,7 +126,7 @@ impl Pool {
         }
         // The chain that was not used for longest is lost.
         if let Some(lane) = self.lanes.iter_mut().filter(idle).min_by_key(|lane| lane.used) {
-            return lane.take(request, now);
+            return lane.take(Plan::Full, request, now);
         }
         let open = forced || room && attempt == Try::Beside;
         if open {
@@ -221,11 +225,10 @@ impl Pool {
 }
 
 impl Lane {
-    fn take(&mut self, request: &GenerateRequest, now: Instant) -> Pick {
+    fn take(&mut self, plan: Plan, request: &GenerateRequest, now: Instant) -> Pick {
         self.state = State::Busy;
         self.key = Some(request.cache_key);
         self.used = now;
-        let plan = self.chain.plan(&request.messages);
         // Once something is sent, the last answer is not the last one any more.
         self.before = std::mem::take(&mut self.chain);
         self.takes += 1;

@@ -53,6 +53,8 @@ pub(crate) struct Past {
 pub(crate) struct EventReader {
     past: Past,
     told: Told,
+    /// The bound that was asked for, tokens.
+    bound: Option<usize>,
     /// The id that the answer began with.
     begun: String,
     /// It ended with another id.
@@ -79,6 +81,14 @@ impl EventReader {
         EventReader {
             past,
             ..EventReader::default()
+        }
+    }
+
+    /// The answer was to have at most so many tokens.
+    pub(crate) fn bounded(self, tokens: usize) -> EventReader {
+        EventReader {
+            bound: Some(tokens),
+            ..self
         }
     }
 
@@ -188,7 +198,10 @@ impl EventReader {
         self.id.clone_from(&id);
         let usage = usage.map_or_else(Usage::default, counts);
         let done = |finish, id| Step::Done { id, finish, usage };
+        // Some servers call an answer completed that they cut at the bound. Half an edit must not pass for one.
+        let at_bound = self.bound.is_some_and(|bound| usage.output >= bound);
         match output {
+            Output::Completed if at_bound => done(Finish::Length, String::new()),
             Output::Completed => {
                 self.whole = true;
                 done(Finish::Stop, id)

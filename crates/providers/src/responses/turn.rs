@@ -68,11 +68,11 @@ pub(crate) struct Turn<'a> {
 }
 
 impl<'a> Turn<'a> {
-    /// `past`: of the socket on which it comes.
-    pub(crate) fn new(upstream: &'a Upstream, answer: Answer, past: Past) -> Turn<'a> {
+    /// `past`: of the socket on which it comes; `bound`: the tokens that were asked for at most.
+    pub(crate) fn new(upstream: &'a Upstream, answer: Answer, past: Past, bound: usize) -> Turn<'a> {
         Turn {
             upstream,
-            reader: EventReader::after(past),
+            reader: EventReader::after(past).bounded(bound),
             answer,
             shown: String::new(),
             taken: false,

@@ -115,6 +115,34 @@ fn a_kept_socket_that_died_unseen_costs_nothing_but_the_way() {
 }
 
 #[test]
+fn a_line_on_which_nothing_is_heard_is_gone_round() {
+    let server = server();
+    server.manners(Manners {
+        deaf: true,
+        ..Manners::default()
+    });
+    let model = model(config(&server));
+    server.say(Speech::text("a"));
+    ask(&model, request(), "a");
+    let ways: Vec<bool> = server.asked().iter().map(|asked| asked.socket).collect();
+    assert_eq!((ways, server.sockets()), (vec![false], 1));
+}
+
+#[test]
+fn a_server_that_thinks_is_asked_whether_it_lives_and_waited_for() {
+    let server = server();
+    let model = model(config(&server));
+    server.say(Speech::of(vec![Say::gate("thought"), Say::text("a"), Say::Complete]).bare());
+    let run = start(&model, request());
+    assert_eq!(run.next(), ModelEvent::Sent);
+    server.wait_pings(1).unwrap();
+    server.open("thought");
+    let (text, end) = run.end();
+    said(&text, &end, "a");
+    assert!(server.asked().iter().all(|asked| asked.socket));
+}
+
+#[test]
 fn a_socket_is_tried_again_beside_a_request() {
     let server = server();
     server.manners(Manners {

@@ -40,6 +40,8 @@ pub struct Manners {
     /// On a socket, a refusal is an error event, and the end of the same answer comes late: just before what is said
     /// to the next request.
     pub late_ends: bool,
+    /// Nothing on a socket is heard: no request, no ping.
+    pub deaf: bool,
 }
 
 /// What an interrupt gets.
@@ -62,6 +64,7 @@ impl Default for Manners {
             warm_ups: true,
             dies_on_request: false,
             late_ends: false,
+            deaf: false,
         }
     }
 }
@@ -171,6 +174,7 @@ struct State {
     connections: usize,
     sockets: usize,
     upgrades: usize,
+    pings: usize,
     closed: usize,
     closing: bool,
     tls: Option<Arc<ServerConfig>>,
@@ -353,6 +357,13 @@ impl ResponsesServer {
         self.shared
             .signal
             .within("an upgrade", |s| (s.upgrades >= n).then_some(()))
+    }
+
+    /// Waits until `n` pings were answered.
+    pub fn wait_pings(&self, n: usize) -> Result<(), TimedOut> {
+        self.shared
+            .signal
+            .within("a ping", |s| (s.pings >= n).then_some(()))
     }
 
     /// Waits until `n` connections have ended.

@@ -115,11 +115,16 @@ fn socket(
         }
     };
     loop {
-        let came = match frames.next() {
+        let next = frames.next();
+        if next.is_ok() && shared.signal.lock().manners.deaf {
+            continue;
+        }
+        let came = match next {
             Ok(Came::Text(text)) => text,
             Ok(Came::Ping(payload)) => {
                 // Whoever does not read the answer sees the end of the connection next.
                 drop(write(0xa, &payload));
+                shared.signal.change(|s| s.pings += 1);
                 continue;
             }
             Ok(Came::Other) => continue,

@@ -22,6 +22,10 @@ fn completed() -> Value {
     json!({"type": "response.completed", "response": {"id": "r1"}})
 }
 
+fn completed_with(output: usize) -> Value {
+    json!({"type": "response.completed", "response": {"id": "r1", "usage": {"output_tokens": output}}})
+}
+
 fn incomplete(reason: &str) -> Value {
     json!({"type": "response.incomplete", "response": {"id": "r1", "incomplete_details": {"reason": reason}}})
 }
@@ -39,7 +43,7 @@ fn told(frames: &[Value], stop: &[&str]) -> (String, String) {
 fn told_after(upstream: &Upstream, past: Past, frames: &[Value], stop: &[&str]) -> (String, String) {
     let stop: Vec<String> = stop.iter().map(|s| (*s).to_owned()).collect();
     let answer = Answer::new(StopTexts::new(&stop, ""), "", 100);
-    let mut turn = Turn::new(upstream, answer, past);
+    let mut turn = Turn::new(upstream, answer, past, 100);
     let mut all = String::new();
     let mut last = Next::More;
     for frame in frames {
@@ -95,6 +99,13 @@ fn what_a_frame_means_for_caller_and_connection() {
             &[],
             ("a", "Length, forgotten"),
         ),
+        // Called completed, but as long as it could be.
+        (
+            vec![text("a"), completed_with(100)],
+            &[],
+            ("a", "Length, forgotten"),
+        ),
+        (vec![text("a"), completed_with(99)], &[], ("a", "Stop, r1: a / a")),
         (
             vec![text("a"), incomplete("content_filter")],
             &[],
@@ -195,6 +206,7 @@ fn what_is_left_of_an_earlier_answer_is_no_part_of_the_next() {
             &upstream,
             Answer::new(StopTexts::new(&[], ""), "", 100),
             Past::default(),
+            100,
         );
         for frame in &first {
             turn.take(&frame.to_string(), &mut String::new());
@@ -256,6 +268,7 @@ fn an_answer_that_nobody_wants_runs_down() {
             &upstream,
             Answer::new(StopTexts::new(&[], ""), "", 100),
             Past::default(),
+            100,
         );
         let mut all = String::new();
         for frame in [created(), text("a")] {
@@ -308,6 +321,7 @@ fn faults_know_their_source() {
         &upstream,
         Answer::new(StopTexts::new(&[], ""), "", 100),
         Past::default(),
+        100,
     );
     let frame = json!({"type": "response.failed", "response": {"id": "r1", "error": {
         "code": "rate_limit_exceeded", "message": "Please try again in 3s."}}});
