@@ -5,11 +5,13 @@ mod direct;
 mod engine;
 mod fallback;
 mod figure;
+mod gate;
 mod live;
 mod machine;
 mod page;
-mod sandbox;
 mod route;
+mod sandbox;
+mod search;
 mod start;
 mod stats;
 mod stop;
@@ -73,10 +75,10 @@ enum Name {
     Stop,
     /// Failed model to the first token of its fallback.
     Fallback,
-    /// Live client: key to its echo while a patch streams.
-    Echo,
     /// A decision's time, what racing callers get of a quota, and how the labelled prompts are routed.
     Route,
+    /// Live client: key to its echo while a patch streams.
+    Echo,
     /// Live client: the same at ten times the speed.
     Flood,
     /// Live client: keys after a paste of 10 MB.
@@ -95,8 +97,12 @@ enum Name {
     Files,
     /// A confined command: what its start costs, how fast everything in it is gone.
     Sandbox,
+    /// Verify and ship: what they cost over the bare command, and who is refused wrongly.
+    Gate,
     /// Parser, locator, minimiser.
     Patch,
+    /// Delegated work: a search over 100,000 files.
+    Search,
     /// Tokens of the prompt beside the file.
     Overhead,
     /// The embedded model's speed.
@@ -118,18 +124,20 @@ impl Name {
             Name::Line => "last byte of a hunk's first changed line to visible",
             Name::Stop => "key to silence, and key to model stopped",
             Name::Fallback => "failure at the first model to the first token of its fallback",
+            Name::Route => "a route: its time, quotas under racing callers, the labelled prompts",
             Name::Echo => "live client: key press to its painted echo while a patch streams",
             Name::Flood => "live client: key press to its painted echo at 10,000 tok/s",
             Name::Paste => "live client: keys after a paste of 10 MB",
             Name::Paint => "live client: a hunk's first line at the provider to painted",
             Name::Escape => "live client: Esc to the last paint of the turn",
             Name::Open => "live client: start of bare `brisk` to its first paint",
-            Name::Route => "a route: its time, quotas under racing callers, the labelled prompts",
             Name::Again => "live client: a session of 500 turns opened again",
             Name::Idle => "live client: work while nobody does anything",
             Name::Files => "torn, temporary or locked files after stops and kills",
             Name::Sandbox => "confined command: start, and stop to all of its processes gone",
+            Name::Gate => "verify and ship: cost over the bare command, answers from memory, honest flows",
             Name::Patch => "streaming parser, locator, minimiser on a 1 MB file",
+            Name::Search => "delegated work: a search over 100,000 files, warm",
             Name::Overhead => "prompt overhead of the fast lane",
             Name::Embedded => "embedded model: drafts, first token, stops",
             Name::Evals => "embedded edits on the tasks: pass rate, invalid edits, churn",
@@ -218,6 +226,8 @@ fn measure(
         Name::Line => stream::first_line(programs, quick),
         Name::Stop => stop::random(programs, quick, random),
         Name::Fallback => fallback::after_faults(programs, quick),
+        Name::Route if quick => return skipped("it is built first; leave --quick out"),
+        Name::Route => route::decisions(&crate::root()?),
         Name::Echo => live::echo(programs, quick, random),
         Name::Flood => live::flood(programs, quick, random),
         Name::Paste => live::paste(programs, quick, random),
@@ -226,12 +236,13 @@ fn measure(
         Name::Open => live::start(programs, quick),
         Name::Again => live::again(programs, quick),
         Name::Idle => live::idle(programs, quick),
-        Name::Route if quick => return skipped("it is built first; leave --quick out"),
-        Name::Route => route::decisions(&crate::root()?),
         Name::Files => torn::files(programs, quick, random),
         Name::Sandbox => sandbox::all(programs, quick),
+        Name::Gate => gate::all(programs, quick, random),
         Name::Patch if quick => return skipped("it is built first; leave --quick out"),
         Name::Patch => engine::patch(&crate::root()?),
+        Name::Search if quick => return skipped("it is built first; leave --quick out"),
+        Name::Search => search::repository(&crate::root()?),
         Name::Overhead => start::overhead(programs),
         Name::Embedded => match &options.model {
             None => return skipped("no model file; name one with --model or BRISK_MODEL"),
