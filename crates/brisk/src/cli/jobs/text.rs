@@ -69,6 +69,11 @@ pub(super) fn table(job: &JobView) -> Vec<Line> {
                 attempt.number, attempt.model
             ),
         ));
+        let steps = attempt
+            .plan
+            .iter()
+            .filter(|_| attempt.end.is_none() || job.attempts.len() == 1);
+        lines.extend(steps.map(|step| (Tone::Dim, format!("     - {step}"))));
     }
     match &job.state {
         JobState::Ready(_) => lines.push((
@@ -197,6 +202,20 @@ pub(super) fn step(attempt: u32, step: &StepView) -> Vec<Line> {
                 head(&format!("the model said ({} tokens)", usage.input + usage.output)),
             )
         }
+        Step::Called { text, calls, usage } => {
+            indented(Tone::Plain, text);
+            for call in calls {
+                let with = call.arguments.repeated();
+                indented(Tone::Plain, &format!("{} {with}", call.name));
+            }
+            (
+                Tone::Head,
+                head(&format!(
+                    "the model called ({} tokens)",
+                    usage.input + usage.output
+                )),
+            )
+        }
         Step::Looked { found } => {
             for found in found {
                 match found {
@@ -204,6 +223,7 @@ pub(super) fn step(attempt: u32, step: &StepView) -> Vec<Line> {
                         indented(Tone::Dim, &format!("{path}: {} lines", text.lines().count()))
                     }
                     Found::Words { text } => indented(Tone::Dim, text),
+                    Found::Refused { text } => indented(Tone::Warn, text),
                 }
             }
             (Tone::Head, head("the repository was looked at"))
@@ -268,6 +288,7 @@ mod tests {
             } else {
                 String::new()
             },
+            plan: vec!["mend it".into()],
             end: Some(end),
         };
         let won = PatchSize { lines: 2, files: 1 };
