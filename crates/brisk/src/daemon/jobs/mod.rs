@@ -5,6 +5,7 @@
 //! must never wait for a worker of the runtime that one of them holds. Their requests to models have the priority of
 //! background work.
 
+mod ask;
 mod attempt;
 mod begin;
 mod brief;
