@@ -8,6 +8,7 @@
 mod answer;
 mod base_url;
 mod chat;
+pub mod checks;
 mod connect;
 mod endpoint;
 mod fault;

@@ -96,14 +96,7 @@ pub(crate) async fn follow(
         return Err(upstream.no_stream(kind, &text));
     }
     let mut parser = SseParser::new(EVENT_MAX);
-    let mut state = State {
-        upstream,
-        reader,
-        answer,
-        usage: Usage::default(),
-        finish: None,
-        spoke: false,
-    };
+    let mut state = State::new(upstream, reader, answer);
     let end = loop {
         let wait = match (state.finish, state.spoke) {
             (Some(_), _) => timeouts.aside,
@@ -182,9 +175,9 @@ pub(crate) async fn bounded_body(mut body: Incoming, wait: Duration, max: usize)
     String::from_utf8_lossy(&seen).into_owned()
 }
 
-type End = Result<(Finish, Usage), Fault>;
+pub(crate) type End = Result<(Finish, Usage), Fault>;
 
-struct State<'a, R> {
+pub(crate) struct State<'a, R> {
     upstream: &'a Upstream,
     reader: R,
     answer: Answer,
@@ -195,9 +188,20 @@ struct State<'a, R> {
     spoke: bool,
 }
 
-impl<R: Reader> State<'_, R> {
+impl<'a, R: Reader> State<'a, R> {
+    pub(crate) fn new(upstream: &'a Upstream, reader: R, answer: Answer) -> State<'a, R> {
+        State {
+            upstream,
+            reader,
+            answer,
+            usage: Usage::default(),
+            finish: None,
+            spoke: false,
+        }
+    }
+
     /// Takes one event; gives the end if it is one.
-    fn take(&mut self, event: &SseEvent, text: &mut String) -> Option<End> {
+    pub(crate) fn take(&mut self, event: &SseEvent, text: &mut String) -> Option<End> {
         let said = match self.reader.read(self.upstream, event) {
             Ok(said) => said,
             Err(Unsaid::Malformed) if self.finish.is_some() => return None,

@@ -1,5 +1,5 @@
 //! Every client against a server that nobody here wrote: `aimock` (npm `@copilotkit/aimock`), which speaks all three
-//! protocols, Responses also on a WebSocket. Set BRISK_TEST_SERVER to its address; without it the test says that it was
+//! protocols, Responses also on a WebSocket. Set BRISK_TEST_MOCK to its address; without it the test says that it was
 //! skipped. `tests/independent.json` is its fixture:
 //! `npx @copilotkit/aimock --fixtures crates/providers/tests/independent.json`.
 
@@ -73,8 +73,8 @@ fn check(name: &str, model: &impl Model) {
 
 #[test]
 fn a_server_of_others_is_understood() {
-    let Ok(url) = std::env::var("BRISK_TEST_SERVER") else {
-        eprintln!("skipped: BRISK_TEST_SERVER names no server");
+    let Ok(url) = std::env::var("BRISK_TEST_MOCK") else {
+        eprintln!("skipped: BRISK_TEST_MOCK names no server");
         return;
     };
     let handle = runtime().handle();

@@ -279,7 +279,9 @@ fn where_a_stream_with_calls_is_split_does_not_matter_and_one_that_is_cut_calls_
             match end {
                 // All of it had come by then.
                 ModelEvent::Done { .. } => check_two(row.name, &calls),
-                ModelEvent::Sent | ModelEvent::Text { .. } | ModelEvent::Failed { .. } => assert!(calls.is_empty(), "{} cut at {at}: {calls:?}", row.name),
+                ModelEvent::Sent | ModelEvent::Text { .. } | ModelEvent::Failed { .. } => {
+                    assert!(calls.is_empty(), "{} cut at {at}: {calls:?}", row.name)
+                }
             }
         }
     }

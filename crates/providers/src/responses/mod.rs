@@ -6,6 +6,7 @@
 
 mod body;
 mod chain;
+pub(crate) mod checks;
 mod exchange;
 mod health;
 mod http;

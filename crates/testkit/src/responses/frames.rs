@@ -40,8 +40,10 @@ impl<R: Read> Frames<R> {
             }
             let mask = self.take(4)?;
             let mut payload = self.take(length)?;
-            for (byte, mask) in payload.iter_mut().zip(mask.iter().cycle()) {
-                *byte ^= mask;
+            for word in payload.chunks_mut(4) {
+                for (byte, mask) in word.iter_mut().zip(&mask) {
+                    *byte ^= mask;
+                }
             }
             match opcode {
                 0x8 => return Ok(Came::Close),
@@ -61,8 +63,8 @@ impl<R: Read> Frames<R> {
     }
 
     fn take(&mut self, length: usize) -> io::Result<Vec<u8>> {
-        let mut piece = vec![0; 64 * 1024];
         while self.buffer.len() < length {
+            let mut piece = vec![0; 64 * 1024];
             let n = self.from.read(&mut piece)?;
             if n == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());

@@ -188,14 +188,15 @@ impl Play<'_> {
     /// Noted before the last bytes, so that a client that closes after them does not count as gone. The state is
     /// there before them as well: the next request may come at once.
     fn finish(&self) {
-        if self.cut_after.is_none() {
-            self.shared.finished(self.request, self.written);
-        }
         let mut state = self.input.to_vec();
         if !self.said.is_empty() {
             state.push(("assistant".to_owned(), self.said.clone()));
         }
         self.shared.remember(self.request, &self.id, state);
+        // Stamped last: what the fake does for itself is no time of the line.
+        if self.cut_after.is_none() {
+            self.shared.finished(self.request, self.written);
+        }
     }
 
     fn usage(&self) -> Value {

@@ -44,8 +44,8 @@ impl<R: Read> Requests<R> {
         while self.buffer.len() < head + length {
             self.fill().ok()?;
         }
-        incoming.body = self.buffer[head..head + length].to_vec();
-        self.buffer.drain(..head + length);
+        let rest = self.buffer.split_off(head + length);
+        incoming.body = std::mem::replace(&mut self.buffer, rest).split_off(head);
         Some(incoming)
     }
 
