@@ -132,7 +132,7 @@ fn parts_of(digits: &str, unit: u64) -> Option<u64> {
         return None;
     }
     let scale = 10_u64.pow(u32::try_from(rest.len()).ok()?);
-    if unit % scale != 0 {
+    if !unit.is_multiple_of(scale) {
         return None;
     }
     let part = match rest {

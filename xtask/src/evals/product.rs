@@ -15,7 +15,7 @@ const MODEL_ENV: &str = "BRISK_MODEL";
 const HOME_ENV: &str = "BRISK_HOME";
 
 /// For commands that only look or stop something.
-const SHORT: Duration = Duration::from_secs(30);
+pub(super) const SHORT: Duration = Duration::from_secs(30);
 
 /// How the edits of a run are asked for.
 #[derive(Debug)]
@@ -41,9 +41,9 @@ pub(super) struct Edited {
 /// The binary with a hermetic home. [`Product::stop`] ends its daemon; nothing does so on drop.
 #[derive(Debug)]
 pub(super) struct Product {
-    how: How,
+    pub(super) how: How,
     home: tempfile::TempDir,
-    env: Vec<(&'static str, OsString)>,
+    pub(super) env: Vec<(&'static str, OsString)>,
 }
 
 impl Product {
@@ -125,7 +125,7 @@ impl Product {
     }
 
     /// One commit with everything in it, whatever the person's own git is told to do.
-    async fn git(&self, dir: &Path) -> anyhow::Result<()> {
+    pub(super) async fn git(&self, dir: &Path) -> anyhow::Result<()> {
         let env = [
             ("GIT_CONFIG_GLOBAL", "/dev/null".into()),
             ("GIT_CONFIG_SYSTEM", "/dev/null".into()),

@@ -27,7 +27,7 @@ fn percentile(values: &mut [f64], percent: usize) -> Option<f64> {
     values.get(rank - 1).copied()
 }
 
-fn pair(values: impl Iterator<Item = f64>, decimals: usize) -> String {
+pub(super) fn pair(values: impl Iterator<Item = f64>, decimals: usize) -> String {
     let mut values: Vec<f64> = values.collect();
     match (percentile(&mut values, 50), percentile(&mut values, 90)) {
         (Some(median), Some(p90)) => format!("{median:.decimals$}/{p90:.decimals$}"),

@@ -89,6 +89,7 @@ impl Stage {
             out: Some(self.path("out.jsonl")),
             timeout: 60,
             python: self.path("python").into(),
+            delegate: false,
             selftest: false,
         }
     }
