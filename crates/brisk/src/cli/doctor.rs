@@ -4,7 +4,7 @@ mod servers;
 
 use crate::cli::context::Context;
 use crate::cli::style::{Tone, bytes, count};
-use crate::cli::{connect, cwd, json, say, term};
+use crate::cli::{connect, cwd, json, say, term, trust};
 use crate::config::Config;
 use crate::exit::{CliError, Exit};
 use crate::home::Home;
@@ -12,6 +12,7 @@ use crate::models::catalogue;
 use crate::models::known::{self, Origin};
 use crate::models::remote::Catalogue;
 use crate::models::verify::{self, Status};
+use crate::trust::{Standing, Trusts, root_of};
 use brisk_protocol::{DaemonStatus, NoParams, method};
 use rustix::fs::{Access, access, statvfs};
 use serde::Serialize;
@@ -70,6 +71,7 @@ pub(crate) fn run(context: &Context) -> Result<Exit, CliError> {
     let mut worst = Exit::Done;
     let checks: [fn(&Context) -> Vec<Check>; 9] = [
         repository,
+        trusted,
         configuration,
         folders,
         models,
@@ -128,6 +130,20 @@ fn repository(_: &Context) -> Vec<Check> {
             format!("{} is in no git repository", cwd.display()),
             "cd to one, or `git init`: edits need one",
         ),
+    }]
+}
+
+/// What the person said about the repository; nothing outside of one.
+fn trusted(context: &Context) -> Vec<Check> {
+    let Some(root) = cwd().ok().and_then(|cwd| root_of(&cwd)) else {
+        return Vec::new();
+    };
+    let standing = Trusts::of(&context.home).standing(&root);
+    let (_, line) = trust::line(&standing);
+    vec![match standing {
+        Standing::Is(..) | Standing::Unknown => ok("trust", line),
+        Standing::Stale { .. } => warn("trust", line, "brisk trust show"),
+        Standing::Unreadable(_) => fail("trust", line, "move trust.db in the state folder away"),
     }]
 }
 

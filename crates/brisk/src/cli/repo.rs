@@ -3,13 +3,15 @@
 use crate::cli::args::UndoArgs;
 use crate::cli::context::Context;
 use crate::cli::style::{Tone, count};
-use crate::cli::{connect, cwd, json, say, verify};
+use crate::cli::{connect, cwd, json, say, trust, verify};
 use crate::exit::{CliError, Exit};
+use crate::trust::Trusts;
 use brisk_domain::{HunkId, SessionId, TurnId};
 use brisk_protocol::{
-    LogEntry, LogReply, LogRequest, RepoRequest, RepoStatus, UndoReply, UndoRequest, UndoWhat, method,
+    LogEntry, LogReply, LogRequest, QuotaBound, QuotaLeft, QuotaOf, QuotaReply, RepoRequest, RepoStatus,
+    UndoReply, UndoRequest, UndoWhat, method,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// `undo [OP] [--turn S:T] [--hunk S:H]`; the definition of the command line lets only one of them through.
@@ -65,17 +67,52 @@ fn undo_lines(verb: &str, reply: &UndoReply) -> Vec<(Tone, String)> {
 
 /// `status`.
 pub(crate) fn status(context: &Context) -> Result<Exit, CliError> {
-    let status: RepoStatus = connect::ask(&context.home, method::STATUS, &RepoRequest { cwd: cwd()? })?;
+    let here = RepoRequest { cwd: cwd()? };
+    let status: RepoStatus = connect::ask(&context.home, method::STATUS, &here)?;
+    let quota = connect::ask::<QuotaReply>(&context.home, method::QUOTA, &here);
+    let standing = Trusts::of(&context.home).standing(&status.root);
     if context.json {
         let mut fields = serde_json::to_value(&status).unwrap_or_default();
         if let Value::Object(map) = &mut fields {
             map.insert("gate".to_owned(), tree_line(&status).into());
+            map.insert("trust".to_owned(), standing.word().into());
+            map.insert(
+                "quota".to_owned(),
+                quota.map_or(Value::Null, |reply| json!(reply.left)),
+            );
         }
         say::raw(&json::line("status", context.t_us(), fields))?;
     } else {
-        say::lines(context, &status_lines(&status))?;
+        let mut lines = status_lines(&status);
+        let (tone, line) = trust::line(&standing);
+        lines.push((tone, format!("trust: {line}")));
+        match quota {
+            Ok(reply) => lines.extend(reply.left.iter().map(|left| (Tone::Plain, left_line(left)))),
+            Err(e) => lines.push((Tone::Warn, e.message)),
+        }
+        say::lines(context, &lines)?;
     }
     Ok(Exit::Done)
+}
+
+/// `quota: fast lane, 3 of 5 requests left in a minute`.
+fn left_line(left: &QuotaLeft) -> String {
+    let whose = match &left.of {
+        QuotaOf::Lane(lane) => format!("{lane} lane"),
+        QuotaOf::Model(model) => model.to_string(),
+    };
+    let (some, all) = (left.left, left.limit);
+    let what = match left.bound {
+        QuotaBound::Requests => format!("{some} of {all} requests left in a minute"),
+        QuotaBound::Tokens => format!("{some} of {all} tokens left in a minute"),
+        QuotaBound::Money => format!("${:.2} of ${:.2} left in 24 hours", dollars(some), dollars(all)),
+    };
+    format!("quota: {whose}, {what}")
+}
+
+/// Micro-dollars as dollars.
+fn dollars(micros: u64) -> f64 {
+    micros as f64 / 1e6
 }
 
 /// The ledger's line for the tree.
@@ -149,6 +186,28 @@ pub(crate) fn ago(seconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_left_reads_like_a_sentence() {
+        let line = |of, bound, left, limit| {
+            left_line(&QuotaLeft {
+                of,
+                bound,
+                left,
+                limit,
+            })
+        };
+        let fast = QuotaOf::Lane(brisk_domain::Lane::Fast);
+        let m = QuotaOf::Model(brisk_domain::ModelId("m".into()));
+        assert_eq!(
+            line(fast, QuotaBound::Requests, 3, 5),
+            "quota: fast lane, 3 of 5 requests left in a minute"
+        );
+        assert_eq!(
+            line(m, QuotaBound::Money, 4_800_000, 5_000_000),
+            "quota: m, $4.80 of $5.00 left in 24 hours"
+        );
+    }
 
     #[test]
     fn answers_read_like_sentences() {

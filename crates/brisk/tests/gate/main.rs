@@ -17,3 +17,6 @@ mod receive;
 mod server;
 mod ship;
 mod story;
+mod surfaces;
+mod trust;
+mod whole;

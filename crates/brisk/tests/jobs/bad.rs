@@ -79,6 +79,34 @@ fn what_cannot_be_taken_in_is_refused_before_anything_starts() {
 }
 
 #[test]
+fn trust_that_is_taken_back_ends_the_work() {
+    let house = House::new(&["m"]);
+    let gated = vec![
+        brisk_testkit::Act::gate("go"),
+        brisk_testkit::Act::text(edit("new.py", "", "x = 1\n")),
+        brisk_testkit::Act::stop(),
+        brisk_testkit::Act::Done,
+    ];
+    house.servers[0].reply(Reply::stream(gated));
+    house.ends(0, &["delegate", "add something"]);
+    house.servers[0].wait_request(1).unwrap();
+    house.ends(0, &["trust", "remove"]);
+    house.servers[0].open("go");
+    let said = house.ends(26, &["jobs", "watch", "j1"]);
+    assert!(
+        said.contains("took back that this repository is trusted"),
+        "{said}"
+    );
+    house.ends(17, &["delegate", "add something"]);
+
+    // Trusted again, with another file than the one that is there.
+    house.accept();
+    house.write(".brisk/policy.toml", "[models.m]\nquality = 1\n");
+    let said = house.ends(17, &["delegate", "add something"]);
+    assert!(said.contains("stale: .brisk/policy.toml changed"), "{said}");
+}
+
+#[test]
 fn a_policy_that_is_not_confirmed_any_more_ends_the_work() {
     let house = House::new(&["m"]);
     let gated = vec![

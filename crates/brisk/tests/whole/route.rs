@@ -34,6 +34,45 @@ fn a_task_is_explained_without_a_daemon() {
     assert!(said.contains("none is configured"), "{said}");
 }
 
+/// A rule that asks for trust lets a live turn pass once the person has said it, and no longer than it holds.
+#[test]
+fn what_the_person_said_of_the_repository_counts() {
+    let house = House::new();
+    std::fs::write(
+        house.home.path().join("policy.toml"),
+        "[lanes.fast]\ntrust.min = \"known\"\n",
+    )
+    .unwrap();
+    let task = ["rename total to amount", "shop.py", "--lane", "fast"];
+    let refused = object(&house, 5, &task);
+    assert_eq!(refused["trust"], "unknown");
+    assert!(
+        refused["live"]["refused"]
+            .as_str()
+            .unwrap()
+            .contains("brisk trust add")
+    );
+    // As `brisk trust add` writes it down, of a repository that asks for nothing.
+    let row = brisk_store::TrustRow {
+        level: "known".into(),
+        who: "me".into(),
+        at_ms: 1,
+        digest: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855".into(),
+        pins: vec![],
+    };
+    let root = house.repo.path().canonicalize().unwrap();
+    let store = brisk_store::TrustStore::open(&house.home.path().join("state")).unwrap();
+    store.put(&root, &row).unwrap();
+    let live = object(&house, 0, &task);
+    assert_eq!(
+        (&live["trust"], &live["live"]["model"]),
+        (&"known".into(), &"fake".into())
+    );
+    std::fs::create_dir(house.repo.path().join(".brisk")).unwrap();
+    house.write(".brisk/policy.toml", "[[deny]]\nwhen = { intent = \"debug\" }\n");
+    assert_eq!(object(&house, 5, &task)["trust"], "stale");
+}
+
 #[test]
 fn policies_are_read_and_checked() {
     let house = House::new();

@@ -119,7 +119,7 @@ fn refusals_name_a_way_out() {
         (
             "run the tests and fix what fails",
             &fleet()[..],
-            "! whether this repository is trusted is not known",
+            "! `brisk trust show` says what this repository asks for",
         ),
         (
             "fix the typo",

@@ -325,3 +325,29 @@ fn a_daemon_begins_with_what_the_last_one_lent() {
     let next = begin();
     assert!(admit(&next, "a", &policy, crate::daemon::now().0).is_err());
 }
+
+/// A turn is routed by what the person said about the repository, as it is at that moment.
+#[test]
+fn a_board_knows_whether_the_repository_is_trusted() {
+    use crate::trust::{Asks, Trusts, root_of};
+    use brisk_router::scale::Trust;
+    let (fleet, dir) = fleet();
+    let repo = tempfile::tempdir().unwrap();
+    std::fs::create_dir(repo.path().join(".git")).unwrap();
+    let trust = || fleet.board(repo.path(), Now(1)).unwrap().trust;
+    assert_eq!(trust(), None);
+    let root = root_of(repo.path()).unwrap();
+    let trusts = Trusts::of(&Home::under(dir.path()));
+    let say = || {
+        let pins = Asks::of(&root).pins().unwrap();
+        trusts.say(&root, Trust::Known, &pins).unwrap();
+    };
+    say();
+    assert_eq!(trust(), Some(Trust::Known));
+    std::fs::write(repo.path().join("brisk.toml"), "x").unwrap();
+    assert_eq!(trust(), Some(Trust::Untrusted), "stale");
+    say();
+    assert_eq!(trust(), Some(Trust::Known));
+    trusts.take_back(&root).unwrap();
+    assert_eq!(trust(), None);
+}
