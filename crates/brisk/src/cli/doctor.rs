@@ -69,7 +69,7 @@ fn failed(what: &'static str, error: &CliError) -> Check {
 /// Runs every check and tells them as they come.
 pub(crate) fn run(context: &Context) -> Result<Exit, CliError> {
     let mut worst = Exit::Done;
-    let checks: [fn(&Context) -> Vec<Check>; 9] = [
+    let checks: [fn(&Context) -> Vec<Check>; 10] = [
         repository,
         trusted,
         configuration,
