@@ -9,10 +9,14 @@
 #[path = "../cli/fake.rs"]
 #[allow(dead_code, reason = "shared with the tests of the commands")]
 mod fake;
+mod gate;
 mod hostile;
 #[path = "../whole/house.rs"]
 #[allow(dead_code, reason = "shared with the tests of the whole product")]
 mod house;
+#[path = "../jobs/house.rs"]
+#[allow(dead_code, reason = "shared with the tests of delegated work")]
+mod jobs_house;
 mod sessions;
 #[path = "../cli/terminal.rs"]
 #[allow(dead_code, reason = "shared with the tests of the commands")]

@@ -74,7 +74,7 @@ pub(crate) const KEYS: &[(&str, &str)] = &[
     ("token hunk", "last row: how long after your Enter they came"),
     ("usually", "last row: half of the first hunks came sooner"),
     (
-        "draft verified",
+        "draft \u{2026}",
         "last row: what the ledger says of the files as they are",
     ),
 ];

@@ -175,6 +175,19 @@ impl Composer {
         next.map_or(self.now.text.len(), |n| self.now.cursor + n)
     }
 
+    /// Where so many steps lead. The text stays as it is.
+    pub(super) fn times(&mut self, n: usize, step: impl Fn(&Composer) -> usize) -> usize {
+        let from = self.now.cursor;
+        for _ in 0..n {
+            let to = step(self);
+            if to == self.now.cursor {
+                break;
+            }
+            self.now.cursor = to;
+        }
+        std::mem::replace(&mut self.now.cursor, from)
+    }
+
     pub(super) fn line_start(&self) -> usize {
         self.before().rfind('\n').map_or(0, |i| i + 1)
     }

@@ -5,6 +5,7 @@
 
 mod edit;
 mod history;
+mod objects;
 mod vi;
 
 pub(crate) use history::History;
