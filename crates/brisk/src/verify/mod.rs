@@ -22,7 +22,6 @@ pub(crate) use check::Plan;
 pub(crate) use git::Lent;
 pub(crate) use outside::{Believed, Checked, check_commit, ledger_at, only_ledger};
 pub(crate) use pin::{Confirmed, proposal, unreadable};
-pub(crate) use standing::{standing, told};
 pub(crate) use signer::Wanted;
 pub(crate) use standing::{standing, told};
 
