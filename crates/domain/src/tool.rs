@@ -2,6 +2,13 @@
 //!
 //! Only delegated work has them: the request of a live edit ([`GenerateRequest`]) has no place for a tool, and what it
 //! reports ([`crate::port::ModelEvent`]) none for a call.
+//!
+//! ```compile_fail,E0560
+//! use brisk_domain::port::GenerateRequest;
+//! fn with_tools(plain: GenerateRequest) -> GenerateRequest {
+//!     GenerateRequest { tools: Vec::new(), ..plain }
+//! }
+//! ```
 
 use crate::port::GenerateRequest;
 use serde::{Deserialize, Serialize};

@@ -123,6 +123,8 @@ fn unproven(attempt: &Attempt) -> Checked {
 
 /// In other words than the reducer's: no way leads up, to the root of the machine, or into git's folder.
 fn is_inside(path: &str) -> bool {
-    let bad = |part: &str| matches!(part, "" | "." | "..") || part.to_lowercase().starts_with(".git") && part.len() == 4;
+    let bad = |part: &str| {
+        matches!(part, "" | "." | "..") || part.to_lowercase().starts_with(".git") && part.len() == 4
+    };
     !path.split(['/', '\\']).any(bad)
 }

@@ -7,6 +7,8 @@
 //! evidence, and only for a change.
 
 mod answer;
+mod brief;
+mod calling;
 mod calls;
 mod edits;
 mod native;
@@ -15,19 +17,19 @@ mod talk;
 mod words;
 
 pub use answer::Look;
+pub use brief::{Brief, Effect, Kit, plan_in};
 pub use words::strategy;
 
 use answer::Answer;
 use brisk_domain::job::{AttemptId, Bounds, Checked, End, Found, Partial, PatchSize, Step};
 use brisk_domain::port::{GenerateRequest, Message, Priority};
-use brisk_domain::tool::{Tool, ToolCall, ToolRequest, Tooling};
+use brisk_domain::tool::{Tool, Tooling};
 use brisk_domain::{CancelReason, Candidate};
 use brisk_patch::Text;
-use calls::{Act, Calling};
+use calling::Calling;
 use edits::Files;
 use rewrite::{Next, Rewriter};
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use talk::Talk;
 
 /// Answers in a row that lead nowhere before the attempt is given up.
@@ -41,74 +43,6 @@ const CALLS_PER_ROUND: u32 = 24;
 
 /// Earlier answers that one is compared with.
 const REMEMBERED: usize = 8;
-
-/// What an attempt begins with.
-#[derive(Debug, Clone)]
-pub struct Brief {
-    /// Which attempt.
-    pub id: AttemptId,
-    /// The person's words.
-    pub text: String,
-    /// Files that the person named, with their texts.
-    pub files: Vec<(String, Text)>,
-    /// Every path of the base.
-    pub paths: Arc<BTreeSet<String>>,
-    /// The repository's own instructions (AGENTS.md): told to the model, and no more than told.
-    pub instructions: Option<String>,
-    /// Who tries.
-    pub model: Candidate,
-    /// Bounds.
-    pub bounds: Bounds,
-    /// How many attempts of this job the same model makes before this one: each goes about it in another way.
-    pub strategy: usize,
-}
-
-/// What a step says of the model's plan, if it does.
-pub fn plan_in(step: &Step) -> Option<Vec<String>> {
-    let plan = match step {
-        Step::Said { text, .. } => Answer::read(text).plan,
-        Step::Called { calls, .. } => {
-            let plan = |c: &ToolCall| match calls::read(c) {
-                Ok(Act::Plan(steps)) => Some(steps),
-                Ok(_) | Err(_) => None,
-            };
-            calls.iter().filter_map(plan).next_back()?
-        }
-        Step::Looked { .. }
-        | Step::Checked(_)
-        | Step::Steered { .. }
-        | Step::Faulted { .. }
-        | Step::Stopped { .. } => return None,
-    };
-    (!plan.is_empty()).then_some(plan)
-}
-
-/// What a model may use beside the files. The steps of an attempt mean the same whatever it holds: it only says how the
-/// model is asked.
-#[derive(Debug, Clone, Default)]
-pub struct Kit {
-    /// How the model says what it wants.
-    pub tooling: Tooling,
-    /// Checks of the confirmed policy, by name: they may be run alone.
-    pub checks: Vec<String>,
-    /// Tools of the person's servers.
-    pub tools: Vec<Tool>,
-}
-
-/// What is to be done next.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Effect {
-    /// Ask the model; answer with [`Step::Said`] or [`Step::Faulted`].
-    Ask(Box<GenerateRequest>),
-    /// Ask the model, which has tools; answer with [`Step::Called`], else as to `Ask`.
-    Converse(Box<ToolRequest>),
-    /// Look at the base; answer with [`Step::Looked`].
-    Look(Vec<Look>),
-    /// Run the checks on the base with [`Attempt::changed`]; answer with [`Step::Checked`].
-    Check,
-    /// Nothing: it is over.
-    Over(End),
-}
 
 #[derive(Debug, Clone)]
 enum State {

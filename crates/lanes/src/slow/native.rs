@@ -1,7 +1,8 @@
 //! The way of a model that calls tools: its calls become the same looks, edits and checks as the words of others, and
 //! each call gets its own result.
 
-use super::calls::{self, Act, Calling};
+use super::calling::Calling;
+use super::calls::{self, Act};
 use super::{Attempt, State, talk, words};
 use brisk_domain::port::GenerateRequest;
 use brisk_domain::tool::{ToolCall, ToolRequest};

@@ -248,3 +248,99 @@ fn cut(text: &str, max: usize) -> String {
         lines.0, lines.1
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user(text: &str) -> Turn {
+        Turn::User {
+            text: text.to_owned(),
+        }
+    }
+
+    fn answer(calls: usize, bytes: usize) -> Turn {
+        let call = |n| ToolCall {
+            id: format!("c{n}"),
+            name: "read".into(),
+            arguments: brisk_domain::tool::Arguments::read("{}"),
+        };
+        Turn::Assistant {
+            text: "x".repeat(bytes),
+            calls: (0..calls).map(call).collect(),
+        }
+    }
+
+    fn results(bytes: usize) -> Turn {
+        let text = "r".repeat(bytes);
+        Turn::Results {
+            results: vec![ToolResult {
+                id: "c0".into(),
+                text,
+                failed: false,
+            }],
+        }
+    }
+
+    /// Room for 100 bytes: which turns are told, once these were said.
+    #[test]
+    fn the_older_half_goes_and_no_result_without_its_call() {
+        let cases: Vec<(&str, Vec<Turn>, usize)> = vec![
+            ("all fits", vec![answer(0, 40), user(&"u".repeat(60))], 0),
+            ("one byte too many", vec![answer(0, 40), user(&"u".repeat(61))], 1),
+            (
+                "down to half of the room",
+                vec![
+                    answer(0, 30),
+                    user(&"u".repeat(30)),
+                    answer(0, 30),
+                    user(&"u".repeat(30)),
+                ],
+                3,
+            ),
+            (
+                "a result goes with its call",
+                vec![answer(1, 20), results(70), answer(1, 5), results(20)],
+                2,
+            ),
+            (
+                "the last pair stays, however large",
+                vec![answer(1, 90), results(90)],
+                0,
+            ),
+            (
+                "and nothing stays but it",
+                vec![user("a"), answer(1, 90), results(90), answer(1, 9), results(200)],
+                3,
+            ),
+        ];
+        for (name, turns, from) in cases {
+            let mut talk = Talk {
+                window: 100,
+                system: "",
+                task: String::new(),
+                turns: Vec::new(),
+                from: 0,
+            };
+            turns.into_iter().for_each(|turn| talk.push(turn));
+            assert_eq!(talk.from, from, "{name}");
+            let said = talk.opening(&["a.py".to_owned()])[1].text.clone();
+            let lost = format!("({from} earlier messages are left out. Changed by now: a.py.");
+            assert_eq!(said.contains(&lost), from > 0, "{name}: {said}");
+        }
+    }
+
+    #[test]
+    fn a_cut_says_so_and_falls_between_characters() {
+        for (text, max, kept) in [
+            ("abc", 3, "abc"),
+            ("a\nbcd\n", 3, "a\nb"),
+            ("aé", 2, "a"),
+            ("éé", 1, ""),
+        ] {
+            let cut = cut(text, max);
+            assert!(cut.starts_with(kept), "{text} {max}: {cut}");
+            assert_eq!(cut.contains("(cut after line"), text.len() > max, "{text} {max}");
+        }
+    }
+}
