@@ -2,47 +2,89 @@
 
 use std::collections::BTreeSet;
 
-/// Proposes a `brisk.toml`. `files`: every path of the tree, and `.venv/bin/python` where there is one; `read`: the text of one of them. `None`: nothing that
-/// could be run was recognised.
-pub fn propose(files: &BTreeSet<String>, read: impl Fn(&str) -> Option<String>) -> Option<String> {
-    let has = |name: &str| files.contains(name);
-    let mut checks: Vec<(&str, &str, &str, &str)> = Vec::new();
-    if has("Cargo.toml") {
-        let run = r#"["cargo", "test", "--workspace", "--no-fail-fast"]"#;
-        checks.push((
-            "cargo",
+/// What the proposal is made from.
+pub struct Found<'a> {
+    /// Every path of the tree, and [`VENV`] where that is one.
+    pub files: &'a BTreeSet<String>,
+    /// The text of one of them.
+    pub read: &'a dyn Fn(&str) -> Option<String>,
+    /// Whether a check finds a program of this name.
+    pub has: &'a dyn Fn(&str) -> bool,
+}
+
+/// The interpreter of a virtual environment in the repository.
+pub const VENV: &str = ".venv/bin/python";
+
+/// A check as it is proposed.
+struct Proposed {
+    name: &'static str,
+    run: &'static [&'static str],
+    parse: &'static str,
+    /// Further lines.
+    more: &'static str,
+    /// What the person should know: what is missing here, and what would mend it.
+    notes: Vec<String>,
+}
+
+impl Proposed {
+    fn new(name: &'static str, run: &'static [&'static str], parse: &'static str) -> Proposed {
+        Proposed {
+            name,
             run,
-            "libtest",
-            "env = { CARGO_NET_OFFLINE = \"true\" }\n",
+            parse,
+            more: "",
+            notes: Vec::new(),
+        }
+    }
+
+    fn more(mut self, lines: &'static str) -> Proposed {
+        self.more = lines;
+        self
+    }
+
+    fn note(mut self, text: impl Into<String>) -> Proposed {
+        self.notes.push(text.into());
+        self
+    }
+
+    fn text(&self, has: &dyn Fn(&str) -> bool) -> String {
+        let mut out = String::from("\n");
+        let program = self.run.first().copied().unwrap_or_default();
+        if !program.contains('/') && !has(program) {
+            out.push_str(&format!(
+                "# {program} is not where a check looks for programs: this cannot run here yet.\n"
+            ));
+        }
+        for note in &self.notes {
+            out.push_str(&format!("# {note}\n"));
+        }
+        let words: Vec<String> = self.run.iter().map(|w| format!("{w:?}")).collect();
+        out.push_str(&format!(
+            "[verify.checks.{}]\nrun = [{}]\nparse = \"{}\"\ntimeout_s = 900\n{}",
+            self.name,
+            words.join(", "),
+            self.parse,
+            self.more
         ));
+        out
     }
-    if let Some(package) = read("package.json") {
-        let scripts = serde_json::from_str::<serde_json::Value>(&package).ok();
-        if scripts.is_some_and(|p| p.pointer("/scripts/test").is_some()) {
-            let run = if has("pnpm-lock.yaml") {
-                r#"["pnpm", "test"]"#
-            } else {
-                r#"["npm", "test", "--silent"]"#
-            };
-            checks.push(("node", run, "auto", "borrow = [\"node_modules\"]\n"));
-        }
+}
+
+/// Proposes a `brisk.toml` of what can run here, with what is missing said beside it. `None`: nothing that could be run
+/// was recognised.
+pub fn propose(found: &Found<'_>) -> Option<String> {
+    let mut checks: Vec<Proposed> = Vec::new();
+    if found.files.contains("Cargo.toml") {
+        let run = &["cargo", "test", "--workspace", "--no-fail-fast"];
+        checks.push(Proposed::new("cargo", run, "libtest").more("env = { CARGO_NET_OFFLINE = \"true\" }\n"));
     }
-    if has("go.mod") {
-        checks.push(("go", r#"["go", "test", "-v", "./..."]"#, "go", ""));
+    checks.extend(node(found));
+    if found.files.contains("go.mod") {
+        checks.push(Proposed::new("go", &["go", "test", "-v", "./..."], "go"));
     }
-    checks.extend(python(files, &read));
+    checks.extend(python(found));
     if checks.is_empty() {
-        let recipe = |name: &str| {
-            read(name).is_some_and(|t| {
-                t.lines()
-                    .any(|l| l.starts_with("test:") || l.starts_with("test "))
-            })
-        };
-        if recipe("justfile") || recipe("Justfile") {
-            checks.push(("just", r#"["just", "test"]"#, "auto", ""));
-        } else if recipe("Makefile") {
-            checks.push(("make", r#"["make", "test"]"#, "auto", ""));
-        }
+        checks.extend(recipe(found));
     }
     if checks.is_empty() {
         return None;
@@ -50,62 +92,132 @@ pub fn propose(files: &BTreeSet<String>, read: impl Fn(&str) -> Option<String>) 
     let mut out = String::from(
         "# What has to pass before something ships. Changes count only once you confirm them.\n",
     );
-    for (name, run, parse, more) in checks {
-        out.push_str(&format!(
-            "\n[verify.checks.{name}]\nrun = {run}\nparse = \"{parse}\"\ntimeout_s = 900\n{more}"
-        ));
+    for check in checks {
+        out.push_str(&check.text(found.has));
     }
     Some(out)
 }
 
-fn python(
-    files: &BTreeSet<String>,
-    read: &impl Fn(&str) -> Option<String>,
-) -> Option<(&'static str, &'static str, &'static str, &'static str)> {
-    let tests = files.iter().any(|f| {
+/// The test script of a package, by the package manager whose lock file lies there.
+fn node(found: &Found<'_>) -> Option<Proposed> {
+    let package: serde_json::Value = serde_json::from_str(&(found.read)("package.json")?).ok()?;
+    let script = package.pointer("/scripts/test")?.as_str()?;
+    // What `npm init` writes.
+    if script.contains("no test specified") {
+        return None;
+    }
+    let npm =
+        || Proposed::new("node", &["npm", "test", "--silent"], "auto").more("borrow = [\"node_modules\"]\n");
+    if !found.files.contains("pnpm-lock.yaml") {
+        return Some(npm());
+    }
+    Some(match (found.has)("pnpm") || !(found.has)("npm") {
+        true => Proposed::new("node", &["pnpm", "test"], "auto").more("borrow = [\"node_modules\"]\n"),
+        false => npm().note("pnpm is not where a check looks for programs; npm runs the same script."),
+    })
+}
+
+/// A recipe `test`, where nothing else says how to test.
+fn recipe(found: &Found<'_>) -> Option<Proposed> {
+    let recipe = |name: &&str| {
+        (found.read)(name).is_some_and(|t| {
+            let starts = |l: &str, end: &str| l.trim_start_matches('@').starts_with(&format!("test{end}"));
+            t.lines()
+                .any(|l| (starts(l, ":") || starts(l, " ")) && l.contains(':') && !l.contains(":="))
+        })
+    };
+    let just = ["justfile", "Justfile", ".justfile"].iter().any(|n| recipe(n));
+    let make = ["GNUmakefile", "makefile", "Makefile"].iter().any(|n| recipe(n));
+    let with_just = Proposed::new("just", &["just", "test"], "auto");
+    let with_make = Proposed::new("make", &["make", "test"], "auto");
+    match (just, make) {
+        (true, true) if !(found.has)("just") && (found.has)("make") => {
+            Some(with_make.note("just is not where a check looks for programs; make has such a recipe, too."))
+        }
+        (true, _) => Some(with_just),
+        (false, true) => Some(with_make),
+        (false, false) => None,
+    }
+}
+
+const BORROW: &str = "borrow = [\".venv\"]\n";
+
+fn python(found: &Found<'_>) -> Option<Proposed> {
+    let has = |name: &str| found.files.contains(name);
+    let tests = found.files.iter().any(|f| {
         let name = f.rsplit('/').next().unwrap_or(f);
         name.ends_with(".py") && (name.starts_with("test_") || name.ends_with("_test.py"))
     });
-    let says = |file: &str, word: &str| read(file).is_some_and(|t| t.contains(word));
-    let pytest = files.contains("pytest.ini")
-        || files.contains("conftest.py")
-        || says("pyproject.toml", "pytest")
-        || says("requirements-dev.txt", "pytest")
-        || says("requirements.txt", "pytest")
-        || says("tox.ini", "pytest");
-    // Their own interpreter, with what is installed there: the system's would lack it.
-    if files.contains(".venv/bin/python") && !files.contains("uv.lock") && (pytest || tests) {
-        return Some(match pytest {
-            true => (
-                "pytest",
-                r#"[".venv/bin/python", "-m", "pytest", "-v"]"#,
-                "pytest",
-                "borrow = [\".venv\"]\n",
-            ),
-            false => (
-                "unittest",
-                r#"[".venv/bin/python", "-m", "unittest", "-v"]"#,
-                "unittest",
-                "borrow = [\".venv\"]\n",
-            ),
-        });
+    let says = |file: &str| (found.read)(file).is_some_and(|t| t.contains("pytest"));
+    let settings = [
+        "pyproject.toml",
+        "setup.cfg",
+        "tox.ini",
+        "requirements-dev.txt",
+        "requirements.txt",
+    ];
+    let pytest = has("pytest.ini") || has("conftest.py") || settings.iter().any(|f| says(f));
+    if !pytest && !tests {
+        return None;
     }
-    Some(match (tests, pytest, files.contains("uv.lock")) {
-        (_, true, true) => (
+    let (venv, lock, uv) = (has(VENV), has("uv.lock"), (found.has)("uv"));
+    let sync = "`uv sync` first: a check has no network, and is lent what lies in .venv.";
+    // Without a cache of its own uv would write to the person's, and it must not change what it is lent.
+    let run: &[&str] = match pytest {
+        true => &[
+            "uv",
+            "run",
+            "--offline",
+            "--no-sync",
+            "--no-cache",
             "pytest",
-            r#"["uv", "run", "--offline", "pytest", "-v"]"#,
-            "pytest",
-            "borrow = [\".venv\"]\n",
-        ),
-        (_, true, false) => ("pytest", r#"["python3", "-m", "pytest", "-v"]"#, "pytest", ""),
-        (true, false, _) => (
+            "-v",
+        ],
+        false => &[
+            "uv",
+            "run",
+            "--offline",
+            "--no-sync",
+            "--no-cache",
+            "python",
+            "-m",
             "unittest",
-            r#"["python3", "-m", "unittest", "-v"]"#,
-            "unittest",
-            "",
-        ),
-        (false, false, _) => return None,
-    })
+            "-v",
+        ],
+    };
+    let (name, parse) = match pytest {
+        true => ("pytest", "pytest"),
+        false => ("unittest", "unittest"),
+    };
+    if lock && uv {
+        let check = Proposed::new(name, run, parse).more(BORROW);
+        return Some(if venv { check } else { check.note(sync) });
+    }
+    let missing = |check: Proposed, instead: &str| match lock {
+        true => check.note(format!(
+            "uv.lock is there, and uv is not where a check looks for programs; {instead}"
+        )),
+        false => check,
+    };
+    // Their own interpreter, with what is installed there: the system's would lack it.
+    if venv {
+        let run: &[&str] = match pytest {
+            true => &[VENV, "-m", "pytest", "-v"],
+            false => &[VENV, "-m", "unittest", "-v"],
+        };
+        return Some(missing(
+            Proposed::new(name, run, parse).more(BORROW),
+            "the environment that it made is used as it is.",
+        ));
+    }
+    let run: &[&str] = match pytest {
+        true => &["python3", "-m", "pytest", "-v"],
+        false => &["python3", "-m", "unittest", "-v"],
+    };
+    Some(missing(
+        Proposed::new(name, run, parse),
+        "install uv and run `uv sync` for what the lock file names: this Python has only what is installed for it.",
+    ))
 }
 
 #[cfg(test)]
@@ -113,56 +225,193 @@ mod tests {
     use super::*;
     use crate::policy::Policy;
 
+    const SCRIPT: &str = "{\"scripts\":{\"test\":\"node --test\"}}";
+    const NO_SCRIPT: &str = "{\"scripts\":{\"test\":\"echo \\\"Error: no test specified\\\" && exit 1\"}}";
+    const UV_PYTEST: &str = "uv run --offline --no-sync --no-cache pytest -v";
+
+    /// Files with their texts, programs that are missing, what is proposed, and what is said beside it.
+    type Case<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str], &'a [&'a str], &'a str);
+
+    fn check(cases: &[Case<'_>]) {
+        for (files, missing, want, note) in cases {
+            let names = files.iter().map(|(n, _)| (*n).to_owned()).collect();
+            let read = |n: &str| files.iter().find(|(f, _)| *f == n).map(|(_, t)| (*t).to_owned());
+            let found = Found {
+                files: &names,
+                read: &read,
+                has: &|program| !missing.contains(&program),
+            };
+            let text = propose(&found).unwrap_or_default();
+            let policy = Policy::parse(&text).ok();
+            let runs: Vec<String> =
+                policy.map_or(vec![], |p| p.checks().values().map(|c| c.run.join(" ")).collect());
+            assert_eq!(runs, *want, "{files:?} without {missing:?}");
+            let notes: Vec<&str> = text.lines().skip(1).filter(|l| l.starts_with('#')).collect();
+            match note.is_empty() {
+                true => assert!(notes.is_empty(), "{files:?}: {notes:?}"),
+                false => assert!(notes.concat().contains(note), "{files:?}: {notes:?}, not {note}"),
+            }
+        }
+    }
+
     #[test]
     fn what_is_recognised() {
-        type Case<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str]);
-        let cases: &[Case<'_>] = &[
-            (&[("README", "")], &[]),
-            (&[("Cargo.toml", "")], &["cargo test --workspace --no-fail-fast"]),
+        check(&[
+            (&[("README", "")], &[], &[], ""),
             (
-                &[("package.json", "{\"scripts\":{\"test\":\"x\"}}")],
+                &[("Cargo.toml", "")],
+                &[],
+                &["cargo test --workspace --no-fail-fast"],
+                "",
+            ),
+            (&[("sub/Cargo.toml", "")], &[], &[], ""),
+            (&[("package.json", SCRIPT)], &[], &["npm test --silent"], ""),
+            (
+                &[("package.json", SCRIPT), ("package-lock.json", "")],
+                &[],
                 &["npm test --silent"],
+                "",
+            ),
+            (
+                &[("package.json", SCRIPT), ("pnpm-lock.yaml", "")],
+                &[],
+                &["pnpm test"],
+                "",
+            ),
+            (&[("package.json", "{}")], &[], &[], ""),
+            (&[("package.json", "no JSON")], &[], &[], ""),
+            (&[("package.json", NO_SCRIPT)], &[], &[], ""),
+            (
+                &[("go.mod", ""), ("Makefile", "test:\n")],
+                &[],
+                &["go test -v ./..."],
+                "",
+            ),
+            (&[("conftest.py", "")], &[], &["python3 -m pytest -v"], ""),
+            (&[("pytest.ini", "")], &[], &["python3 -m pytest -v"], ""),
+            (
+                &[("setup.cfg", "[tool:pytest]")],
+                &[],
+                &["python3 -m pytest -v"],
+                "",
+            ),
+            (&[("pyproject.toml", "[project]")], &[], &[], ""),
+            (&[("tests/test_a.py", "")], &[], &["python3 -m unittest -v"], ""),
+            (&[("a_test.py", "")], &[], &["python3 -m unittest -v"], ""),
+            (&[("contest.py", "")], &[], &[], ""),
+            (
+                &[("conftest.py", ""), (VENV, "")],
+                &[],
+                &[".venv/bin/python -m pytest -v"],
+                "",
+            ),
+            (
+                &[("tests/test_a.py", ""), (VENV, "")],
+                &[],
+                &[".venv/bin/python -m unittest -v"],
+                "",
+            ),
+            (&[("Makefile", "test: all\n")], &[], &["make test"], ""),
+            (&[("GNUmakefile", "test :\n")], &[], &["make test"], ""),
+            (&[("makefile", "test:\n")], &[], &["make test"], ""),
+            (&[("Makefile", "build:\n")], &[], &[], ""),
+            (&[("Makefile", "test := 1\ntests: x\n")], &[], &[], ""),
+            (&[("justfile", "test:\n")], &[], &["just test"], ""),
+            (&[(".justfile", "@test *args:\n")], &[], &["just test"], ""),
+            (
+                &[("justfile", "test:\n"), ("Makefile", "test:\n")],
+                &[],
+                &["just test"],
+                "",
             ),
             (
                 &[
-                    ("package.json", "{\"scripts\":{\"test\":\"x\"}}"),
-                    ("pnpm-lock.yaml", ""),
+                    ("Cargo.toml", ""),
+                    ("go.mod", ""),
+                    ("package.json", SCRIPT),
+                    ("conftest.py", ""),
                 ],
-                &["pnpm test"],
+                &[],
+                &[
+                    "cargo test --workspace --no-fail-fast",
+                    "go test -v ./...",
+                    "npm test --silent",
+                    "python3 -m pytest -v",
+                ],
+                "",
             ),
-            (&[("package.json", "{}")], &[]),
-            (&[("go.mod", ""), ("Makefile", "test:\n")], &["go test -v ./..."]),
+        ]);
+    }
+
+    #[test]
+    fn what_can_run_here_is_proposed_and_what_is_missing_is_said() {
+        let uv = ("uv.lock", "");
+        let pytest = ("pyproject.toml", "pytest");
+        let venv = (VENV, "");
+        check(&[
+            (&[pytest, uv, venv], &[], &[UV_PYTEST], ""),
+            (&[pytest, uv], &[], &[UV_PYTEST], "`uv sync` first"),
             (
-                &[("pyproject.toml", "pytest"), ("uv.lock", "")],
-                &["uv run --offline pytest -v"],
+                &[("tests/test_a.py", ""), uv, venv],
+                &[],
+                &["uv run --offline --no-sync --no-cache python -m unittest -v"],
+                "",
             ),
-            (&[("conftest.py", "")], &["python3 -m pytest -v"]),
-            (&[("tests/test_a.py", "")], &["python3 -m unittest -v"]),
             (
-                &[("conftest.py", ""), (".venv/bin/python", "")],
+                &[pytest, uv, venv],
+                &["uv"],
                 &[".venv/bin/python -m pytest -v"],
+                "uv is not where a check looks",
             ),
             (
-                &[("tests/test_a.py", ""), (".venv/bin/python", "")],
-                &[".venv/bin/python -m unittest -v"],
+                &[pytest, uv],
+                &["uv"],
+                &["python3 -m pytest -v"],
+                "install uv and run `uv sync`",
             ),
-            (&[("Makefile", "test: all\n")], &["make test"]),
-            (&[("Makefile", "build:\n")], &[]),
-            (&[("justfile", "test:\n")], &["just test"]),
+            (&[uv], &[], &[], ""),
             (
-                &[("Cargo.toml", ""), ("go.mod", "")],
-                &["cargo test --workspace --no-fail-fast", "go test -v ./..."],
+                &[("package.json", SCRIPT), ("pnpm-lock.yaml", "")],
+                &["pnpm"],
+                &["npm test --silent"],
+                "npm runs the same script",
             ),
-        ];
-        for (files, want) in cases {
-            let names = files.iter().map(|(n, _)| (*n).to_owned()).collect();
-            let read = |n: &str| files.iter().find(|(f, _)| *f == n).map(|(_, t)| (*t).to_owned());
-            let text = propose(&names, read);
-            let runs: Vec<String> = text.map_or(vec![], |t| {
-                let policy = Policy::parse(&t).unwrap();
-                policy.checks().values().map(|c| c.run.join(" ")).collect()
-            });
-            assert_eq!(runs, *want, "{files:?}");
-        }
+            (
+                &[("package.json", SCRIPT), ("pnpm-lock.yaml", "")],
+                &["pnpm", "npm"],
+                &["pnpm test"],
+                "pnpm is not where a check looks",
+            ),
+            (
+                &[("justfile", "test:\n"), ("Makefile", "test:\n")],
+                &["just"],
+                &["make test"],
+                "make has such a recipe",
+            ),
+            (
+                &[("justfile", "test:\n")],
+                &["just"],
+                &["just test"],
+                "just is not where",
+            ),
+            (
+                &[("Cargo.toml", "")],
+                &["cargo"],
+                &["cargo test --workspace --no-fail-fast"],
+                "cargo is not where",
+            ),
+            (
+                &[("go.mod", "")],
+                &["go"],
+                &["go test -v ./..."],
+                "go is not where",
+            ),
+            (
+                &[("conftest.py", "")],
+                &["python3"],
+                &["python3 -m pytest -v"],
+                "python3 is not where",
+            ),
+        ]);
     }
 }

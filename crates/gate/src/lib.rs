@@ -21,7 +21,7 @@ mod statement;
 mod verdict;
 
 pub use chain::{ChainError, Head, Tail};
-pub use detect::propose;
+pub use detect::{Found, VENV, propose};
 pub use digest::{brief, digest};
 pub use envelope::{Envelope, EnvelopeError};
 pub use flags::{Change, flags, shows_tests};

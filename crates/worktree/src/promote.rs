@@ -5,18 +5,20 @@
 
 mod asked;
 mod converts;
+mod error;
+mod look;
 mod outside;
 mod saved;
 mod stored;
 
-use crate::error::WorktreeError;
 use crate::shadow::Shadow;
 use asked::{Careful, Index};
 use brisk_domain::evidence::Tree;
 use brisk_gate::Promotable;
+pub use error::PromoteError;
+use look::{differing, few, here, settled};
 pub use outside::{Attested, attest, install_hook};
 use saved::Saved;
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 pub use stored::stored;
@@ -83,75 +85,6 @@ pub struct Promoted {
     pub commit: Option<Tree>,
     /// HEAD had it already; nothing was done.
     pub already: bool,
-}
-
-/// Why nothing was shipped. HEAD and refs are as they were; after a refused commit everything may be staged, as by
-/// `git add`.
-#[derive(Debug, thiserror::Error)]
-pub enum PromoteError {
-    /// The worktree is no longer what leave was given for.
-    #[error("the worktree changed: it is tree {} now, and what was verified is tree {}", .is.short(), .verified.short())]
-    Stale {
-        /// What leave was given for.
-        verified: Tree,
-        /// What is there.
-        is: Tree,
-    },
-    /// Git would ship something else than what was verified.
-    #[error("git would ship tree {}, not tree {} which was verified: {why}", .is.short(), .verified.short())]
-    Other {
-        /// What leave was given for.
-        verified: Tree,
-        /// What git would make of it.
-        is: Tree,
-        /// What makes the difference, as far as can be said.
-        why: String,
-    },
-    /// A merge, or something like one, is not settled: git has several contents for a path.
-    #[error("git has conflicts to settle first: {paths}")]
-    Unmerged {
-        /// Which.
-        paths: String,
-    },
-    /// Files that are tracked and not laid out (a sparse checkout): they would be shipped as deleted.
-    #[error("these files are tracked and not checked out: {paths}")]
-    Sparse {
-        /// Which.
-        paths: String,
-    },
-    /// A filter of the repository's own would change files on their way into git; it is a program, and not run.
-    #[error(
-        "the filter {filter} is not one of yours, so it was not run, and git would store these files without it: {paths}"
-    )]
-    Filter {
-        /// Its name.
-        filter: String,
-        /// Which.
-        paths: String,
-    },
-    /// Submodules with changes of their own: no check saw them, and they would not go along.
-    #[error("these submodules have changes of their own, which no check saw: {paths}")]
-    Submodule {
-        /// Which.
-        paths: String,
-    },
-    /// Git is told that the worktree is somewhere else.
-    #[error("git is told that the worktree is {is}, not this one (core.worktree)")]
-    Elsewhere {
-        /// Where.
-        is: String,
-    },
-    /// Git, or a hook, refused.
-    #[error("git refused ({doing}): {said}")]
-    Git {
-        /// `git commit`.
-        doing: String,
-        /// Its words.
-        said: String,
-    },
-    /// The worktree could not be read.
-    #[error(transparent)]
-    Worktree(#[from] WorktreeError),
 }
 
 const HOOK: &str = "a hook changed it; verify what the hook makes, then ship";
@@ -291,87 +224,6 @@ fn prepare<'a>(
         });
     }
     Ok((Prepared::Staged { head, index }, careful))
-}
-
-/// A few of many names.
-fn few<'a>(names: impl Iterator<Item = &'a str>) -> Option<String> {
-    let names: Vec<&str> = names.collect();
-    let more = match names.len() {
-        0 => return None,
-        n @ 1..=3 => return Some(names.get(..n)?.join(", ")),
-        n => n - 3,
-    };
-    Some(format!("{} and {more} more", names.get(..3)?.join(", ")))
-}
-
-/// Refuses where git works on another folder than this one.
-fn here(git: &mut Careful<'_>, root: &Path) -> Result<(), PromoteError> {
-    let said = git.must(&["rev-parse", "--show-toplevel"], &[])?;
-    let is = said.out.trim_end_matches('\n');
-    match Path::new(is).canonicalize().is_ok_and(|top| top == root) {
-        true => Ok(()),
-        false => Err(PromoteError::Elsewhere { is: is.to_owned() }),
-    }
-}
-
-/// Refuses while the person's index has conflicts, or leaves files out.
-fn settled(git: &mut Careful<'_>) -> Result<(), PromoteError> {
-    let unmerged = git.must(&["ls-files", "--unmerged"], &[])?.out;
-    let mut paths: Vec<&str> = unmerged
-        .lines()
-        .filter_map(|l| Some(l.split_once('\t')?.1))
-        .collect();
-    paths.dedup();
-    if let Some(paths) = few(paths.into_iter()) {
-        return Err(PromoteError::Unmerged { paths });
-    }
-    let all = git.must(&["ls-files", "-v"], &[])?.out;
-    match few(all.lines().filter_map(|l| l.strip_prefix("S "))) {
-        Some(paths) => Err(PromoteError::Sparse { paths }),
-        None => Ok(()),
-    }
-}
-
-/// Which files git would store otherwise than they are.
-fn differing(
-    git: &mut Careful<'_>,
-    index: &Index,
-    shadow: &Shadow,
-    tree: &Tree,
-) -> Result<String, PromoteError> {
-    let said = git.must(
-        &["-c", "core.quotePath=false", "ls-files", "--stage"],
-        &index.env(),
-    )?;
-    // MODE ID STAGE<tab>PATH
-    let staged: BTreeMap<&str, (&str, &str)> = said
-        .out
-        .lines()
-        .filter_map(|l| {
-            let (entry, path) = l.split_once('\t')?;
-            let mut words = entry.split(' ');
-            Some((path, (words.next()?, words.next()?)))
-        })
-        .collect();
-    let tested = shadow.listing(tree)?;
-    let same = |path: &str, id: &str| {
-        tested
-            .get(path.as_bytes())
-            .is_some_and(|(_, was)| was.to_hex() == *id)
-    };
-    let others = staged.iter().filter(|(path, (_, id))| !same(path, id));
-    Ok(match few(others.map(|(path, _)| *path)) {
-        Some(paths) => format!("git stores something else ({paths})"),
-        None => {
-            let names = tested.keys().map(|p| String::from_utf8_lossy(p));
-            let left: Vec<String> = names
-                .filter(|p| !staged.contains_key(p.as_ref()))
-                .map(|p| p.into_owned())
-                .collect();
-            let paths = few(left.iter().map(String::as_str)).unwrap_or_default();
-            format!("git leaves out some of what was tested ({paths})")
-        }
-    })
 }
 
 /// The message as the person's hooks leave it, in the file where git keeps it; `tree` lies in `index`.

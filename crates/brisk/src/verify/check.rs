@@ -381,7 +381,7 @@ fn stamps(path: &Path, into: &mut String) {
 }
 
 /// Folders of toolchains outside of the system's own.
-fn toolchain_folders() -> Vec<PathBuf> {
+pub(super) fn toolchain_folders() -> Vec<PathBuf> {
     let mut all: Vec<PathBuf> = std::env::home_dir().map(|h| toolchains(&h)).unwrap_or_default();
     for name in ["CARGO_HOME", "RUSTUP_HOME"] {
         let parts = ["bin", "registry", "git", "toolchains", "settings.toml"];

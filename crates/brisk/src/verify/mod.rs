@@ -33,7 +33,8 @@ use brisk_gate::{Act, Ledger, LedgerError, Policy, PublicKey, State};
 use brisk_sandbox::Stop;
 use brisk_worktree::{PromoteError, Shadow, WorktreeError, stored};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::thread;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// What the repository stands on.
 #[derive(Debug, Clone, Default)]
@@ -45,6 +46,54 @@ pub(crate) struct Base {
     pub policy: Option<Tree>,
     /// Where the person's objects are.
     pub objects: PathBuf,
+}
+
+/// What git has at HEAD and before it.
+struct Heads {
+    head: Option<Tree>,
+    before: Option<Tree>,
+    policy: Option<Tree>,
+    objects: PathBuf,
+}
+
+impl Heads {
+    fn read(git: &mut Lent) -> Result<Heads, CliError> {
+        let names = ["HEAD^{tree}", "HEAD^1^{tree}", "HEAD:brisk.toml"];
+        let fixed = ["rev-parse", "--path-format=absolute", "--git-path", "objects"];
+        let all: Vec<&str> = fixed.iter().chain(&names).copied().collect();
+        let said = git.read(&all)?;
+        let mut lines = said.out.lines();
+        let objects = lines.next().map(PathBuf::from).filter(|p| p.is_absolute());
+        let objects = objects.ok_or_else(|| {
+            CliError::new(Exit::Git, "git cannot read this repository")
+                .hint("`git status` says what is wrong with it")
+        })?;
+        // Git answers in order, up to the first name that names nothing; that one it only repeats.
+        let mut ids: Vec<Option<Tree>> = lines.map_while(|l| Tree::parse(l).map(Some)).collect();
+        if said.code != 0 && ids.len() < names.len() {
+            ids.push(None);
+        }
+        for name in names.iter().skip(ids.len()) {
+            ids.push(git.id(name)?);
+        }
+        let mut ids = ids.into_iter();
+        let [head, before, policy] = [(); 3].map(|()| ids.next().flatten());
+        Ok(Heads {
+            head,
+            before,
+            policy,
+            objects,
+        })
+    }
+
+    fn base(self, tree: &Tree) -> Base {
+        let is_head = self.head.as_ref() == Some(tree);
+        Base {
+            tree: if is_head { self.before } else { self.head },
+            policy: self.policy,
+            objects: self.objects,
+        }
+    }
 }
 
 /// One repository as the gate sees it.
@@ -83,36 +132,31 @@ impl Gate {
     pub(crate) fn tree(&mut self) -> Result<Tree, CliError> {
         stored(&mut self.shadow, &mut self.git).map_err(|e| match e {
             PromoteError::Worktree(e) => worktree(e),
-            other => CliError::new(Exit::Git, other.to_string()).hint("`git add --all` says the same"),
+            e @ PromoteError::Elsewhere { .. } => {
+                CliError::new(Exit::Git, e.to_string()).hint("`git config --unset core.worktree`")
+            }
+            e => CliError::new(Exit::Git, e.to_string()).hint("`git status` says what is wrong with it"),
         })
     }
 
     /// What a tree stands on. One call of git where there is a history.
     pub(crate) fn base(&mut self, tree: &Tree) -> Result<Base, CliError> {
-        let names = ["HEAD^{tree}", "HEAD^1^{tree}", "HEAD:brisk.toml"];
-        let fixed = ["rev-parse", "--path-format=absolute", "--git-path", "objects"];
-        let all: Vec<&str> = fixed.iter().chain(&names).copied().collect();
-        let said = self.git.read(&all)?;
-        let mut lines = said.out.lines();
-        let objects = lines.next().map(PathBuf::from).filter(|p| p.is_absolute());
-        let objects = objects.ok_or_else(|| {
-            CliError::new(Exit::Git, "git cannot read this repository")
-                .hint("`git status` says what is wrong with it")
-        })?;
-        // Git answers in order, up to the first name that names nothing; that one it only repeats.
-        let mut ids: Vec<Option<Tree>> = lines.map_while(|l| Tree::parse(l).map(Some)).collect();
-        if said.code != 0 && ids.len() < names.len() {
-            ids.push(None);
-        }
-        for name in names.iter().skip(ids.len()) {
-            ids.push(self.git.id(name)?);
-        }
-        let mut ids = ids.into_iter();
-        let [head, before, policy] = [(); 3].map(|()| ids.next().flatten());
-        Ok(Base {
-            tree: if head.as_ref() == Some(tree) { before } else { head },
-            policy,
-            objects,
+        Ok(Heads::read(&mut self.git)?.base(tree))
+    }
+
+    /// The worktree as it is now, what it stands on, and how many microseconds the first took. Git is asked meanwhile.
+    pub(crate) fn stand(&mut self) -> Result<(Tree, Base, u64), CliError> {
+        let root = self.shadow.root().to_owned();
+        thread::scope(|scope| {
+            let heads = scope.spawn(move || Heads::read(&mut Lent::new(&root)?));
+            let began = Instant::now();
+            let tree = self.tree()?;
+            let took = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+            let heads = heads
+                .join()
+                .map_err(|_| CliError::new(Exit::Git, "git cannot be asked"))??;
+            let base = heads.base(&tree);
+            Ok((tree, base, took))
         })
     }
 

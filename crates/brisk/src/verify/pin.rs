@@ -4,9 +4,11 @@
 //! later commit that changes it must be confirmed anew; where HEAD has none, the file of the worktree or the proposal.
 
 use crate::exit::{CliError, Exit};
+use crate::verify::check::toolchain_folders;
 use crate::verify::{Base, Gate, worktree};
 use brisk_domain::evidence::Tree;
-use brisk_gate::{Policy, PolicyError, propose};
+use brisk_gate::{Found, Policy, PolicyError, VENV, propose};
+use brisk_sandbox::found_inside;
 use brisk_worktree::Shadow;
 use std::path::{Path, PathBuf};
 
@@ -124,20 +126,24 @@ pub(crate) fn proposal(gate: &mut Gate, base: &Base, tree: &Tree) -> Result<(Con
         .shadow
         .lendable(tree, &[".venv".to_owned()])
         .map_err(worktree)?;
-    let python = ".venv/bin/python";
-    if !environment.is_empty() && gate.shadow.root().join(python).is_file() {
-        paths.insert(python.to_owned());
+    if !environment.is_empty() && gate.shadow.root().join(VENV).is_file() {
+        paths.insert(VENV.to_owned());
     }
     let read = |path: &str| gate.shadow.text(tree, path).ok().flatten();
-    propose(&paths, read)
-        .map(|t| (Confirmed::Proposed, t))
-        .ok_or_else(|| {
-            CliError::new(
-                Exit::Policy,
-                "there is no brisk.toml, and nothing was recognised that could be run",
-            )
-            .hint("write brisk.toml: [verify.checks.test] with run = [\"your\", \"command\"]")
-        })
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let shown = toolchain_folders();
+    let found = Found {
+        files: &paths,
+        read: &read,
+        has: &|program| found_inside(program, &path, &shown).is_some(),
+    };
+    propose(&found).map(|t| (Confirmed::Proposed, t)).ok_or_else(|| {
+        CliError::new(
+            Exit::Policy,
+            "there is no brisk.toml, and nothing was recognised that could be run",
+        )
+        .hint("write brisk.toml: [verify.checks.test] with run = [\"your\", \"command\"]")
+    })
 }
 
 pub(crate) fn unreadable(e: PolicyError) -> CliError {

@@ -29,6 +29,9 @@ const ALWAYS: [&str; 8] = [
     "core.ignoreStat=false",
 ];
 
+/// Where an index is written only to look at it: there is a hook for that, too.
+const NO_HOOKS: [&str; 2] = ["-c", "core.hooksPath=/dev/null"];
+
 /// Parts of a filter that name a program.
 const PROGRAMS: [&str; 3] = ["clean", "smudge", "process"];
 
@@ -218,14 +221,14 @@ impl Index {
             .out;
         let assumed: Vec<&str> = assumed.lines().filter_map(|l| l.strip_prefix("h ")).collect();
         for some in assumed.chunks(500) {
-            let words = ["update-index", "--no-assume-unchanged", "--"].into_iter();
+            let words = NO_HOOKS.into_iter().chain(["update-index", "--no-assume-unchanged", "--"]);
             git.must(&words.chain(some.iter().copied()).collect::<Vec<_>>(), &all)?;
         }
         let before = git.filtered(&all)?;
         git.add_all(root, &all)?;
         let after = git.filtered(&all)?;
         Ok(Staged {
-            tree: git.id(&["write-tree"], &all)?,
+            tree: git.id(&[NO_HOOKS[0], NO_HOOKS[1], "write-tree"], &all)?,
             unfiltered: after.difference(&before).cloned().collect(),
         })
     }

@@ -7,6 +7,7 @@
 use super::PromoteError;
 use super::asked::{Careful, Index};
 use super::converts::converts;
+use super::look::here;
 use crate::error::io_at;
 use crate::shadow::Shadow;
 use brisk_domain::evidence::Tree;
@@ -29,6 +30,7 @@ pub fn stored(shadow: &mut Shadow, git: &mut dyn super::Git) -> Result<Tree, Pro
         }
     }
     let mut git = Careful::wary(git)?;
+    here(&mut git, &root)?;
     let objects = git.paths(&["objects"])?.remove(0);
     let made = shadow.state().join("staged");
     fresh(&made, &objects).map_err(io_at("make", &made))?;
