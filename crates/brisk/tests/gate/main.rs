@@ -8,14 +8,21 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod adopt;
 mod attacks;
 mod cargo;
+mod escapes;
 mod flags;
+mod forged;
+mod gitstate;
 mod house;
 mod kept;
+mod merge;
 mod receive;
 mod server;
 mod ship;
+mod ssh;
+mod stored;
 mod story;
 mod surfaces;
 mod trust;

@@ -43,6 +43,9 @@ fn from_a_draft_to_what_a_server_takes() {
     let remote = remote(&house);
     house.ends(0, &["gate", "install"]);
     house.ends(0, &["verify"]);
+    // Makes the ledger's ref, as `ship push` does.
+    let attest = || drop(house.ends(0, &["gate", "pre-push"]));
+    attest();
     let (ok, words) = push(&house, &["origin", "main", LEDGERS]);
     assert!(ok, "{words}");
     let bypassed = ["--no-verify", "--force", "origin", "main", LEDGERS];
@@ -77,6 +80,7 @@ fn from_a_draft_to_what_a_server_takes() {
     house.write("shop.py", &format!("{RIGHT}\n"));
     house.ends(19, &COMMIT);
     house.git(&["commit", "-q", "--no-verify", "-am", "one byte"]);
+    attest();
     let (ok, words) = push(&house, &bypassed);
     assert!(!ok && words.contains("something changed since"), "{words}");
     house.write("shop.py", RIGHT);
@@ -122,6 +126,7 @@ fn a_merge_needs_evidence_of_its_own() {
     house.git(&["merge", "-q", "--no-edit", "side"]);
     let refused = house.ends(19, &["ship", "push"]);
     assert!(refused.contains("not shipped"), "{refused}");
+    house.ends(0, &["gate", "pre-push"]);
     let (ok, words) = push(&house, &["--no-verify", "origin", "main", LEDGERS]);
     assert!(!ok && words.contains("draft"), "{words}");
     house.ends(0, &["verify"]);
