@@ -64,6 +64,12 @@ fn honest_outputs() {
             "test_a (m.T.test_a) ... expected failure\ntest_b (m.T.test_b) ... ok\n\nRan 2 tests in 0.000s\n\nOK (expected failures=1)\n",
             "unittest: -test_a (m.T.test_a) | +test_b (m.T.test_b)",
         ),
+        (
+            // Tests that write while they run, as warnings do.
+            Parse::Unittest,
+            "test_a (m.T.test_a) ... m.py:3: ResourceWarning: unclosed\n  at x\nok\ntest_b (m.T.test_b)\nSays b. ... hello\nskipped 'no'\ntest_c (m.T.test_c) ... FAIL\n\nRan 3 tests in 0.000s\n\nFAILED (failures=1, skipped=1)\n",
+            "unittest: +test_a (m.T.test_a) | -test_b (m.T.test_b) | !test_c (m.T.test_c)",
+        ),
         (Parse::Node, NODE_TAP, "node: +adds | -outer > inner"),
         (Parse::Node, NODE_SPEC, "node: +adds | +outer > inner"),
         (

@@ -16,14 +16,11 @@ use serde_json::json;
 /// `verify [CHECK...]`.
 pub(crate) fn run(context: &Context, args: &VerifyArgs) -> Result<Exit, CliError> {
     let mut gate = Gate::open(&context.home, &cwd()?)?;
-    let began = context.t_us();
-    let tree = gate.tree()?;
+    let (tree, base, us) = gate.stand()?;
     if context.json {
-        let t_us = context.t_us();
-        let fields = json!({"tree": tree, "us": t_us.saturating_sub(began)});
-        say::raw(&json::line("tree", t_us, fields))?;
+        let fields = json!({"tree": tree, "us": us});
+        say::raw(&json::line("tree", context.t_us(), fields))?;
     }
-    let base = gate.base(&tree)?;
     if args.accept {
         return accept::run(context, &mut gate, &base, &tree);
     }

@@ -85,10 +85,35 @@ fn an_obedient_model_cannot_verify_ship_or_waive() {
     let _ = house.brisk(&["daemon", "stop"]);
 }
 
-/// A whole session of the fast lane: whatever it might want to run is a trap.
+/// What git may be asked, so that the ledger's word about the tree can be shown beside the model's: it only reads.
+const READS: [&str; 7] = [
+    "rev-parse",
+    "config",
+    "ls-files",
+    "cat-file",
+    "symbolic-ref",
+    "for-each-ref",
+    "check-attr",
+];
+
+/// The word of a line `git -c SETTING --option WORD ...`.
+fn word(line: &str) -> &str {
+    let mut words = line.split(' ').skip(1);
+    while let Some(word) = words.next() {
+        match word {
+            "-c" | "-C" => drop(words.next()),
+            option if option.starts_with("--") => {}
+            word => return word,
+        }
+    }
+    ""
+}
+
+/// A whole session of the fast lane: whatever it might want to run is a trap, and git is asked nothing that changes or
+/// runs anything.
 #[test]
 fn a_session_of_the_fast_lane_runs_nothing() {
-    use std::os::unix::fs::PermissionsExt;
+    use crate::server::executable;
     let server = FakeServer::start().unwrap();
     let house = House::new();
     let config = format!(
@@ -97,15 +122,18 @@ fn a_session_of_the_fast_lane_runs_nothing() {
     );
     std::fs::write(house.home.path().join("config.toml"), config).unwrap();
     let bin = house.home.path().join("bin");
-    std::fs::create_dir(&bin).unwrap();
-    let ran = house.home.path().join("ran");
-    for name in [
-        "git", "sh", "bash", "python3", "cargo", "make", "npm", "bwrap", "env",
-    ] {
-        let trap = bin.join(name);
-        std::fs::write(&trap, format!("#!/bin/sh\necho {name} >> {}\n", ran.display())).unwrap();
-        std::fs::set_permissions(&trap, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let (ran, asked) = (house.home.path().join("ran"), house.home.path().join("asked"));
+    for name in ["sh", "bash", "python3", "cargo", "make", "npm", "bwrap", "env"] {
+        let trap = format!("#!/bin/sh\necho {name} \"$@\" >> {}\n", ran.display());
+        executable(&bin.join(name), &trap);
     }
+    let git = std::env::split_paths(&std::env::var_os("PATH").unwrap())
+        .map(|folder| folder.join("git"))
+        .find(|git| git.is_file())
+        .unwrap();
+    let (asked_at, git) = (asked.display(), git.display());
+    let listen = format!("#!/bin/sh\necho git \"$@\" >> {asked_at}\nexec {git} \"$@\"\n");
+    executable(&bin.join("git"), &listen);
     let brisk = |args: &[&str]| {
         let out = house.command(args).env("PATH", &bin).output().unwrap();
         assert_eq!(
@@ -115,6 +143,7 @@ fn a_session_of_the_fast_lane_runs_nothing() {
             crate::house::said(&out)
         );
     };
+    let (head, refs) = (house.head(), house.git(&["for-each-ref"]));
     server.reply(Reply::text(&format!("```python\n{RIGHT}```")));
     brisk(&[
         "edit",
@@ -128,7 +157,12 @@ fn a_session_of_the_fast_lane_runs_nothing() {
         brisk(args);
     }
     assert!(!ran.exists(), "{}", std::fs::read_to_string(&ran).unwrap());
+    let asked = std::fs::read_to_string(&asked).unwrap_or_default();
+    for line in asked.lines() {
+        assert!(READS.contains(&word(line)), "{line}");
+    }
+    assert_eq!((house.head(), house.git(&["for-each-ref"])), (head, refs));
     // The traps do spring.
-    let _ = house.command(&["gate", "show"]).env("PATH", &bin).output();
-    assert!(ran.exists());
+    let sprung = std::process::Command::new("make").env("PATH", &bin).status();
+    assert!(sprung.unwrap().success() && ran.exists());
 }

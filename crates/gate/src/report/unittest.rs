@@ -28,10 +28,13 @@ fn whole(text: &str, at: usize, count: u64) -> Result<Report, String> {
         if let Some((name, outcome)) = one(line) {
             tests.add(name, outcome);
             heading = None;
+        } else if let Some(name) = begun(line) {
+            // The test wrote something meanwhile: its outcome comes on a line of its own.
+            heading = Some(name);
         } else if line.starts_with("test") && line.ends_with(')') && line.contains(" (") {
             // A test with a docstring: its name stands alone, its outcome after the first line of the docstring.
             heading = Some(line);
-        } else if let (Some(name), Some(outcome)) = (heading, ending(line)) {
+        } else if let (Some(name), Some(outcome)) = (heading, ending(line).or_else(|| word(line))) {
             tests.add(name, outcome);
             heading = None;
         }
@@ -68,19 +71,27 @@ fn whole(text: &str, at: usize, count: u64) -> Result<Report, String> {
 
 /// `test_a (shop.T.test_a) ... ok`.
 fn one(line: &str) -> Option<(&str, Outcome)> {
+    begun(line).zip(ending(line))
+}
+
+/// The name in a line that begins so, whatever follows.
+fn begun(line: &str) -> Option<&str> {
     let (name, _) = line.split_once(" ... ")?;
     let (test, place) = name.strip_suffix(')')?.split_once(" (")?;
     let shaped = !test.contains(' ') && !place.contains(' ');
-    shaped.then_some((name, ending(line)?))
+    shaped.then_some(name)
 }
 
 fn ending(line: &str) -> Option<Outcome> {
-    let (_, end) = line.rsplit_once(" ... ")?;
+    line.rsplit_once(" ... ").and_then(|(_, end)| word(end))
+}
+
+fn word(end: &str) -> Option<Outcome> {
     match end.trim_end() {
         "ok" => Some(Outcome::Passed),
         "FAIL" | "ERROR" | "unexpected success" => Some(Outcome::Failed),
         "expected failure" => Some(Outcome::Skipped),
-        end if end.starts_with("skipped") => Some(Outcome::Skipped),
+        end if end.starts_with("skipped '") || end.starts_with("skipped \"") => Some(Outcome::Skipped),
         _ => None,
     }
 }
