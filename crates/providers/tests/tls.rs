@@ -219,3 +219,18 @@ fn the_wrong_scheme_is_named() {
     );
     tls.runtime.shutdown_background();
 }
+
+/// A handshake that never ends is bounded as the connection is, not as an answer is.
+#[test]
+fn a_handshake_that_never_ends_is_given_up() {
+    let silent = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let mut config = config(&format!("https://{}", silent.local_addr().unwrap()));
+    config.endpoint.timeouts.connect = std::time::Duration::from_millis(100);
+    let (_, end) = start(&model(config), request()).end();
+    let ModelEvent::Failed { fault } = end else {
+        panic!("{end:?}")
+    };
+    let want = (FaultSource::Network, Retry::Elsewhere);
+    assert_eq!((fault.source, fault.retry), want, "{}", fault.message);
+    assert!(fault.message.contains("in time"), "{}", fault.message);
+}
