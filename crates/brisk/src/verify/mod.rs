@@ -96,54 +96,6 @@ impl Heads {
     }
 }
 
-/// What git has at HEAD and before it.
-struct Heads {
-    head: Option<Tree>,
-    before: Option<Tree>,
-    policy: Option<Tree>,
-    objects: PathBuf,
-}
-
-impl Heads {
-    fn read(git: &mut Lent) -> Result<Heads, CliError> {
-        let names = ["HEAD^{tree}", "HEAD^1^{tree}", "HEAD:brisk.toml"];
-        let fixed = ["rev-parse", "--path-format=absolute", "--git-path", "objects"];
-        let all: Vec<&str> = fixed.iter().chain(&names).copied().collect();
-        let said = git.read(&all)?;
-        let mut lines = said.out.lines();
-        let objects = lines.next().map(PathBuf::from).filter(|p| p.is_absolute());
-        let objects = objects.ok_or_else(|| {
-            CliError::new(Exit::Git, "git cannot read this repository")
-                .hint("`git status` says what is wrong with it")
-        })?;
-        // Git answers in order, up to the first name that names nothing; that one it only repeats.
-        let mut ids: Vec<Option<Tree>> = lines.map_while(|l| Tree::parse(l).map(Some)).collect();
-        if said.code != 0 && ids.len() < names.len() {
-            ids.push(None);
-        }
-        for name in names.iter().skip(ids.len()) {
-            ids.push(git.id(name)?);
-        }
-        let mut ids = ids.into_iter();
-        let [head, before, policy] = [(); 3].map(|()| ids.next().flatten());
-        Ok(Heads {
-            head,
-            before,
-            policy,
-            objects,
-        })
-    }
-
-    fn base(self, tree: &Tree) -> Base {
-        let is_head = self.head.as_ref() == Some(tree);
-        Base {
-            tree: if is_head { self.before } else { self.head },
-            policy: self.policy,
-            objects: self.objects,
-        }
-    }
-}
-
 /// One repository as the gate sees it.
 pub(crate) struct Gate {
     pub shadow: Shadow,
