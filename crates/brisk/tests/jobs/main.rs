@@ -11,5 +11,6 @@ mod bad;
 mod house;
 mod life;
 mod merge;
+mod orders;
 mod story;
 mod tools;
