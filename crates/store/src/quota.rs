@@ -143,7 +143,7 @@ impl QuotaStore {
     /// # Errors
     /// [`StoreError`]; nothing of them is written then.
     pub fn write(&mut self, changes: &[QuotaChange]) -> Result<(), StoreError> {
-        let done = || -> rusqlite::Result<()> {
+        let mut done = || -> rusqlite::Result<()> {
             let all = self
                 .db
                 .transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -180,8 +180,8 @@ impl QuotaStore {
                 }
             }
             all.commit()
-        }();
-        done.map_err(|source| StoreError::of(&self.path, source))
+        };
+        done().map_err(|source| StoreError::of(&self.path, source))
     }
 
     fn with<T>(&mut self, f: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {

@@ -32,7 +32,7 @@ impl Journal {
     /// Opens the store in `dir` and counts what earlier daemons used. Where it cannot be used, that is said once, and
     /// quotas begin empty.
     pub(super) fn start(dir: &Path, ledger: &mut Ledger) -> Journal {
-        let begun = || -> Result<Journal, StoreError> {
+        let mut begun = || -> Result<Journal, StoreError> {
             let mut store = QuotaStore::open(dir)?;
             if let Some(aside) = store.set_aside() {
                 note(&format!(
@@ -60,8 +60,8 @@ impl Journal {
             Ok(Journal {
                 changes: Mutex::new(Some((changes, thread))),
             })
-        }();
-        begun.unwrap_or_else(|e| {
+        };
+        begun().unwrap_or_else(|e| {
             note(&format!(
                 "what quotas are used for is not kept, they begin empty: {e}"
             ));
