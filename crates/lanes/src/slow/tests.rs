@@ -8,6 +8,7 @@ use brisk_domain::evidence::{Digest, Tree};
 use brisk_domain::job::Proof;
 use brisk_domain::port::{Role, Usage};
 use brisk_domain::{EditFormat, JobId, ModelId};
+use std::sync::Arc;
 
 const SHOP: &str = "def total(items):\n    return 0\n";
 const NOTES: &str = "one\ntwo\nthree\n";
