@@ -160,16 +160,12 @@ fn fields(root: &Path, asks: &Asks, standing: &Standing) -> Value {
     let file = |(path, content): &(&'static str, Content)| match content {
         Content::Unusable(why) => json!({"path": path, "unusable": why}),
         Content::Text { text, digest } => {
-            let checks = checks(path, text);
-            let checks = checks.iter().map(|checks| match checks {
-                Ok(c) => json!(
-                    c.iter()
-                        .map(|(name, run, network)| json!({"check": name, "run": run, "network": network}))
-                        .collect::<Vec<_>>()
-                ),
-                Err(why) => json!({"wrong": why}),
+            let one = |(name, run, network): &Check| json!({"check": name, "run": run, "network": network});
+            let checks = checks(path, text).map(|checks| match checks {
+                Ok(all) => json!(all.iter().map(one).collect::<Vec<_>>()),
+                Err(why) => json!({ "wrong": why }),
             });
-            json!({"path": path, "digest": digest, "checks": checks.last()})
+            json!({"path": path, "digest": digest, "checks": checks})
         }
     };
     let changed = match standing {
@@ -257,10 +253,11 @@ fn lines(root: &Path, asks: &Asks, standing: &Standing) -> Vec<Line> {
     out
 }
 
-type Checks = Vec<(String, Vec<String>, bool)>;
+/// Its name, its command, and whether it may use the network.
+type Check = (String, Vec<String>, bool);
 
 /// The commands that a file names, if it is the one that names commands.
-fn checks(path: &str, text: &str) -> Option<Result<Checks, String>> {
+fn checks(path: &str, text: &str) -> Option<Result<Vec<Check>, String>> {
     (path == "brisk.toml").then(|| {
         let policy = Policy::parse(text).map_err(|e| e.to_string())?;
         let all = policy.checks().iter();
