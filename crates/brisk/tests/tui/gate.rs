@@ -132,7 +132,7 @@ fn work_is_handed_over_counted_and_told_when_it_is_done() {
     let house = jobs_house::House::new(&["m"]);
     house.says(0, &right());
     let mut terminal = brain(&house);
-    terminal.press("/delegate make the tests pass\r");
+    terminal.press("/delegate make the tests pass @shop.py \r");
     terminal.shows("handed over as j1 to m");
     terminal.shows("j1 is ready (2 lines): make the tests pass");
     terminal.shows("jobs: 1 ready");
