@@ -84,7 +84,9 @@ impl House {
     }
 
     pub(crate) fn write(&self, path: &str, text: &str) {
-        std::fs::write(self.repo.join(path), text).unwrap();
+        let path = self.repo.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
     }
 
     pub(crate) fn file(&self, path: &str) -> String {

@@ -11,6 +11,8 @@ mod bad;
 mod house;
 mod life;
 mod merge;
+mod odd;
 mod orders;
+mod small;
 mod story;
 mod tools;
