@@ -25,7 +25,7 @@ const PIECES: [&str; 44] = [
     "TAP version 13\n",
     "1..2\n",
     "ok 1 - a\n",
-    "not ok 2 - b # TODO\n",
+    "not ok 2 - b # Todo\n",
     "    ok 1 - inner # SKIP\n",
     "# tests 2\n# pass 1\n# fail 0\n# cancelled 0\n# skipped 1\n# todo 0\n",
     "\u{2714} adds (0.5ms)\n",
