@@ -176,7 +176,8 @@ impl<'a> Reader<'a> {
         let cross = self.said(Signal::Cross);
         // A file may stand for the same one in other repositories; lines and symbols do not.
         let within = self.given.sites.iter().any(|s| s.lines.is_some() || s.symbol);
-        if !cross.is_empty() && !(within && self.narrow()) {
+        let narrow = within && self.narrow();
+        if !cross.is_empty() && !narrow {
             return Fact {
                 value: Some(Scope::CrossRepository),
                 because: cross,
