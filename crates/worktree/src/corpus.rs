@@ -11,12 +11,19 @@ use grep_regex::{RegexMatcher, RegexMatcherBuilder};
 use grep_searcher::{BinaryDetection, Searcher, SearcherBuilder, Sink, SinkMatch};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-/// Bytes that are read at once. Every text fits in with room to spare.
-const PIECE: usize = 4 << 20;
+/// Bytes that are read at once: as many as stay in a core's own cache until they are searched.
+const PIECE: usize = 256 << 10;
+
+/// A file of so many bytes is worth more than one thread.
+const SHARED: u64 = 4 << 20;
+
+/// Threads of one search, at most.
+const WORKERS: u64 = 4;
 
 /// Bytes that a file may have; texts beyond it are not searched, and a hit list of that tree says so.
 const LARGEST: u64 = 1 << 30;
@@ -117,28 +124,25 @@ impl Shadow {
         if hits.len() >= limit {
             return Ok(());
         }
-        let mut file = self.corpus(base)?;
-        let mut buffer = Vec::with_capacity(PIECE + PIECE / 4);
-        loop {
-            let before = buffer.len();
-            let read = (&mut file).take(PIECE as u64).read_to_end(&mut buffer)?;
-            // The text that may not be whole yet waits for the next piece.
-            let whole = match read {
-                0 => buffer.len(),
-                _ => buffer.iter().rposition(|b| *b == HEAD).unwrap_or(before),
+        let file = self.corpus(base)?;
+        let size = file.metadata()?.len();
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u64;
+        let workers = if size < SHARED { 1 } else { cores.min(WORKERS) };
+        let part = size.div_ceil(workers).max(1);
+        let left = limit - hits.len();
+        let found: Vec<io::Result<Vec<String>>> = std::thread::scope(|threads| {
+            let begin = |n: u64| {
+                let (file, bounds) = (&file, (n * part, (n + 1) * part));
+                threads.spawn(move || range(file, bounds, PIECE, needle, scope, left))
             };
-            scan(
-                buffer.get(..whole).unwrap_or_default(),
-                needle,
-                scope,
-                limit,
-                hits,
-            );
-            if read == 0 || hits.len() >= limit {
-                return Ok(());
-            }
-            buffer.drain(..whole);
+            let begun: Vec<_> = (0..workers).map(begin).collect();
+            let lost = |_| Err(io::Error::other("a thread of the search was lost"));
+            begun.into_iter().map(|t| t.join().unwrap_or_else(lost)).collect()
+        });
+        for found in found {
+            hits.extend(found?);
         }
+        Ok(())
     }
 
     /// The file of a tree's texts, made if it is not there.
@@ -216,6 +220,70 @@ fn forget(folder: &Path) {
     all.sort();
     for (_, path) in all.iter().rev().skip(KEPT) {
         let _ = fs::remove_file(path);
+    }
+}
+
+/// The records that begin within these bounds, read piece by piece.
+fn range(
+    file: &File,
+    (from, to): (u64, u64),
+    piece: usize,
+    needle: &Needle,
+    scope: &Scope<'_>,
+    limit: usize,
+) -> io::Result<Vec<String>> {
+    let mut hits = Vec::new();
+    let mut buffer = vec![0; piece.max(1)];
+    // Bytes of the buffer that are filled, and where the first of them stands in the file.
+    let (mut filled, mut begin) = (0, from);
+    let mut begun = false;
+    loop {
+        let room = buffer.get_mut(filled..).unwrap_or_default();
+        let read = file.read_at(room, begin + filled as u64)?;
+        filled += read;
+        let there = buffer.get(..filled).unwrap_or_default();
+        let head_from = |at: usize| {
+            let rest = there.get(at..)?;
+            Some(at + rest.iter().position(|b| *b == HEAD)?)
+        };
+        let bound = usize::try_from(to.saturating_sub(begin)).unwrap_or(usize::MAX);
+        if !begun {
+            let head = head_from(0);
+            let over = head.is_some_and(|at| at >= bound) || bound == 0 || (head.is_none() && read == 0);
+            if over {
+                return Ok(hits);
+            }
+            begun = head.is_some();
+            let skip = head.unwrap_or(filled);
+            if skip > 0 {
+                buffer.copy_within(skip..filled, 0);
+                filled -= skip;
+                begin += skip as u64;
+                continue;
+            }
+        }
+        let (end, last) = match head_from(bound) {
+            Some(end) => (end, true),
+            None if read == 0 => (filled, true),
+            // The last record may not be whole yet.
+            None => (there.iter().rposition(|b| *b == HEAD).unwrap_or(0), false),
+        };
+        scan(
+            there.get(..end).unwrap_or_default(),
+            needle,
+            scope,
+            limit,
+            &mut hits,
+        );
+        if last || hits.len() >= limit {
+            return Ok(hits);
+        }
+        buffer.copy_within(end..filled, 0);
+        filled -= end;
+        begin += end as u64;
+        if filled == buffer.len() {
+            buffer.resize(buffer.len() * 2, 0);
+        }
     }
 }
 
@@ -351,6 +419,30 @@ mod tests {
             assert_eq!(found(&needle, below, 40), want, "{needle:?} {below}");
         }
         assert_eq!(found(&text("total"), "", 2).len(), 2);
+    }
+
+    #[test]
+    fn where_the_file_is_divided_and_cut_into_pieces_does_not_matter() {
+        let files = [("a", "x\nno\n"), ("b", ""), ("c", "no\nx"), ("dd", "x x\n\nx\n")];
+        let records = texts(&files);
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("corpus");
+        fs::write(&path, &records).unwrap();
+        let file = File::open(&path).unwrap();
+        let (needle, changed) = (Needle::text("x").unwrap(), BTreeMap::new());
+        let scope = Scope {
+            changed: &changed,
+            below: "",
+        };
+        let want = ["a:1: x", "c:2: x", "dd:1: x x", "dd:3: x"];
+        let size = records.len() as u64;
+        for middle in 0..=size {
+            for piece in [1, 2, 3, 7, 64] {
+                let part = |bounds| range(&file, bounds, piece, &needle, &scope, 9).unwrap();
+                let all = [part((0, middle)), part((middle, size))].concat();
+                assert_eq!(all, want, "divided at {middle}, {piece} bytes at once");
+            }
+        }
     }
 
     #[test]
