@@ -55,7 +55,10 @@ fn from_a_draft_to_what_a_server_takes() {
     let before = house.head();
     // What the server has was proved; this is something else.
     let refused = house.ends(19, &COMMIT);
-    assert!(refused.contains("is a draft") && refused.contains("`brisk verify`"), "{refused}");
+    assert!(
+        refused.contains("is a draft") && refused.contains("`brisk verify`"),
+        "{refused}"
+    );
     // Around all of it: a commit and a push by git alone.
     house.git(&["commit", "-q", "--no-verify", "-am", "unseen"]);
     let (ok, words) = push(&house, &["origin", "main"]);

@@ -221,7 +221,9 @@ impl Index {
             .out;
         let assumed: Vec<&str> = assumed.lines().filter_map(|l| l.strip_prefix("h ")).collect();
         for some in assumed.chunks(500) {
-            let words = NO_HOOKS.into_iter().chain(["update-index", "--no-assume-unchanged", "--"]);
+            let words = NO_HOOKS
+                .into_iter()
+                .chain(["update-index", "--no-assume-unchanged", "--"]);
             git.must(&words.chain(some.iter().copied()).collect::<Vec<_>>(), &all)?;
         }
         let before = git.filtered(&all)?;
