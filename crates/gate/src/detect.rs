@@ -126,8 +126,8 @@ fn recipe(found: &Found<'_>) -> Option<Proposed> {
                 .any(|l| (starts(l, ":") || starts(l, " ")) && l.contains(':') && !l.contains(":="))
         })
     };
-    let just = ["justfile", "Justfile", ".justfile"].iter().any(|n| recipe(n));
-    let make = ["GNUmakefile", "makefile", "Makefile"].iter().any(|n| recipe(n));
+    let just = ["justfile", "Justfile", ".justfile"].iter().any(&recipe);
+    let make = ["GNUmakefile", "makefile", "Makefile"].iter().any(recipe);
     let with_just = Proposed::new("just", &["just", "test"], "auto");
     let with_make = Proposed::new("make", &["make", "test"], "auto");
     match (just, make) {

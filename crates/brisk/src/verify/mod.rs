@@ -130,12 +130,19 @@ impl Gate {
 
     /// Content of the worktree now, as git would store it.
     pub(crate) fn tree(&mut self) -> Result<Tree, CliError> {
-        stored(&mut self.shadow, &mut self.git).map_err(|e| match e {
-            PromoteError::Worktree(e) => worktree(e),
-            e @ PromoteError::Elsewhere { .. } => {
-                CliError::new(Exit::Git, e.to_string()).hint("`git config --unset core.worktree`")
-            }
-            e => CliError::new(Exit::Git, e.to_string()).hint("`git status` says what is wrong with it"),
+        stored(&mut self.shadow, &mut self.git).map_err(|e| {
+            let next = match e {
+                PromoteError::Worktree(e) => return worktree(e),
+                PromoteError::Elsewhere { .. } => "`git config --unset core.worktree`",
+                PromoteError::Stale { .. }
+                | PromoteError::Other { .. }
+                | PromoteError::Unmerged { .. }
+                | PromoteError::Sparse { .. }
+                | PromoteError::Filter { .. }
+                | PromoteError::Submodule { .. }
+                | PromoteError::Git { .. } => "`git status` says what is wrong with it",
+            };
+            CliError::new(Exit::Git, e.to_string()).hint(next)
         })
     }
 

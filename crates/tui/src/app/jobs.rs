@@ -126,7 +126,11 @@ impl App {
                         look::ADDED,
                     )
                 }
-                _ => {
+                JobState::Open
+                | JobState::Failed { .. }
+                | JobState::Cancelled
+                | JobState::Merged { .. }
+                | JobState::Dropped => {
                     let next = format!("`brisk jobs show {}` says why", job.job);
                     (
                         format!("{} did not get there: {}; {next}", job.job, job.text),

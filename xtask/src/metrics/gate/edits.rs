@@ -26,7 +26,7 @@ pub(super) enum Edit {
     Link,
     FileToFolder,
     Stage,
-    StageThenEdit,
+    StageThenChange,
     Ignore,
     NewTest,
 }
@@ -47,7 +47,7 @@ pub(super) const EDITS: [Edit; 17] = [
     Edit::Link,
     Edit::FileToFolder,
     Edit::Stage,
-    Edit::StageThenEdit,
+    Edit::StageThenChange,
     Edit::Ignore,
     Edit::NewTest,
 ];
@@ -188,7 +188,7 @@ pub(super) fn edit(
             new(format!("staged{number}.txt"), text.as_bytes())?;
             place.git(&["add", "--", PLAY])?;
         }
-        Edit::StageThenEdit => {
+        Edit::StageThenChange => {
             let name = format!("both{number}.txt");
             new(name.clone(), b"staged\n")?;
             place.git(&["add", "--", PLAY])?;

@@ -207,7 +207,7 @@ mod tests {
                 bell.ring();
             }
             assert!(eyes.wait(&bell, None), "{path}");
-            assert_eq!(eyes.saw(), false, "{path}");
+            assert!(!eyes.saw(), "{path}");
             let nothing = eyes.wait(&bell, Some(Duration::ZERO));
             assert!(!nothing, "{path}");
         }

@@ -203,6 +203,9 @@ impl Standings {
     /// Tells of jobs whenever one has changed, for as long as the daemon lives.
     pub(crate) async fn follow_jobs(self: Arc<Standings>) {
         let mut seen = 0;
+        let mut pace = tokio::time::interval(JOBS_EVERY);
+        pace.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        pace.tick().await;
         loop {
             seen = self.jobs.news(seen).await;
             let standings = Arc::clone(&self);
@@ -213,7 +216,7 @@ impl Standings {
             if told.await.is_err() {
                 return;
             }
-            tokio::time::sleep(JOBS_EVERY).await;
+            pace.tick().await;
         }
     }
 
