@@ -12,14 +12,15 @@ mod saved;
 mod stored;
 
 use crate::shadow::Shadow;
-use asked::{Careful, Index};
+use asked::{Careful, Index, entry};
 use brisk_domain::evidence::Tree;
 use brisk_gate::Promotable;
 pub use error::PromoteError;
 use look::{differing, few, here, settled};
 pub use outside::{Attested, attest, install_hook};
 use saved::Saved;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 pub use stored::stored;
 
@@ -41,6 +42,12 @@ pub trait Git {
     /// # Errors
     /// When it cannot be run at all, in words.
     fn run(&mut self, args: &[OsString], env: &[(&str, OsString)]) -> Result<GitSaid, String>;
+
+    /// The same, for standard output that is no text: every byte of it.
+    ///
+    /// # Errors
+    /// When it cannot be run at all, or does not end well, in words.
+    fn bytes(&mut self, args: &[OsString], env: &[(&str, OsString)]) -> Result<Vec<u8>, String>;
 }
 
 /// How a tree is shipped.
@@ -205,15 +212,14 @@ fn prepare<'a>(
     let staged = index.stage(git, shadow.root(), &[])?;
     if let Some((filter, _)) = staged.unfiltered.first() {
         let of = staged.unfiltered.iter().filter(|(f, _)| f == filter);
-        // MODE ID STAGE<tab>PATH
-        let paths = few(of.map(|(_, entry)| entry.split_once('\t').map_or(entry.as_str(), |(_, path)| path)));
+        let paths = few(of.filter_map(|(_, said)| Some(entry(said)?.2)));
         return Err(PromoteError::Filter {
             filter: filter.clone(),
             paths: paths.unwrap_or_default(),
         });
     }
     let dirty = stored::dirty(shadow, git, tree)?;
-    if let Some(paths) = few(dirty.iter().map(String::as_str)) {
+    if let Some(paths) = few(dirty.iter().map(OsStr::new)) {
         return Err(PromoteError::Submodule { paths });
     }
     if staged.tree != *tree {
@@ -286,9 +292,9 @@ fn commit_staged(
     git.add_all(root, &[])?;
     let staged = git.id(&["write-tree"], &[])?;
     if staged != *tree {
-        let all = git.must(&["ls-files", "-v"], &[])?.out;
-        let kept = all.lines().filter_map(|l| l.strip_prefix("h "));
-        let why = few(kept).map(|paths| {
+        let all = git.files(&["-v"], &[])?;
+        let kept = all.iter().filter_map(|l| l.strip_prefix(b"h "));
+        let why = few(kept.map(OsStr::from_bytes)).map(|paths| {
             format!("git is told to assume that these never change: {paths}; `git update-index --no-assume-unchanged` ends it")
         });
         return Err(other(staged, why.unwrap_or_else(|| HOOK.to_owned())));

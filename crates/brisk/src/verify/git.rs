@@ -115,15 +115,12 @@ impl Lent {
         let Some(id) = self.id(name)? else {
             return Ok(None);
         };
-        let args = self.argv(&["cat-file", "blob", id.as_str()].map(OsString::from), &[]);
         let bad = |why: String| CliError::new(Exit::Git, format!("git cannot read {name}: {why}"));
-        let out = captured(&args, &self.root).map_err(|e| bad(e.to_string()))?;
-        if !out.status.success() {
-            return Err(bad(String::from_utf8_lossy(&out.stderr).trim().to_owned()));
-        }
+        let args = ["cat-file", "blob", id.as_str()].map(OsString::from);
+        let content = self.content(&args, &[]).map_err(bad)?;
         // Git reads what lies under a name. A policy and a ledger are believed by it, so it is looked at.
-        match Shadow::id_of(&out.stdout) == Some(id) {
-            true => Ok(Some(out.stdout)),
+        match Shadow::id_of(&content) == Some(id) {
+            true => Ok(Some(content)),
             false => Err(bad("what lies there is not what its name says".to_owned())),
         }
     }
@@ -157,6 +154,15 @@ impl Lent {
         argv.extend(["git".into(), "-C".into(), self.root.clone().into_os_string()]);
         argv.extend_from_slice(args);
         argv
+    }
+
+    /// Every byte that git writes; it must end well.
+    fn content(&self, args: &[OsString], env: &[(&str, OsString)]) -> Result<Vec<u8>, String> {
+        let out = captured(&self.argv(args, env), &self.root).map_err(|e| e.to_string())?;
+        match out.status.success() {
+            true => Ok(out.stdout),
+            false => Err(String::from_utf8_lossy(&out.stderr).trim().to_owned()),
+        }
     }
 
     fn ask(&mut self, args: &[OsString], env: &[(&str, OsString)]) -> Result<GitSaid, String> {
@@ -216,5 +222,9 @@ impl Git for Lent {
             });
         }
         self.ask(args, env)
+    }
+
+    fn bytes(&mut self, args: &[OsString], env: &[(&str, OsString)]) -> Result<Vec<u8>, String> {
+        self.content(args, env)
     }
 }

@@ -18,6 +18,7 @@ mod gitstate;
 mod house;
 mod kept;
 mod merge;
+mod names;
 mod receive;
 mod server;
 mod ship;

@@ -6,13 +6,14 @@ use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 /// Git without the settings that would run a program because of a worktree, or let it overlook a change.
 pub(super) struct Careful<'a> {
     git: &'a mut dyn Git,
     /// Where it works, below the root; empty for the root itself.
-    below: Vec<String>,
+    below: Vec<OsString>,
     /// Filters that are not the person's own.
     foreign: BTreeSet<String>,
 }
@@ -31,6 +32,9 @@ const ALWAYS: [&str; 8] = [
 
 /// Where an index is written only to look at it: there is a hook for that, too.
 const NO_HOOKS: [&str; 2] = ["-c", "core.hooksPath=/dev/null"];
+
+/// The mode of a submodule.
+pub(super) const LINK: &str = "160000";
 
 /// Parts of a filter that name a program.
 const PROGRAMS: [&str; 3] = ["clean", "smudge", "process"];
@@ -53,9 +57,9 @@ impl<'a> Careful<'a> {
     }
 
     /// The same in a repository below this one.
-    pub(super) fn inside<'b>(&'b mut self, path: &str) -> Result<Careful<'b>, PromoteError> {
+    pub(super) fn inside<'b>(&'b mut self, path: &OsStr) -> Result<Careful<'b>, PromoteError> {
         let mut inner = Careful::new(&mut *self.git);
-        inner.below = vec!["-C".to_owned(), path.to_owned()];
+        inner.below = vec!["-C".into(), path.to_owned()];
         inner.foreign = inner.foreign_filters()?;
         Ok(inner)
     }
@@ -94,11 +98,27 @@ impl<'a> Careful<'a> {
         Ok(foreign)
     }
 
-    pub(super) fn run(&mut self, args: &[&str], env: &[(&str, OsString)]) -> Result<GitSaid, PromoteError> {
-        let mut all: Vec<OsString> = self.below.iter().map(OsString::from).collect();
+    pub(super) fn run<A: AsRef<OsStr>>(
+        &mut self,
+        args: &[A],
+        env: &[(&str, OsString)],
+    ) -> Result<GitSaid, PromoteError> {
+        let all = self.words(args);
+        self.git.run(&all, env).map_err(|said| PromoteError::Git {
+            doing: doing(args),
+            said,
+        })
+    }
+
+    /// All that git is called with.
+    fn words<A: AsRef<OsStr>>(&self, args: &[A]) -> Vec<OsString> {
+        let mut all = self.below.clone();
         all.extend(ALWAYS.map(OsString::from));
         // Hooks and pushes are the person's own, with their own filters.
-        if !matches!(args.first(), Some(&"hook" | &"push")) {
+        let theirs = args
+            .first()
+            .is_some_and(|a| a.as_ref() == "hook" || a.as_ref() == "push");
+        if !theirs {
             for filter in &self.foreign {
                 let programs = PROGRAMS.map(|p| format!("filter.{filter}.{p}="));
                 let optional = format!("filter.{filter}.required=false");
@@ -107,14 +127,15 @@ impl<'a> Careful<'a> {
                 }
             }
         }
-        all.extend(args.iter().map(|a| OsStr::new(a).to_owned()));
-        self.git.run(&all, env).map_err(|said| PromoteError::Git {
-            doing: doing(args),
-            said,
-        })
+        all.extend(args.iter().map(|a| a.as_ref().to_owned()));
+        all
     }
 
-    pub(super) fn must(&mut self, args: &[&str], env: &[(&str, OsString)]) -> Result<GitSaid, PromoteError> {
+    pub(super) fn must<A: AsRef<OsStr>>(
+        &mut self,
+        args: &[A],
+        env: &[(&str, OsString)],
+    ) -> Result<GitSaid, PromoteError> {
         let said = self.run(args, env)?;
         if said.code == 0 {
             return Ok(said);
@@ -129,7 +150,36 @@ impl<'a> Careful<'a> {
         })
     }
 
-    pub(super) fn id(&mut self, args: &[&str], env: &[(&str, OsString)]) -> Result<Tree, PromoteError> {
+    /// What git writes, byte for byte: names of files are no text.
+    fn bytes<A: AsRef<OsStr>>(
+        &mut self,
+        args: &[A],
+        env: &[(&str, OsString)],
+    ) -> Result<Vec<u8>, PromoteError> {
+        let all = self.words(args);
+        self.git.bytes(&all, env).map_err(|said| PromoteError::Git {
+            doing: doing(args),
+            said,
+        })
+    }
+
+    /// `git ls-files` with these arguments: its answers. A name may hold anything but the NUL that ends an answer.
+    pub(super) fn files(
+        &mut self,
+        args: &[&str],
+        env: &[(&str, OsString)],
+    ) -> Result<Vec<Vec<u8>>, PromoteError> {
+        let args = [&["ls-files", "-z"], args].concat();
+        let said = self.bytes(&args, env)?;
+        let answers = said.split(|b| *b == 0).filter(|a| !a.is_empty());
+        Ok(answers.map(<[u8]>::to_vec).collect())
+    }
+
+    pub(super) fn id<A: AsRef<OsStr>>(
+        &mut self,
+        args: &[A],
+        env: &[(&str, OsString)],
+    ) -> Result<Tree, PromoteError> {
         let said = self.must(args, env)?;
         Tree::parse(said.out.trim()).ok_or_else(|| PromoteError::Git {
             doing: doing(args),
@@ -137,7 +187,7 @@ impl<'a> Careful<'a> {
         })
     }
 
-    pub(super) fn ask(&mut self, args: &[&str]) -> Option<Tree> {
+    pub(super) fn ask<A: AsRef<OsStr>>(&mut self, args: &[A]) -> Option<Tree> {
         let said = self.run(args, &[]).ok().filter(|s| s.code == 0)?;
         Tree::parse(said.out.trim())
     }
@@ -146,8 +196,13 @@ impl<'a> Careful<'a> {
     pub(super) fn paths(&mut self, names: &[&str]) -> Result<Vec<PathBuf>, PromoteError> {
         let mut args = vec!["rev-parse", "--path-format=absolute"];
         args.extend(names.iter().flat_map(|n| ["--git-path", n]));
-        let said = self.must(&args, &[])?;
-        let found: Vec<PathBuf> = said.out.lines().map(PathBuf::from).collect();
+        let said = self.bytes(&args, &[])?;
+        let found: Vec<PathBuf> = said.strip_suffix(b"\n").map_or_else(Vec::new, |lines| {
+            lines
+                .split(|b| *b == b'\n')
+                .map(|l| PathBuf::from(OsStr::from_bytes(l)))
+                .collect()
+        });
         match found.len() == names.len() {
             true => Ok(found),
             false => Err(PromoteError::Git {
@@ -155,6 +210,14 @@ impl<'a> Careful<'a> {
                 said: "it does not say where its files are".to_owned(),
             }),
         }
+    }
+
+    /// The top folder of the worktree that git works on.
+    pub(super) fn top(&mut self) -> Result<PathBuf, PromoteError> {
+        let mut said = self.bytes(&["rev-parse", "--show-toplevel"], &[])?;
+        // The end of the line, and nothing of a name that ends in another one.
+        said.pop();
+        Ok(OsString::from_vec(said).into())
     }
 
     /// Runs one of the person's hooks, if there is one.
@@ -179,12 +242,23 @@ impl<'a> Careful<'a> {
 }
 
 /// The word of git that is run.
-fn doing(args: &[&str]) -> String {
+fn doing<A: AsRef<OsStr>>(args: &[A]) -> String {
     let mut words = args;
-    while let ["-c" | "-C", _, rest @ ..] = words {
+    while let [flag, _, rest @ ..] = words
+        && (flag.as_ref() == "-c" || flag.as_ref() == "-C")
+    {
         words = rest;
     }
-    format!("git {}", words.first().unwrap_or(&""))
+    let word = words.first().map_or(OsStr::new(""), AsRef::as_ref);
+    format!("git {}", word.display())
+}
+
+/// Mode, id and path of what `ls-files --stage` says of an entry: `MODE ID STAGE<tab>PATH`.
+pub(super) fn entry(said: &[u8]) -> Option<(&str, &str, &OsStr)> {
+    let tab = said.iter().position(|b| *b == b'\t')?;
+    let (words, path) = said.split_at_checked(tab)?;
+    let mut words = str::from_utf8(words).ok()?.split(' ');
+    Some((words.next()?, words.next()?, OsStr::from_bytes(path.get(1..)?)))
 }
 
 /// An index of our own beside the person's.
@@ -216,14 +290,14 @@ impl Index {
         self.seed(git)?;
         let mut all = self.env().to_vec();
         all.extend_from_slice(env);
-        let assumed = git
-            .must(&["-c", "core.quotePath=false", "ls-files", "-v"], &all)?
-            .out;
-        let assumed: Vec<&str> = assumed.lines().filter_map(|l| l.strip_prefix("h ")).collect();
+        let listed = git.files(&["-v"], &all)?;
+        let assumed: Vec<&OsStr> = listed
+            .iter()
+            .filter_map(|l| Some(OsStr::from_bytes(l.strip_prefix(b"h ")?)))
+            .collect();
         for some in assumed.chunks(500) {
-            let words = NO_HOOKS
-                .into_iter()
-                .chain(["update-index", "--no-assume-unchanged", "--"]);
+            let words = ["update-index", "--no-assume-unchanged", "--"];
+            let words = NO_HOOKS.into_iter().chain(words).map(OsStr::new);
             git.must(&words.chain(some.iter().copied()).collect::<Vec<_>>(), &all)?;
         }
         let before = git.filtered(&all)?;
@@ -262,7 +336,7 @@ pub(super) struct Staged {
     /// The tree that git makes of it.
     pub(super) tree: Tree,
     /// A filter, and a new entry of a file that it should have changed and did not.
-    pub(super) unfiltered: BTreeSet<(String, String)>,
+    pub(super) unfiltered: BTreeSet<(String, Vec<u8>)>,
 }
 
 impl Careful<'_> {
@@ -270,33 +344,29 @@ impl Careful<'_> {
     /// for those. Those that are recorded are so by what is checked out there; git itself would run their settings to
     /// look whether something changed.
     pub(super) fn add_all(&mut self, root: &Path, env: &[(&str, OsString)]) -> Result<(), PromoteError> {
-        let said = self.must(
-            &[
-                "-c",
-                "core.quotePath=false",
-                "ls-files",
-                "--cached",
-                "--others",
-                "--exclude-standard",
-                "--stage",
-            ],
+        // With a letter before each: `?` is a path that is in no index, whatever it is called.
+        let said = self.files(
+            &["-t", "--cached", "--others", "--exclude-standard", "--stage"],
             env,
         )?;
-        let mut args = vec!["-c", "core.hooksPath=/dev/null", "add", "--all", "--", ":/"];
+        let mut args = ["-c", "core.hooksPath=/dev/null", "add", "--all", "--", ":/"]
+            .map(OsString::from)
+            .to_vec();
         let mut inner = Vec::new();
         let mut links = Vec::new();
-        for line in said.out.lines() {
-            match (line.strip_prefix("160000 "), line.split_once('\t')) {
-                (Some(_), Some((_, path))) => links.push(path),
-                (_, None) => inner.extend(line.strip_suffix('/')),
-                _ => {}
+        for line in &said {
+            match line.strip_prefix(b"? ") {
+                Some(other) => inner.extend(other.strip_suffix(b"/").map(OsStr::from_bytes)),
+                None => {
+                    let named = line.get(2..).and_then(entry);
+                    links.extend(named.filter(|(mode, ..)| *mode == LINK).map(|(.., path)| path));
+                }
             }
         }
         // What became a file is one.
         links.retain(|p| !root.join(p).symlink_metadata().is_ok_and(|m| !m.is_dir()));
         let left = inner.iter().chain(&links);
-        let left: Vec<String> = left.map(|p| format!(":(exclude,top,literal){p}")).collect();
-        args.extend(left.iter().map(String::as_str));
+        args.extend(left.map(|p| joined(":(exclude,top,literal)", p)));
         self.must(&args, env)?;
         for path in links {
             self.add_link(root, path, env)?;
@@ -305,35 +375,46 @@ impl Careful<'_> {
     }
 
     /// Records what is checked out in a submodule; nothing, where nothing is.
-    fn add_link(&mut self, root: &Path, path: &str, env: &[(&str, OsString)]) -> Result<(), PromoteError> {
+    fn add_link(&mut self, root: &Path, path: &OsStr, env: &[(&str, OsString)]) -> Result<(), PromoteError> {
         let full = root.join(path);
-        let quiet = ["-c", "core.hooksPath=/dev/null", "update-index"];
+        let quiet = ["-c", "core.hooksPath=/dev/null", "update-index"].map(OsStr::new);
         if full.symlink_metadata().is_err() {
-            let args = [&quiet[..], &["--force-remove", "--", path]].concat();
+            let args = [&quiet[..], &["--force-remove".as_ref(), "--".as_ref(), path]].concat();
             return self.must(&args, env).map(drop);
         }
         if full.join(".git").symlink_metadata().is_err() {
             return Ok(());
         }
-        let head = self.id(&["-C", path, "rev-parse", "--verify", "HEAD"], &[])?;
-        let entry = format!("160000,{head},{path}");
-        let args = [&quiet[..], &["--cacheinfo", &entry]].concat();
+        let words = [
+            "-C".as_ref(),
+            path,
+            "rev-parse".as_ref(),
+            "--verify".as_ref(),
+            "HEAD".as_ref(),
+        ];
+        let head = self.id(&words, &[])?;
+        let entry = joined(&format!("{LINK},{head},"), path);
+        let args = [&quiet[..], &["--cacheinfo".as_ref(), entry.as_os_str()]].concat();
         self.must(&args, env).map(drop)
     }
 
     /// The entries of files that a foreign filter is for.
-    fn filtered(&mut self, env: &[(&str, OsString)]) -> Result<BTreeSet<(String, String)>, PromoteError> {
+    fn filtered(&mut self, env: &[(&str, OsString)]) -> Result<BTreeSet<(String, Vec<u8>)>, PromoteError> {
         let mut out = BTreeSet::new();
         for filter in self.foreign.clone() {
             let of = format!(":(top,attr:filter={filter})");
-            let said = self.must(
-                &["-c", "core.quotePath=false", "ls-files", "--stage", "--", &of],
-                env,
-            )?;
-            out.extend(said.out.lines().map(|entry| (filter.clone(), entry.to_owned())));
+            let found = self.files(&["--stage", "--", &of], env)?;
+            out.extend(found.into_iter().map(|entry| (filter.clone(), entry)));
         }
         Ok(out)
     }
+}
+
+/// A path after the words that say what it is for.
+fn joined(words: &str, path: &OsStr) -> OsString {
+    let mut all = OsString::from(words);
+    all.push(path);
+    all
 }
 
 impl Drop for Index {

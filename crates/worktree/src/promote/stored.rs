@@ -5,7 +5,7 @@
 //! folder of objects of our own; the person's are only read.
 
 use super::PromoteError;
-use super::asked::{Careful, Index};
+use super::asked::{Careful, Index, LINK, entry};
 use super::converts::converts;
 use super::look::here;
 use crate::error::io_at;
@@ -73,7 +73,7 @@ pub(super) fn dirty(
             continue;
         }
         let at = path.to_string_lossy().into_owned();
-        let mut inner = git.inside(&at)?;
+        let mut inner = git.inside(path.as_os_str())?;
         // Those further in are asked themselves.
         let status = inner.must(
             &[
@@ -88,13 +88,22 @@ pub(super) fn dirty(
             out.push(at);
             continue;
         }
-        let said = inner
-            .must(&["-c", "core.quotePath=false", "ls-files", "--stage"], &[])?
-            .out;
-        for (commit, below) in said.lines().filter_map(link) {
+        let said = inner.files(&["--stage"], &[])?;
+        let links = said
+            .iter()
+            .filter_map(|l| entry(l))
+            .filter(|(mode, ..)| *mode == LINK);
+        for (_, commit, below) in links {
             let further = path.join(below);
             let moved = inner
-                .ask(&["-C", below, "rev-parse", "--verify", "--quiet", "HEAD"])
+                .ask(&[
+                    "-C".as_ref(),
+                    below,
+                    "rev-parse".as_ref(),
+                    "--verify".as_ref(),
+                    "--quiet".as_ref(),
+                    "HEAD".as_ref(),
+                ])
                 .is_some_and(|is| is.as_str() != commit);
             let there = fs::symlink_metadata(shadow.root().join(&further).join(".git")).is_ok();
             match there && moved {
@@ -105,10 +114,4 @@ pub(super) fn dirty(
     }
     out.sort();
     Ok(out)
-}
-
-/// Commit and path, where a line of `ls-files --stage` is one of a submodule.
-fn link(line: &str) -> Option<(&str, &str)> {
-    let (entry, path) = line.split_once('\t')?;
-    Some((entry.strip_prefix("160000 ")?.split(' ').next()?, path))
 }
