@@ -165,7 +165,7 @@ fn fields(root: &Path, asks: &Asks, standing: &Standing) -> Value {
                 Ok(all) => json!(all.iter().map(one).collect::<Vec<_>>()),
                 Err(why) => json!({ "wrong": why }),
             });
-            json!({"path": path, "digest": digest, "checks": checks})
+            json!({"path": path, "digest": digest, "checks": checks, "text": text})
         }
     };
     let changed = match standing {
@@ -235,14 +235,11 @@ fn lines(root: &Path, asks: &Asks, standing: &Standing) -> Vec<Line> {
                     "narrows where work goes; it can widen nothing"
                 };
                 out.push((Tone::Plain, format!("  {path} ({short}): {what}")));
-                match checks(path, text) {
-                    Some(Err(why)) => out.push((Tone::Bad, format!("    {why}"))),
-                    Some(Ok(checks)) => out.extend(checks.into_iter().map(|(name, run, network)| {
-                        let net = if network { ", with network" } else { "" };
-                        (Tone::Plain, format!("    {name}: {}{net}", run.join(" ")))
-                    })),
-                    None => out.extend(text.lines().map(|l| (Tone::Dim, format!("    {l}")))),
+                if let Some(Err(why)) = checks(path, text) {
+                    out.push((Tone::Bad, format!("    {why}")));
                 }
+                // All of it is pinned, and of checks all of it is confirmed: a summary would leave out what was agreed to.
+                out.extend(text.lines().map(|l| (Tone::Plain, format!("    {l}"))));
             }
         }
     }
@@ -274,30 +271,29 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join(".brisk")).unwrap();
         let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
-        write(
-            "brisk.toml",
-            "[verify.checks.test]\nrun = [\"cargo\", \"test\"]\n[verify.checks.get]\nrun = [\"curl\", \"x\"]\nnetwork = true\n",
-        );
-        write(".brisk/policy.toml", "[lanes.slow]\nenabled = false\n");
+        let checks = "[verify]\nprotect = [\"t/**\"]\n# why\n[verify.checks.get]\nrun = [\"curl\", \"x\"]\nnetwork = true\npass = [\"TOKEN\"]\nborrow = [\".venv\"]\ntimeout_s = 5\n[verify.checks.get.env]\nA = \"b\"\n";
+        let rules = "[lanes.slow]\nenabled = false\n";
+        write("brisk.toml", checks);
+        write(".brisk/policy.toml", rules);
         write("AGENTS.md", "be kind");
         let asks = Asks::of(dir.path());
-        let text: String = lines(dir.path(), &asks, &Standing::Unknown)
+        let shown: Vec<String> = lines(dir.path(), &asks, &Standing::Unknown)
             .into_iter()
-            .map(|(_, l)| l + "\n")
+            .map(|(_, l)| l)
             .collect();
-        for part in [
-            "nobody said so",
-            "    test: cargo test\n",
-            "    get: curl x, with network\n",
-            "    enabled = false\n",
-            "AGENTS.md is told to models",
-        ] {
-            assert!(text.contains(part), "{part}: {text}");
+        let all = checks.lines().chain(rules.lines()).map(|l| format!("    {l}"));
+        for line in all.collect::<Vec<_>>() {
+            assert!(shown.contains(&line), "{line}: {shown:#?}");
+        }
+        for part in ["nobody said so", "AGENTS.md is told to models"] {
+            assert!(shown.iter().any(|l| l.contains(part)), "{part}: {shown:#?}");
         }
         let value = fields(dir.path(), &asks, &Standing::Unknown);
         assert_eq!(value["standing"], "unknown");
         assert_eq!(value["asks"][0]["checks"][0]["check"], "get");
         assert_eq!(value["asks"][0]["checks"][0]["network"], true);
+        assert_eq!(value["asks"][0]["text"], checks);
+        assert_eq!(value["asks"][1]["text"], rules);
         write("brisk.toml", "[verify]\n");
         let asks = Asks::of(dir.path());
         let value = fields(dir.path(), &asks, &Standing::Unknown);
