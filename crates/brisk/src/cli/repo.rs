@@ -68,8 +68,9 @@ fn undo_lines(verb: &str, reply: &UndoReply) -> Vec<(Tone, String)> {
 /// `status`.
 pub(crate) fn status(context: &Context) -> Result<Exit, CliError> {
     let here = RepoRequest { cwd: cwd()? };
-    let status: RepoStatus = connect::ask(&context.home, method::STATUS, &here)?;
-    let quota = connect::ask::<QuotaReply>(&context.home, method::QUOTA, &here);
+    let mut link = connect::open(&context.home)?;
+    let status: RepoStatus = link.call(method::STATUS, &here)?;
+    let quota = link.call::<QuotaReply>(method::QUOTA, &here);
     let standing = Trusts::of(&context.home).standing(&status.root);
     if context.json {
         let mut fields = serde_json::to_value(&status).unwrap_or_default();

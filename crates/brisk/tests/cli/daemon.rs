@@ -2,7 +2,9 @@
 
 use crate::fake::{Home, Peer, accept};
 use brisk_protocol::gate::TreeState;
-use brisk_protocol::{BEGAN_META, DaemonStatus, LogEntry, LogReply, RepoStatus, UndoReply, method};
+use brisk_protocol::{
+    BEGAN_META, DaemonStatus, LogEntry, LogReply, QuotaReply, RepoStatus, UndoReply, method,
+};
 use serde_json::json;
 use std::io::Write;
 use std::os::unix::net::UnixListener;
@@ -146,10 +148,13 @@ fn a_daemon_that_was_just_going_is_tried_once_more() {
             recovered: None,
         },
     );
+    let (id, _) = peer.expect(method::QUOTA);
+    peer.reply(id, &QuotaReply { left: Vec::new() });
     let (code, out, _) = text(&child.wait_with_output().unwrap());
     assert_eq!(
         out,
-        "/r: tree 0123456789ab: draft\n2 edits to undo\nnewest: rename\n"
+        "/r: tree 0123456789ab: draft\n2 edits to undo\nnewest: rename\n\
+         trust: not trusted: nobody said so (`brisk trust add`)\n"
     );
     assert_eq!(code, Some(0));
 }

@@ -181,7 +181,9 @@ fn nothing_that_a_check_starts_outlives_it() {
     assert_eq!(alive(&word), 0);
     // They are found where they live.
     let mut child = std::process::Command::new("sleep").arg(&word).spawn().unwrap();
-    assert_eq!(alive(&word), 1);
+    // Its words can be read a moment after it is there.
+    let seen = (0..100_000).any(|_| alive(&word) == 1);
+    assert!(seen);
     child.kill().unwrap();
     child.wait().unwrap();
 }
