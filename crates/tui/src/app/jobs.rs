@@ -82,12 +82,15 @@ impl App {
                 if stops && self.live.as_ref().is_some_and(|l| l.written == wish.written) {
                     self.stop();
                 }
+                self.next_after_past();
             }
             Err(why) => {
                 self.say(&format!("not handed over: {why}"), look::WARN);
                 if !stops && self.asked.as_ref() != Some(&wish.written) {
                     self.give_back(wish);
                 }
+                // What waits would likely be refused, too.
+                self.held |= !self.queue.is_empty();
             }
         }
     }
@@ -103,13 +106,20 @@ impl App {
         if self.repo.as_ref().is_some_and(|r| r.root != news.root) {
             return;
         }
-        let before = self.jobs.replace(news.jobs).unwrap_or_default();
-        let was_open = |id: JobId| before.iter().any(|b| b.job == id && b.state == JobState::Open);
+        // What was over before we came is no news; what began and ended between two news is.
+        let Some(before) = self.jobs.replace(news.jobs) else {
+            return;
+        };
+        let newest = before.iter().map(|b| b.job).max();
+        let is_news = |id: JobId| match before.iter().find(|b| b.job == id) {
+            Some(b) => b.state == JobState::Open,
+            None => newest.is_none_or(|newest| id > newest),
+        };
         let over: Vec<JobBrief> = self
             .jobs
             .iter()
             .flatten()
-            .filter(|j| was_open(j.job))
+            .filter(|j| is_news(j.job))
             .filter(|j| matches!(j.state, JobState::Ready(_) | JobState::Failed { .. }))
             .cloned()
             .collect();
@@ -150,23 +160,27 @@ impl App {
         }
     }
 
-    /// Jobs that are under way, and jobs that wait for the person.
-    pub(crate) fn job_counts(&self) -> (usize, usize) {
+    /// Jobs that run, open ones that do not (put aside, or waiting for others), and jobs that are ready for the person.
+    pub(crate) fn job_counts(&self) -> [(usize, &'static str); 3] {
         let count = |f: fn(&JobBrief) -> bool| self.jobs.iter().flatten().filter(|j| f(j)).count();
-        (
-            count(|j| j.state == JobState::Open),
-            count(|j| matches!(j.state, JobState::Ready(_))),
-        )
+        [
+            (count(|j| j.state == JobState::Open && j.running), "running"),
+            (count(|j| j.state == JobState::Open && !j.running), "waiting"),
+            (count(|j| matches!(j.state, JobState::Ready(_))), "ready"),
+        ]
     }
 
     pub(super) fn tell_jobs(&mut self, reply: &JobsReply) {
         let line = |j: &JobView| {
             let over = j.attempts.iter().filter(|a| a.end.is_some()).count();
+            let state = match (&j.state, j.paused) {
+                (JobState::Open, true) => "paused",
+                (state, _) => state.name(),
+            };
             let first = j.text.lines().next().unwrap_or_default();
             format!(
-                "{:<5} {:<9} {over}/{} over  {first}",
+                "{:<5} {state:<9} {over}/{} over  {first}",
                 j.job.to_string(),
-                j.state.name(),
                 j.attempts.len()
             )
         };

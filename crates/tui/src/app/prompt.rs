@@ -140,10 +140,6 @@ impl App {
 
     /// Sends a prompt now, or as soon as there is a connection.
     pub(super) fn ask(&mut self, wish: Wish) {
-        // What the slow lane does is handed over; a question is answered here.
-        if self.lane == Some(Lane::Slow) && wish.intent == Intent::Edit {
-            return self.hand_over(wish, false);
-        }
         if self.link == Link::Up {
             self.prompt(wish);
         } else {
@@ -199,6 +195,10 @@ impl App {
 
     /// Sends a prompt now.
     pub(super) fn prompt(&mut self, wish: Wish) {
+        // What the slow lane does is handed over; a question is answered here.
+        if self.lane == Some(Lane::Slow) && wish.intent == Intent::Edit {
+            return self.hand_over(wish, false);
+        }
         self.prompts += 1;
         let number = self.prompts;
         self.held = false;
@@ -240,6 +240,7 @@ impl App {
     /// The next prompt of the queue, when nothing runs and nothing holds it.
     pub(super) fn next_queued(&mut self) {
         if self.live.is_none()
+            && self.handing.is_none()
             && !self.held
             && self.link == Link::Up
             && let Some(wish) = self.queue.pop_front()

@@ -101,15 +101,15 @@ fn parts(app: &App) -> Vec<Part> {
             });
         }
     }
-    let (running, ready) = app.job_counts();
-    let jobs = [(running, "running"), (ready, "ready")];
-    let jobs: Vec<String> = jobs
+    let counts = app.job_counts();
+    let ready = counts.iter().any(|(n, what)| *n > 0 && *what == "ready");
+    let jobs: Vec<String> = counts
         .iter()
         .filter(|(n, _)| *n > 0)
         .map(|(n, what)| format!("{n} {what}"))
         .collect();
     if !jobs.is_empty() {
-        let style = if ready > 0 { look::HEAD } else { look::DIM };
+        let style = if ready { look::HEAD } else { look::DIM };
         out.push(part(format!("jobs: {}", jobs.join(", ")), style, 4));
     }
     if let Some(percent) = quota(app) {

@@ -7,7 +7,7 @@ use brisk_protocol::domain::{JobId, Latency};
 use brisk_protocol::gate::{
     CheckReport, Level, Outcome, TreeNews, TreeState, Verified, VerifyStep, Verifying,
 };
-use brisk_protocol::jobs::{Delegated, JobBrief, JobsNews};
+use brisk_protocol::jobs::{Delegated, JobBrief, JobView, JobsNews, JobsReply};
 use brisk_protocol::{QuotaBound, QuotaLeft, QuotaOf, QuotaReply};
 
 const TREE: &str = "0123456789abcdef0123456789abcdef01234567";
@@ -296,7 +296,7 @@ fn a_job_that_is_done_says_one_line_once() {
         // What was done before we came is no news.
         w.input(jobs(&[(1, ready())]));
         w.input(jobs(&[(2, JobState::Open), (1, ready())]));
-        assert_eq!(w.app.job_counts(), (1, 1));
+        assert_eq!(counts(&w), [1, 0, 1]);
         w.calls();
         w.printed();
         w.input(jobs(&[(2, state.clone()), (1, ready())]));
@@ -314,6 +314,76 @@ fn a_job_that_is_done_says_one_line_once() {
         w.input(jobs(&[(2, state), (1, ready())]));
         assert_eq!(w.printed(), "");
     }
+}
+
+fn counts(w: &World) -> [usize; 3] {
+    w.app.job_counts().map(|(n, _)| n)
+}
+
+#[test]
+fn a_job_that_was_over_before_it_was_seen_says_so_too() {
+    let failed = || JobState::Failed {
+        why: "red".into(),
+        best: None,
+    };
+    // What is told first, what then, and the lines that this makes.
+    let cases = [
+        (vec![], vec![(1, failed())], 1),
+        (
+            vec![(1, ready())],
+            vec![(3, ready()), (2, failed()), (1, ready())],
+            2,
+        ),
+        (
+            vec![(1, ready())],
+            vec![(2, JobState::Cancelled), (1, ready())],
+            0,
+        ),
+        // One that was older than all that was told is no news.
+        (vec![(2, ready())], vec![(2, ready()), (1, failed())], 0),
+    ];
+    for (first, then, lines) in cases {
+        let mut w = World::unconnected(Setup::default());
+        w.connect(1, 0);
+        w.printed();
+        w.input(jobs(&first));
+        assert_eq!(w.printed(), "");
+        w.input(jobs(&then));
+        assert_eq!(w.printed().lines().count(), lines, "{then:?}");
+    }
+}
+
+#[test]
+fn an_open_job_that_does_not_run_is_not_called_running() {
+    let mut w = world();
+    let mut news = jobs(&[(3, JobState::Open), (2, JobState::Open), (1, ready())]);
+    if let Input::Jobs(news) = &mut news {
+        news.jobs[0].running = false;
+    }
+    w.input(news);
+    assert_eq!(counts(&w), [1, 1, 1]);
+    let view = |job, paused| JobView {
+        job: JobId(job),
+        root: "/home/me/shop".into(),
+        text: "fix it".into(),
+        base: Tree::parse(TREE).unwrap(),
+        made_us: 0,
+        state: JobState::Open,
+        paused,
+        budget: Default::default(),
+        spent: Default::default(),
+        attempts: vec![],
+    };
+    w.printed();
+    w.reply(Reply::Jobs(Ok(JobsReply {
+        jobs: vec![view(3, true), view(2, false)],
+    })));
+    let printed = w.printed();
+    let states: Vec<&str> = printed
+        .lines()
+        .filter_map(|l| l.split_whitespace().nth(1))
+        .collect();
+    assert_eq!(states, ["paused", "open"]);
 }
 
 fn delegate(text: &str, files: &[&str]) -> Call {
@@ -425,6 +495,39 @@ fn lane_and_latency_are_chosen_for_the_next_prompts() {
     w.write("/ask why");
     w.key(Enter);
     assert!(matches!(&w.calls()[..], [Call::Prompt { extras, .. }] if extras.lane.is_none()));
+}
+
+#[test]
+fn queued_prompts_go_where_the_lane_says_when_they_are_sent() {
+    let mut w = world();
+    w.write("one");
+    w.key(Enter);
+    w.begun(1, "one");
+    for text in ["two", "three", "four"] {
+        w.write(text);
+        w.key(Tab);
+    }
+    w.write("/lane slow");
+    w.key(Enter);
+    w.calls();
+    w.ended(1, StopReason::EndTurn, 0);
+    let sent = |w: &mut World| {
+        let mut calls = w.calls();
+        calls.retain(|c| matches!(c, Call::Prompt { .. } | Call::Delegate { .. }));
+        calls
+    };
+    // One after the other, also while the person types.
+    assert_eq!(sent(&mut w), [delegate("two", &[])]);
+    w.write("x");
+    w.key(Ctrl('u'));
+    assert_eq!(sent(&mut w), []);
+    w.reply(taken_in());
+    assert_eq!(sent(&mut w), [delegate("three", &[])]);
+    // Refused, it is back, and what is behind it waits.
+    w.reply(Reply::Delegated(Err("no policy".into())));
+    w.key(Ctrl('l'));
+    assert_eq!((sent(&mut w), w.text().as_str()), (vec![], "three"));
+    assert_eq!(w.app.queue.len(), 1);
 }
 
 #[test]
