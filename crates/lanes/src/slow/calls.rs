@@ -2,6 +2,7 @@
 
 use super::Kit;
 use super::answer::{Look, MAX_STEPS, plain};
+use super::edits::Written;
 use brisk_domain::EditFormat;
 use brisk_domain::tool::{Tool, ToolCall, ToolName};
 use serde_json::{Map, Value, json};
@@ -13,8 +14,9 @@ pub(super) const OF_SERVER: &str = "__";
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Act {
     Look(Look),
-    /// Edits, as the plain-text protocol writes them.
-    Edit(String),
+    /// Edits, as the plain-text protocol writes them. Which they are is the tool's to say: a text that is put into a
+    /// file may look like the other kind.
+    Edit(Written, String),
     Plan(Vec<String>),
     Check,
     Done,
@@ -156,14 +158,14 @@ pub(super) fn read(call: &ToolCall) -> Result<Act, String> {
             let path = arguments.text("path")?;
             let search = arguments.some("search")?;
             let replace = arguments.some("replace")?;
-            Act::Edit(edit(&path, &search, &replace)?)
+            Act::Edit(Written::Blocks, edit(&path, &search, &replace)?)
         }
         "apply_patch" => {
             let patch = arguments.text("patch")?;
             if !patch.contains("*** Begin Patch") {
                 return Err("a patch begins with `*** Begin Patch`".to_owned());
             }
-            Act::Edit(patch)
+            Act::Edit(Written::Patch, patch)
         }
         "plan" => Act::Plan(arguments.list("steps")?),
         "check" => Act::Check,

@@ -13,6 +13,27 @@ use std::sync::Arc;
 /// Small models copy: they are told, or they would wait for what their edit came to.
 const SAME: &str = "an edit changes nothing, for what takes the place of the lines is the same";
 
+/// How edits are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Written {
+    /// Search/replace blocks.
+    Blocks,
+    /// A patch from `*** Begin Patch`.
+    Patch,
+}
+
+impl Written {
+    /// How an answer in words writes them, by the marker that comes first: the other one may be a line of a file.
+    pub(super) fn first_in(answer: &str) -> Written {
+        let marker = |line: &str| match line {
+            patch if patch.contains("*** Begin Patch") => Some(Written::Patch),
+            block if block.trim_start().starts_with("<<<<<") => Some(Written::Blocks),
+            _ => None,
+        };
+        answer.lines().find_map(marker).unwrap_or(Written::Blocks)
+    }
+}
+
 /// Names of a folder that are listed.
 const LISTED: usize = 200;
 
@@ -166,18 +187,18 @@ impl Files {
         out.join("\n")
     }
 
-    /// Applies the edits of an answer, as strictly as they are read: a file changes by all of its edits or by none.
-    /// `max_lines`: bound of the whole patch.
-    pub(super) fn edit(&mut self, answer: &str, max_lines: usize) -> Outcome {
+    /// Applies edits, as strictly as they are read: a file changes by all of its edits or by none. `max_lines`: bound of
+    /// the whole patch.
+    pub(super) fn edit(&mut self, written: Written, answer: &str, max_lines: usize) -> Outcome {
         let mut outcome = Outcome::default();
         let texts = self
             .known
             .iter()
             .map(|(p, k)| (p.clone(), k.now.clone()))
             .collect();
-        let mut stream = match answer.contains("*** Begin Patch") {
-            true => PatchStream::apply_patch(texts),
-            false => PatchStream::search_replace(texts),
+        let mut stream = match written {
+            Written::Patch => PatchStream::apply_patch(texts),
+            Written::Blocks => PatchStream::search_replace(texts),
         };
         let mut events = Vec::new();
         stream.push(answer, &mut events);

@@ -27,7 +27,7 @@ use brisk_domain::tool::{Tool, Tooling};
 use brisk_domain::{CancelReason, Candidate};
 use brisk_patch::Text;
 use calling::Calling;
-use edits::Files;
+use edits::{Files, Written};
 use rewrite::{Next, Rewriter};
 use std::collections::BTreeMap;
 use talk::Talk;
@@ -35,14 +35,21 @@ use talk::Talk;
 /// Answers in a row that lead nowhere before the attempt is given up.
 const WASTED: u32 = 4;
 
-/// Answers for each round of checks, at most.
-const ANSWERS_PER_ROUND: u32 = 8;
-
-/// The same for a model that calls tools: it asks for one thing at a time.
+/// Answers with calls for each round of checks, at most.
 const CALLS_PER_ROUND: u32 = 24;
+
+/// For how many of them an answer in words counts: it asks for several things at a time.
+const WORDS_COUNT: u32 = 3;
 
 /// Earlier answers that one is compared with.
 const REMEMBERED: usize = 8;
+
+/// By what a patch was changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum How {
+    Call,
+    Words,
+}
 
 #[derive(Debug, Clone)]
 enum State {
@@ -72,11 +79,12 @@ pub struct Attempt {
     rewriter: Option<Rewriter>,
     state: State,
     rounds: u32,
+    /// As [`WORDS_COUNT`] counts them.
     answers: u32,
     wasted: u32,
     earlier: Vec<String>,
-    /// The patch has changed since the checks ran.
-    unchecked: bool,
+    /// By what the patch has changed since the checks ran, if it has.
+    unchecked: Option<How>,
     best: Option<Partial>,
 }
 
@@ -112,7 +120,7 @@ impl Attempt {
             answers: 0,
             wasted: 0,
             earlier: Vec::new(),
-            unchecked: false,
+            unchecked: None,
             best: None,
         }
     }
@@ -208,8 +216,10 @@ impl Attempt {
         };
     }
 
+    /// An answer in words. What it leads to does not depend on the tools that there are now: steps of a model that had
+    /// none are taken again when it has some, and the other way round.
     fn said(&mut self, text: &str) {
-        self.answers += 1;
+        self.answers += WORDS_COUNT;
         if let Some(rewriter) = &mut self.rewriter {
             let next = rewriter.said(&mut self.files, text);
             return match self.too_many() {
@@ -218,9 +228,6 @@ impl Attempt {
             };
         }
         self.talk.assistant(text);
-        if !self.tools.is_empty() {
-            return self.said_without_calls(text);
-        }
         let answer = Answer::read(text);
         if self.repeats(text.trim()) {
             return self.waste(words::REPEATED.to_owned());
@@ -228,12 +235,15 @@ impl Attempt {
         if let Some(why) = self.too_many() {
             return self.fail(why);
         }
-        let outcome = self.files.edit(&answer.edits, self.bounds.lines);
+        let written = Written::first_in(&answer.edits);
+        let outcome = self.files.edit(written, &answer.edits, self.bounds.lines);
         let mut words = outcome.words();
         for unknown in &answer.unknown {
             words.push_str(&words::unknown(unknown));
         }
-        self.unchecked |= !outcome.changed.is_empty();
+        if !outcome.changed.is_empty() {
+            self.unchecked = Some(How::Words);
+        }
         let mut looks = Vec::new();
         let (mut shown, mut refused) = (0, 0);
         for look in answer
@@ -260,7 +270,7 @@ impl Attempt {
         }
         let moved = !outcome.changed.is_empty();
         let wants_checks = answer.done || answer.check || (moved && words.is_empty());
-        match (wants_checks, outcome.refused, self.unchecked) {
+        match (wants_checks, outcome.refused, self.unchecked.is_some()) {
             (true, 0, true) => {
                 self.wasted = 0;
                 self.state = State::Checking;
@@ -276,9 +286,12 @@ impl Attempt {
                     .to_owned(),
                 );
             }
+            // Who calls tools and stops calling them is ready, whatever it says.
+            _ if words.is_empty() && self.unchecked == Some(How::Call) => self.state = State::Checking,
             // That the person hears what is planned is no step by itself, but a good beginning.
             _ if words.is_empty() && !answer.plan.is_empty() => self.waste(words::PLANNED.to_owned()),
-            _ if words.is_empty() => self.waste(words::NO_STEP.to_owned()),
+            _ if words.is_empty() && self.tools.is_empty() => self.waste(words::NO_STEP.to_owned()),
+            _ if words.is_empty() => self.waste(words::NO_CALL.to_owned()),
             _ if !moved && shown == 0 && refused > 0 => self.waste(words),
             // Something was edited, shown or listed: that is a way forward. A refusal alone is none.
             _ if moved || (outcome.refused == 0 && answer.unknown.is_empty()) => self.go_on(words),
@@ -301,11 +314,9 @@ impl Attempt {
             .bounds
             .rounds
             .saturating_add(1)
-            .saturating_mul(match self.tools.is_empty() {
-                true => ANSWERS_PER_ROUND,
-                false => CALLS_PER_ROUND,
-            });
-        (self.answers > most).then(|| format!("it took more than {most} answers"))
+            .saturating_mul(CALLS_PER_ROUND);
+        let each = if self.tools.is_empty() { WORDS_COUNT } else { 1 };
+        (self.answers > most).then(|| format!("it took more than {} answers", most / each))
     }
 
     fn looked(&mut self, mut words: String, looks: &[Look], found: Vec<Found>) {
@@ -378,7 +389,7 @@ impl Attempt {
             return self.follow(next);
         }
         self.rounds += 1;
-        self.unchecked = false;
+        self.unchecked = None;
         match checked {
             // A proof about the base is none about a change.
             Checked::Proven { .. } if size.lines == 0 => self.waste(words::NOTHING_CHANGED.to_owned()),

@@ -3,7 +3,7 @@
 
 use super::calling::Calling;
 use super::calls::{self, Act};
-use super::{Attempt, State, talk, words};
+use super::{Attempt, How, State, talk, words};
 use brisk_domain::port::GenerateRequest;
 use brisk_domain::tool::{ToolCall, ToolRequest};
 
@@ -50,8 +50,8 @@ impl Attempt {
                         looks.push(look);
                     }
                 }
-                Ok(Act::Edit(text)) => {
-                    let outcome = self.files.edit(&text, self.bounds.lines);
+                Ok(Act::Edit(written, text)) => {
+                    let outcome = self.files.edit(written, &text, self.bounds.lines);
                     let words = outcome.words();
                     refused += outcome.refused;
                     match outcome.changed.is_empty() {
@@ -60,7 +60,7 @@ impl Attempt {
                         true => calling.refuse(n, &words),
                         false => {
                             calling.say(n, &format!("changed\n{words}"));
-                            self.unchecked = true;
+                            self.unchecked = Some(How::Call);
                             // The same question may have another answer now.
                             self.earlier.clear();
                         }
@@ -76,7 +76,7 @@ impl Attempt {
             }
         }
         if let Some(n) = calling.check {
-            let why = match (refused, self.unchecked) {
+            let why = match (refused, self.unchecked.is_some()) {
                 (0, true) => None,
                 (0, false) if self.files.changed_paths().is_empty() => Some(words::NOTHING_CHANGED),
                 (0, false) => Some(words::CHECKED_ALREADY),
@@ -96,17 +96,6 @@ impl Attempt {
                     words: String::new(),
                 };
             }
-        }
-    }
-
-    /// An answer in words alone: where something is changed and unchecked, the checks are the next step, whatever it says.
-    pub(super) fn said_without_calls(&mut self, text: &str) {
-        if let Some(why) = self.too_many() {
-            return self.fail(why);
-        }
-        match self.unchecked && !self.repeats(text.trim()) {
-            true => self.state = State::Checking,
-            false => self.waste(words::NO_CALL.to_owned()),
         }
     }
 

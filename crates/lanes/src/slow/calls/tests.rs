@@ -71,7 +71,10 @@ fn calls_mean_what_the_lines_of_the_plain_text_protocol_mean() {
         (
             "edit",
             r#"{"path":"a.rs","search":"x","replace":"y\n"}"#,
-            Act::Edit("a.rs\n<<<<<<< SEARCH\nx\n=======\ny\n>>>>>>> REPLACE\n".into()),
+            Act::Edit(
+                Written::Blocks,
+                "a.rs\n<<<<<<< SEARCH\nx\n=======\ny\n>>>>>>> REPLACE\n".into(),
+            ),
         ),
         (
             "plan",

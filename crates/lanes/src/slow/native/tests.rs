@@ -12,6 +12,10 @@ use std::sync::Arc;
 const SHOP: &str = "def total(items):\n    return 0\n\ndef other():\n    return 1\n";
 
 fn attempt(context: usize) -> Attempt {
+    with(context, Tooling::Native)
+}
+
+fn with(context: usize, tooling: Tooling) -> Attempt {
     let brief = Brief {
         id: AttemptId {
             job: JobId(1),
@@ -30,7 +34,7 @@ fn attempt(context: usize) -> Attempt {
         strategy: 0,
     };
     let kit = Kit {
-        tooling: Tooling::Native,
+        tooling,
         checks: vec!["unit".into()],
         tools: vec![],
     };
@@ -385,6 +389,78 @@ fn the_same_steps_lead_to_the_same_place_from_anywhere() {
             .iter()
             .any(|m| m.text.contains("search {\"text\":\"return 0\"}"))
     );
+}
+
+/// The person's configuration may have changed between the steps and the restart that takes them again.
+#[test]
+fn steps_mean_the_same_with_and_without_tools() {
+    let said = |text: &str| Step::Said {
+        text: text.into(),
+        usage: Usage::default(),
+    };
+    let file = || Found::File {
+        path: "shop.py".into(),
+        text: SHOP.into(),
+    };
+    let edit = "shop.py\n<<<<<<< SEARCH\n    return 0\n=======\n    return 7\n>>>>>>> REPLACE\n";
+    let looked = || Step::Looked { found: vec![file()] };
+    let in_words = vec![
+        said("```do\nread shop.py\n```\n"),
+        looked(),
+        said(&format!("{edit}```do\nread shop.py\n```\n")),
+        said("Let me think."),
+        said("done"),
+        Step::Checked(check(&with(32_000, Tooling::Words))),
+        said("It is right."),
+    ];
+    let mut world = good();
+    // More than a model without tools may answer.
+    (0..12).for_each(|n| drop(world.call(&[("search", &format!(r#"{{"text":"{n}"}}"#))])));
+    world.call(&[WRONG]);
+    world.take(said("All tests pass."));
+    world.settle();
+    let place = |attempt: &Attempt| match attempt.next() {
+        Effect::Ask(_) | Effect::Converse(_) => "asks".to_owned(),
+        other @ (Effect::Look(_) | Effect::Check | Effect::Over(_)) => format!("{other:?}"),
+    };
+    for (name, steps) in [("words", in_words), ("calls", world.steps)] {
+        let [mut words, mut calls] = [Tooling::Words, Tooling::Native].map(|t| with(32_000, t));
+        for (n, step) in steps.into_iter().enumerate() {
+            words.take(step.clone());
+            calls.take(step);
+            assert_eq!(place(&words), place(&calls), "{name} {n}");
+            assert_eq!(words.changed(), calls.changed(), "{name} {n}");
+            assert_eq!(words.wasted, calls.wasted, "{name} {n}");
+        }
+        assert_eq!((words.changed().len(), words.rounds), (1, 1), "{name}");
+    }
+}
+
+/// What is put into a file is never read as a patch of other files.
+#[test]
+fn the_tool_says_how_its_edit_is_written() {
+    let mut world = good();
+    let patch = "*** Begin Patch\n*** Add File: evil.py\n+x = 1\n*** End Patch";
+    let arguments = serde_json::json!({"path": "new.md", "search": "", "replace": patch}).to_string();
+    assert_eq!(world.call(&[("edit", &arguments)]), None);
+    let changed = world.attempt.changed();
+    let texts: Vec<(&str, String)> = changed.iter().map(|(p, t)| (p.as_str(), t.joined())).collect();
+    assert_eq!(texts, [("new.md", format!("{patch}\n"))]);
+    // In words the marker that comes first says it.
+    let block = |text: &str| format!("a.md\n<<<<<<< SEARCH\n=======\n{text}\n>>>>>>> REPLACE\n");
+    world.take(Step::Said {
+        text: block(patch).replace("a.md", "b.md"),
+        usage: Usage::default(),
+    });
+    let paths: Vec<String> = world.attempt.changed().into_keys().collect();
+    assert_eq!(paths, ["b.md", "new.md"]);
+    world.settle();
+    let of_blocks: String = block("x").lines().map(|l| format!("+{l}\n")).collect();
+    world.take(Step::Said {
+        text: format!("*** Begin Patch\n*** Add File: c.md\n{of_blocks}*** End Patch\n"),
+        usage: Usage::default(),
+    });
+    assert_eq!(world.attempt.changed()["c.md"].joined(), block("x"));
 }
 
 #[test]
