@@ -47,3 +47,4 @@ pub use shadow::Shadow;
 pub use slot::Slot;
 pub use snapshot::{Delta, Difference};
 pub use undo::{Touched, Undone};
+pub use walk::{folders, git_folder};

@@ -3,6 +3,7 @@
 use crate::path::is_git_dir;
 use ignore::{DirEntry, WalkBuilder};
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -18,17 +19,7 @@ pub(crate) fn files(root: &Path, limit: usize) -> Vec<String> {
 /// Files and links (by path below `root`, sorted by bytes) that are tracked, or untracked and not ignored. Other
 /// repositories inside this one are passed over, as git does.
 pub(crate) fn paths(root: &Path) -> Vec<PathBuf> {
-    let mut builder = WalkBuilder::new(root);
-    // Git's rules only: hidden files count, the rules of search tools do not.
-    builder
-        .hidden(false)
-        .ignore(false)
-        .parents(false)
-        .require_git(false);
-    let top = root.to_owned();
-    builder.filter_entry(move |e| e.path() == top || wanted(e));
-    let walked = builder.build().filter_map(Result::ok);
-    let walked = walked.filter(|e| e.file_type().is_some_and(|t| t.is_file() || t.is_symlink()));
+    let walked = walked(root).filter(|e| e.file_type().is_some_and(|t| t.is_file() || t.is_symlink()));
     let mut out: Vec<PathBuf> = walked
         .filter_map(|e| Some(e.path().strip_prefix(root).ok()?.to_owned()))
         .collect();
@@ -48,6 +39,36 @@ pub(crate) fn paths(root: &Path) -> Vec<PathBuf> {
         out.sort_unstable_by(|a, b| by_bytes(a, b));
         // An index in the middle of a merge names a path up to three times.
         out.dedup();
+    }
+    out
+}
+
+/// Everything that git's rules do not leave out, the root too.
+fn walked(root: &Path) -> impl Iterator<Item = DirEntry> {
+    let mut builder = WalkBuilder::new(root);
+    // Git's rules only: hidden files count, the rules of search tools do not.
+    builder
+        .hidden(false)
+        .ignore(false)
+        .parents(false)
+        .require_git(false);
+    let top = root.to_owned();
+    builder.filter_entry(move |e| e.path() == top || wanted(e));
+    builder.build().filter_map(Result::ok)
+}
+
+/// The folders in which a file that counts may be, now or soon: the root, all that git would look into, empty ones
+/// too, and those above what is tracked.
+pub fn folders(root: &Path) -> BTreeSet<PathBuf> {
+    let is_folder = |e: &DirEntry| e.file_type().is_some_and(|t| t.is_dir());
+    let mut out: BTreeSet<PathBuf> = walked(root).filter(is_folder).map(DirEntry::into_path).collect();
+    out.insert(root.to_owned());
+    for path in tracked(root) {
+        for folder in path.ancestors().skip(1) {
+            if !out.insert(root.join(folder)) {
+                break;
+            }
+        }
     }
     out
 }
@@ -139,7 +160,7 @@ pub(crate) fn common_folder(git: &Path) -> PathBuf {
 }
 
 /// The `.git` folder, or the one that a `.git` file of a linked worktree names.
-pub(crate) fn git_folder(root: &Path) -> Option<PathBuf> {
+pub fn git_folder(root: &Path) -> Option<PathBuf> {
     let dot = root.join(".git");
     if dot.is_dir() {
         return Some(dot);
@@ -195,5 +216,21 @@ mod tests {
         ];
         assert_eq!(files(&root, 100), want);
         assert_eq!(files(&root, 2), want[..2]);
+    }
+
+    #[test]
+    fn folders_that_may_hold_files_are_known_before_they_do() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        touch(&root, ".gitignore", "target/\n");
+        for folder in ["src/new/deep", "target/debug", "other/.git", ".git/logs"] {
+            std::fs::create_dir_all(root.join(folder)).unwrap();
+        }
+        let want: BTreeSet<PathBuf> = ["src", "src/new", "src/new/deep"]
+            .map(|f| root.join(f))
+            .into_iter()
+            .chain([root.clone()])
+            .collect();
+        assert_eq!(folders(&root), want);
     }
 }

@@ -415,8 +415,19 @@ impl Actor {
         {
             self.turns.insert(*turn, self.unborn.remove(0));
         }
-        if matches!(event, Event::TurnStarted { .. }) {
-            self.busy = Some(self.standings.turn(self.repo.root()));
+        match &event {
+            // A turn runs, or goes on.
+            Event::TurnStarted { .. }
+            | Event::HunkOpened { .. }
+            | Event::HunkLine { .. }
+            | Event::Prose { .. }
+                if self.busy.is_none() && self.session.is_busy() =>
+            {
+                self.busy = Some(self.standings.turn(self.repo.root()));
+            }
+            // It waits for the person, who may take long.
+            Event::BudgetReached { .. } => self.busy = None,
+            _ => {}
         }
         self.seq += 1;
         let mut over = None;

@@ -1,10 +1,11 @@
 //! What waits to be written to one client. The session puts in and never waits; the client's writer takes out at
 //! the client's pace. A slow client costs bounded memory: lines of one hunk merge, and beyond the cap the client is
-//! marked as lagging and reads the rest from the log.
+//! marked as lagging and reads the rest from the log. Of news only the newest waits.
 
 use brisk_domain::{Event, SessionId};
 use brisk_protocol::Envelope;
 use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
@@ -15,15 +16,26 @@ pub(crate) enum Mail {
     Event(Envelope),
     /// A ready line (an answer to a request).
     Line(String),
+    /// A ready line that says how something is now: of those about the same thing only the newest waits.
+    News(News, String),
     /// A ready line after which the daemon goes: it must be out first.
     Farewell(String),
+}
+
+/// What news are about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct News {
+    /// Of which kind.
+    pub(crate) method: &'static str,
+    /// Root of the repository.
+    pub(crate) root: PathBuf,
 }
 
 impl Mail {
     fn session(&self) -> Option<SessionId> {
         match self {
             Mail::Event(e) => Some(e.session_id),
-            Mail::Line(_) | Mail::Farewell(_) => None,
+            Mail::Line(_) | Mail::News(..) | Mail::Farewell(_) => None,
         }
     }
 }
@@ -108,7 +120,7 @@ fn weight(mail: &Mail) -> usize {
     const FRAME: usize = 96;
     FRAME
         + match mail {
-            Mail::Line(line) | Mail::Farewell(line) => line.len(),
+            Mail::Line(line) | Mail::News(_, line) | Mail::Farewell(line) => line.len(),
             Mail::Event(envelope) => match &envelope.event {
                 Event::HunkLine { text, .. } | Event::Prose { text, .. } | Event::Notice { text, .. } => {
                     text.len()
@@ -218,6 +230,13 @@ impl Mailbox {
         self.answer(Mail::Line(line));
     }
 
+    /// Puts news in, in the place of those that still wait. Never waits.
+    pub(crate) fn news(&self, about: News, line: String) {
+        let older = |m: &Mail| matches!(m, Mail::News(a, _) if *a == about);
+        self.lock().queue.retain(|m| !older(m));
+        self.answer(Mail::News(about, line));
+    }
+
     /// Puts the last answer in.
     pub(crate) fn farewell(&self, line: String) {
         self.answer(Mail::Farewell(line));
@@ -290,7 +309,7 @@ impl Mailbox {
         }
         state.queue.retain(|m| match m {
             Mail::Event(e) => e.session_id != session || e.seq > seq,
-            Mail::Line(_) | Mail::Farewell(_) => true,
+            Mail::Line(_) | Mail::News(..) | Mail::Farewell(_) => true,
         });
         drop(state);
         self.taken.notify_waiters();
@@ -381,6 +400,28 @@ mod tests {
         mailbox.event(&line(2, 1, "b"));
         mailbox.event(&line(3, 2, "c"));
         let want = vec![Mail::Event(line(2, 1, "a\nb")), Mail::Event(line(3, 2, "c"))];
+        assert_eq!(mailbox.take().await, Take::Batch(want));
+    }
+
+    #[tokio::test]
+    async fn of_news_about_one_thing_only_the_newest_waits() {
+        let about = |root: &str| News {
+            method: "_brisk/state",
+            root: root.into(),
+        };
+        let mailbox = Mailbox::new(400);
+        for n in 0..1_000 {
+            mailbox.news(about("/a"), format!("a{n}"));
+            mailbox.news(about("/b"), format!("b{n}"));
+        }
+        mailbox.line("answer".into());
+        // It does not overtake what came before it.
+        mailbox.news(about("/a"), "a".into());
+        let want = vec![
+            Mail::News(about("/b"), "b999".into()),
+            Mail::Line("answer".into()),
+            Mail::News(about("/a"), "a".into()),
+        ];
         assert_eq!(mailbox.take().await, Take::Batch(want));
     }
 

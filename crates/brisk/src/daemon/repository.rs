@@ -2,7 +2,7 @@
 
 use super::felt::Desk;
 use crate::home::Home;
-use crate::verify::standing;
+use crate::verify::{standing, why};
 use brisk_protocol::gate::TreeState;
 use brisk_protocol::{LogEntry, LogReply, RepoStatus, UndoReply, UndoWhat};
 use brisk_worktree::{OpId, OpKind, OpSummary, Recovery, Repo, Undone, Which, WorktreeError};
@@ -48,10 +48,7 @@ pub(crate) fn status(home: &Home, repo: &Repo) -> Result<RepoStatus, WorktreeErr
     let log = repo.log(usize::MAX)?;
     let (tree, state) = match standing(home, repo.root()) {
         Ok((tree, state)) => (tree.to_string(), state),
-        Err(e) => (
-            repo.snapshot()?.to_string(),
-            TreeState::Unknown { why: e.message },
-        ),
+        Err(e) => (repo.snapshot()?.to_string(), TreeState::Unknown { why: why(&e) }),
     };
     Ok(RepoStatus {
         root: repo.root().to_owned(),

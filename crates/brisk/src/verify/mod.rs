@@ -23,7 +23,7 @@ pub(crate) use git::Lent;
 pub(crate) use outside::{Believed, Checked, check_commit, ledger_at, only_ledger};
 pub(crate) use pin::{Confirmed, proposal, unreadable};
 pub(crate) use signer::Wanted;
-pub(crate) use standing::{standing, told};
+pub(crate) use standing::{standing, told, why};
 
 use crate::exit::{CliError, Exit};
 use crate::home::Home;
@@ -155,7 +155,7 @@ impl Gate {
     pub(crate) fn stand(&mut self) -> Result<(Tree, Base, u64), CliError> {
         let root = self.shadow.root().to_owned();
         thread::scope(|scope| {
-            let heads = scope.spawn(move || Heads::read(&mut Lent::new(&root)?));
+            let heads = scope.spawn(move || Heads::read(&mut Lent::of(&root)?));
             let began = Instant::now();
             let tree = self.tree()?;
             let took = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);

@@ -31,9 +31,17 @@ impl Gate {
             Ok((tree, state)) => Ok((tree, told(state.as_ref()))),
             Err(e) => {
                 let tree = self.tree()?;
-                Ok((tree, TreeState::Unknown { why: e.message }))
+                Ok((tree, TreeState::Unknown { why: why(&e) }))
             }
         }
+    }
+}
+
+/// Why it is not known where a tree stands, with what to do next.
+pub(crate) fn why(e: &CliError) -> String {
+    match &e.hint {
+        Some(hint) => format!("{}; {hint}", e.message),
+        None => e.message.clone(),
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) async fn deliver(
                 for mail in &batch {
                     match mail {
                         Mail::Event(envelope) => tell(&view, envelope, &mut text),
-                        Mail::Line(line) | Mail::Farewell(line) => text.push_str(line),
+                        Mail::Line(line) | Mail::News(_, line) | Mail::Farewell(line) => text.push_str(line),
                     }
                 }
                 let written = if text.is_empty() {

@@ -5,16 +5,16 @@
 mod eyes;
 
 use super::jobs::Jobs;
-use super::mailbox::Mailbox;
+use super::mailbox::{Mailbox, News};
 use super::note;
 use crate::exit::CliError;
 use crate::home::Home;
-use crate::verify::Gate;
+use crate::verify::{Gate, why};
 use brisk_domain::evidence::Tree;
 use brisk_protocol::gate::{TreeNews, TreeState, method};
 use brisk_protocol::jobs::{JobsNews, method as jobs_method};
 use brisk_protocol::notify_line;
-use eyes::{Bell, Eyes};
+use eyes::{Bell, Eyes, Woke};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -25,6 +25,9 @@ const QUIET: Duration = Duration::from_millis(80);
 
 /// Where things change all the time, they are looked at so often.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Where not all can be watched, or no tree could be taken, it is looked so often.
+const AGAIN: Duration = Duration::from_secs(5);
 
 /// News of jobs are told at most so often.
 const JOBS_EVERY: Duration = Duration::from_millis(250);
@@ -40,6 +43,8 @@ struct Room {
     clients: Vec<Weak<Mailbox>>,
     /// What was said last of its tree, and of its jobs: whoever comes later is told the same.
     said: BTreeMap<&'static str, String>,
+    /// Where it stood then.
+    state: Option<TreeState>,
 }
 
 #[derive(Default)]
@@ -101,7 +106,9 @@ impl Standings {
         if let Some(room) = floor.rooms.get_mut(root) {
             if !room.clients.iter().any(|c| c.as_ptr() == Arc::as_ptr(mailbox)) {
                 room.clients.push(Arc::downgrade(mailbox));
-                room.said.values().for_each(|line| mailbox.line(line.clone()));
+                for (method, line) in &room.said {
+                    mailbox.news(about(method, root), line.clone());
+                }
             }
             return;
         }
@@ -114,6 +121,7 @@ impl Standings {
             looking: Arc::default(),
             clients: vec![Arc::downgrade(mailbox)],
             said: BTreeMap::new(),
+            state: None,
         };
         floor.rooms.insert(root.to_owned(), room);
         drop(floor);
@@ -177,9 +185,37 @@ impl Standings {
             && room.said.get(method) != Some(&line)
         {
             for mailbox in room.clients.iter().filter_map(Weak::upgrade) {
-                mailbox.line(line.clone());
+                mailbox.news(about(method, root), line.clone());
             }
             room.said.insert(method, line);
+        }
+    }
+
+    fn tell_tree(&self, root: &Path, tree: String, state: TreeState) {
+        let news = TreeNews {
+            root: root.to_owned(),
+            tree,
+            state,
+        };
+        self.tell(root, method::STATE, notify_line(method::STATE, &news));
+        if let Some(room) = self.floor().rooms.get_mut(root) {
+            room.state = Some(news.state);
+        }
+    }
+
+    /// A file has changed while nobody may look: what was proved is not claimed of it until somebody has.
+    fn may_be_another(&self, root: &Path) {
+        let proved = self.floor().rooms.get(root).and_then(|room| room.state.clone());
+        match proved {
+            None | Some(TreeState::Draft { .. } | TreeState::Unknown { .. }) => {}
+            Some(
+                TreeState::Verifying { .. }
+                | TreeState::Verified { .. }
+                | TreeState::Failed { .. }
+                | TreeState::Flagged { .. }
+                | TreeState::Inconclusive { .. }
+                | TreeState::Shipped { .. },
+            ) => self.tell_tree(root, String::new(), TreeState::Draft { policy: true }),
         }
     }
 
@@ -223,44 +259,62 @@ impl Standings {
     fn keep(&self, root: &Path, bell: &Bell) {
         let mut eyes = Eyes::open(root);
         self.tell_jobs(root);
-        let mut last = None;
         while !self.is_left(root) {
-            self.alone(root, || {
-                let (tree, state) = match self.look(root, &mut eyes, &mut last) {
+            let known = self.alone(root, || {
+                let (tree, state) = match self.look(root, &mut eyes) {
                     Ok((tree, state)) => (tree.to_string(), state),
-                    Err(e) => (String::new(), TreeState::Unknown { why: e.message }),
+                    Err(e) => (String::new(), TreeState::Unknown { why: why(&e) }),
                 };
-                let news = TreeNews {
-                    root: root.to_owned(),
-                    tree,
-                    state,
-                };
-                self.tell(root, method::STATE, notify_line(method::STATE, &news));
+                let known = !matches!(state, TreeState::Unknown { .. });
+                self.tell_tree(root, tree, state);
+                known
             });
-            eyes.wait(bell, None);
+            eyes.on_index(!known);
+            let limit = (eyes.are_blind() || !known).then_some(AGAIN);
+            let mut woke = eyes.wait(bell, limit);
             let until = Instant::now() + PATIENCE;
-            while Instant::now() < until && eyes.wait(bell, Some(QUIET)) {}
+            while Instant::now() < until {
+                match eyes.wait(bell, Some(QUIET)) {
+                    Woke::Late => break,
+                    more => woke = woke.max(more),
+                }
+            }
             // The end of a turn rings.
             while !self.rests(root) {
-                eyes.wait(bell, None);
+                if woke == Woke::Files {
+                    self.may_be_another(root);
+                }
+                woke = eyes.wait(bell, None);
             }
         }
     }
 
-    fn look(
-        &self,
-        root: &Path,
-        eyes: &mut Eyes,
-        last: &mut Option<Tree>,
-    ) -> Result<(Tree, TreeState), CliError> {
+    fn look(&self, root: &Path, eyes: &mut Eyes) -> Result<(Tree, TreeState), CliError> {
+        // Before anything that may fail, and before the tree is taken: what changes from here on wakes.
+        eyes.on_files(root);
         let mut gate = Gate::open(&self.home, root)?;
-        let (tree, state) = gate.standing()?;
-        if last.as_ref() != Some(&tree) {
-            let paths = gate.shadow.paths(&tree).unwrap_or_default();
-            eyes.on_files(root, &paths);
-            *last = Some(tree.clone());
+        loop {
+            eyes.on_gate(&folders(&gate));
+            let standing = gate.standing()?;
+            // The first look may make a ledger's folder; what was written there before it was watched is read now.
+            if !eyes.on_gate(&folders(&gate)) {
+                return Ok(standing);
+            }
         }
-        eyes.on_gate(&[gate.dir().to_owned(), gate.shadow.shared().join("gate")]);
-        Ok((tree, state))
     }
+}
+
+fn about(method: &'static str, root: &Path) -> News {
+    News {
+        method,
+        root: root.to_owned(),
+    }
+}
+
+/// Where what the gate knows changes.
+fn folders(gate: &Gate) -> Vec<PathBuf> {
+    let mut all = vec![gate.dir().to_owned(), gate.shadow.shared().join("gate")];
+    // Another key has a ledger of its own.
+    all.extend(gate.ledger_path().parent().map(Path::to_owned));
+    all
 }
