@@ -21,6 +21,8 @@ struct Editor {
     read: BufReader<ChildStdout>,
     next: i64,
     updates: Vec<Value>,
+    /// What may stand behind a slash, as it was told last.
+    commands: Vec<String>,
     /// What the agent asks and nobody has looked at.
     asked: VecDeque<(RequestId, acp::RequestPermissionRequest)>,
     answers: Vec<(RequestId, Result<Value, String>)>,
@@ -47,6 +49,7 @@ impl Editor {
             child,
             next: 0,
             updates: vec![],
+            commands: vec![],
             asked: VecDeque::new(),
             answers: vec![],
             buffer: None,
@@ -112,7 +115,12 @@ impl Editor {
             Incoming::Notification { method, params } => {
                 assert_eq!(method, "session/update", "{line}");
                 let note: acp::SessionNotification = serde_json::from_str(params.get()).unwrap();
-                self.updates.push(serde_json::to_value(note.update).unwrap());
+                match note.update {
+                    acp::SessionUpdate::AvailableCommandsUpdate(told) => {
+                        self.commands = told.available_commands.into_iter().map(|c| c.name).collect();
+                    }
+                    update => self.updates.push(serde_json::to_value(update).unwrap()),
+                }
             }
             Incoming::Request { id, method, .. } if method == "fs/read_text_file" && self.silent => {
                 self.reads.push_back(id);
@@ -556,6 +564,18 @@ fn a_session_is_loaded_with_its_words_and_its_calls() {
         &acp::LoadSessionRequest::new("s999", house.repo.path()),
     );
     assert!(unknown.unwrap_err().contains("s999"));
+}
+
+#[test]
+fn verify_is_offered_and_says_what_is_missing() {
+    let house = House::new();
+    let mut editor = Editor::greeted(&house);
+    let session = editor.session(&house);
+    let prompt = vec![acp::ContentBlock::Text(acp::TextContent::new("/verify"))];
+    let verify = editor.send("session/prompt", &acp::PromptRequest::new(session, prompt));
+    let refused = editor.answer(&verify).unwrap_err();
+    assert_eq!(editor.commands, ["verify"]);
+    assert!(refused.contains("brisk verify --accept"), "{refused}");
 }
 
 #[test]
