@@ -4,6 +4,7 @@ use crate::house::{House, REGION, SHOP};
 use crate::jobs_house::{self, WRONG, right};
 use crate::terminal::Terminal;
 use crate::{client, say};
+use brisk_testkit::{Act, Reply};
 
 /// Passes once the quantity is in the file.
 const POLICY: &str =
@@ -85,6 +86,37 @@ fn checks_that_run_elsewhere_are_seen_too() {
     stands(&mut terminal, "draft");
     house.ends(0, &["verify"]);
     stands(&mut terminal, "verified");
+}
+
+#[test]
+fn a_turn_that_hangs_or_waits_hides_no_edit_by_hand() {
+    let house = confirmed(POLICY);
+    house.write("shop.py", format!("{SHOP}# quantity\n"));
+    house.ends(0, &["verify"]);
+    let mut terminal = client(&house, 100, 30, &[]);
+    stands(&mut terminal, "verified");
+    house.server.reply(Reply::stream(vec![Act::Hang]));
+    say(&mut terminal, "multiply @shop.py:subtotal");
+    house.server.wait_request(1).unwrap();
+    house.write("more.py", "x = 1\n");
+    stands(&mut terminal, "draft");
+    let more = house.repo.path().join("more.py");
+    std::fs::remove_file(&more).unwrap();
+    terminal.press("\x1b");
+    terminal.shows("stopped");
+    stands(&mut terminal, "verified");
+    // At its budget a turn waits for the person: then somebody looks as ever.
+    let long: String = (0..100).map(|n| format!("    total = {n}\n")).collect();
+    house.answers(&format!("def subtotal(items):\n{long}    return total\n"));
+    terminal.press("\x15");
+    say(&mut terminal, "count @shop.py:subtotal");
+    terminal.shows("the budget is 80");
+    house.write("more.py", "x = 1\n");
+    stands(&mut terminal, "draft");
+    std::fs::remove_file(&more).unwrap();
+    stands(&mut terminal, "verified");
+    terminal.press("\x1b");
+    terminal.shows("stopped");
 }
 
 #[test]
