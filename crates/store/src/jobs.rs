@@ -40,11 +40,21 @@ macro_rules! since_form_2 {
     };
 }
 
+/// What came with the third form: the jobs of a repository, and those of them that are not settled.
+macro_rules! since_form_3 {
+    () => {
+        "
+    CREATE INDEX jobs_of ON jobs (root, id);
+    CREATE INDEX unsettled_jobs ON jobs (root, id) WHERE open OR json_extract(state, '$.state') = 'ready';
+"
+    };
+}
+
 /// `owner` and `lease_us` are those of the newest claim. `paused_us`: since when it rests (0: it does not), `rested_us`:
 /// how long it has rested before. `words`: what the person said and attempts have not heard yet. Ids are never given
 /// twice.
 const SCHEMA: open::Schema = open::Schema {
-    format: 2,
+    format: 3,
     tables: concat!(
         "
     CREATE TABLE jobs (
@@ -76,15 +86,19 @@ const SCHEMA: open::Schema = open::Schema {
         PRIMARY KEY (job, number, seq)
     ) STRICT, WITHOUT ROWID;
 ",
-        since_form_2!()
+        since_form_2!(),
+        since_form_3!()
     ),
-    upgrades: &[concat!(
-        "
+    upgrades: &[
+        concat!(
+            "
     ALTER TABLE jobs ADD COLUMN paused_us INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE jobs ADD COLUMN rested_us INTEGER NOT NULL DEFAULT 0;
 ",
-        since_form_2!()
-    )],
+            since_form_2!()
+        ),
+        since_form_3!(),
+    ],
     after_loss: |_| Ok(()),
 };
 
@@ -132,6 +146,17 @@ impl JobRow {
             .iter()
             .fold(Spent::default(), |all, (_, spent)| all.and(*spent))
     }
+}
+
+/// As much of a job as a line about it takes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JobLine {
+    /// Which.
+    pub id: JobId,
+    /// The person's words.
+    pub text: String,
+    /// Where it stands.
+    pub state: JobState,
 }
 
 /// One completed step.
@@ -470,6 +495,35 @@ impl JobStore {
             "ORDER BY id DESC LIMIT ?1",
             i64::try_from(limit).unwrap_or(i64::MAX),
         )
+    }
+
+    /// The newest jobs of the repository with this root, at most `limit`, and with them every one that is not over or
+    /// waits for the person; the newest first.
+    ///
+    /// # Errors
+    /// [`StoreError::BadJob`].
+    pub fn lines(&self, root: &Path, limit: usize) -> Result<Vec<JobLine>, StoreError> {
+        let read = || -> rusqlite::Result<Vec<(i64, String, String)>> {
+            let mut select = self.db.prepare_cached(
+                "SELECT id, json_extract(task, '$.text'), state FROM jobs WHERE id IN (
+                     SELECT id FROM (SELECT id FROM jobs WHERE root = ?1 ORDER BY id DESC LIMIT ?2)
+                     UNION
+                     SELECT id FROM jobs WHERE root = ?1 AND (open OR json_extract(state, '$.state') = 'ready')
+                 ) ORDER BY id DESC",
+            )?;
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+            select
+                .query_map(params![root.as_os_str().as_bytes(), limit], row)?
+                .collect()
+        };
+        let rows = read().map_err(|source| self.sort(source))?;
+        let line = |(id, text, state): (i64, String, String)| {
+            let id = JobId(id.unsigned_abs());
+            let state = decode(id, &state)?;
+            Ok(JobLine { id, text, state })
+        };
+        rows.into_iter().map(line).collect()
     }
 
     /// Every job that is not over, the oldest first.

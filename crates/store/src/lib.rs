@@ -16,7 +16,7 @@ mod trust;
 
 pub use error::StoreError;
 pub use felt::FeltStore;
-pub use jobs::{Claim, JobRow, JobStore, StepRow};
+pub use jobs::{Claim, JobLine, JobRow, JobStore, StepRow};
 pub use ledger::LedgerFile;
 pub use log::{EventLog, Logged, Seq, SessionInfo};
 pub use open::SetAside;

@@ -288,3 +288,69 @@ fn words_wait_for_each_attempt_and_are_heard_once() {
         Err(StoreError::NotThen { .. })
     ));
 }
+
+/// Jobs in a line each: the newest ones, and those that somebody still has to do with, of one repository.
+#[test]
+fn lines_are_of_one_repository_and_leave_out_nothing_that_is_not_settled() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = JobStore::open(dir.path()).unwrap();
+    let (ours, others) = (Path::new("/ours"), Path::new("/others"));
+    for n in 1..=9 {
+        let root = if n % 3 == 0 { others } else { ours };
+        store.enqueue(root, &task(&format!("job {n}"))).unwrap();
+    }
+    // Of ours: 1 ready, 2 open, 4 merged, 5 cancelled, 7 dropped, 8 failed.
+    let ends = [
+        (1, ready()),
+        (
+            4,
+            JobState::Merged {
+                ready: Ready {
+                    winner: 1,
+                    proof: proof(),
+                    size: PatchSize { lines: 2, files: 1 },
+                },
+                op: 1,
+            },
+        ),
+        (5, JobState::Cancelled),
+        (7, JobState::Dropped),
+        (
+            8,
+            JobState::Failed {
+                why: "no".into(),
+                best: None,
+            },
+        ),
+    ];
+    for (n, state) in &ends {
+        store.change(JobId(*n), state, |_| true).unwrap();
+    }
+    let ids =
+        |root, limit| -> Vec<u64> { store.lines(root, limit).unwrap().iter().map(|l| l.id.0).collect() };
+    for (limit, want) in [
+        (0, &[2, 1][..]),
+        (1, &[8, 2, 1]),
+        (3, &[8, 7, 5, 2, 1]),
+        (usize::MAX, &[8, 7, 5, 4, 2, 1]),
+    ] {
+        assert_eq!(ids(ours, limit), want, "{limit}");
+    }
+    assert_eq!(ids(Path::new("/none"), 9), [0; 0]);
+    let first = store.lines(ours, 1).unwrap().pop().unwrap();
+    assert_eq!((&*first.text, first.state), ("job 1", ready()));
+}
+
+#[test]
+fn a_store_of_the_second_form_is_taken_over_with_its_jobs() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = JobStore::open(dir.path()).unwrap();
+    store.enqueue(Path::new("/ours"), &task("job 1")).unwrap();
+    drop(store);
+    let db = rusqlite::Connection::open(dir.path().join("jobs.db")).unwrap();
+    db.execute_batch("DROP INDEX jobs_of; DROP INDEX unsettled_jobs; PRAGMA user_version = 2;")
+        .unwrap();
+    drop(db);
+    let store = JobStore::open(dir.path()).unwrap();
+    assert_eq!(store.lines(Path::new("/ours"), 9).unwrap().len(), 1);
+}

@@ -9,16 +9,16 @@ use std::path::Path;
 const TEXT: usize = 80;
 
 impl Jobs {
-    /// The newest jobs of a repository.
+    /// The newest jobs of a repository, with every one that runs or waits for the person. Asked at every change: the
+    /// rest of what is known of a job stays on disk.
     pub(crate) fn brief(&self, root: &Path, limit: usize) -> Result<Vec<JobBrief>, ErrorBody> {
-        let rows = self.store().jobs(usize::MAX).map_err(refusal)?;
+        let lines = self.store().lines(root, limit).map_err(refusal)?;
         let held = lock(&self.held);
-        let ours = rows.into_iter().filter(|row| row.root == root).take(limit);
-        Ok(ours
-            .map(|row| JobBrief {
-                job: row.id,
-                text: row
-                    .task
+        Ok(lines
+            .into_iter()
+            .map(|line| JobBrief {
+                job: line.id,
+                text: line
                     .text
                     .lines()
                     .next()
@@ -26,8 +26,8 @@ impl Jobs {
                     .chars()
                     .take(TEXT)
                     .collect(),
-                state: row.state,
-                running: held.contains_key(&row.id),
+                state: line.state,
+                running: held.contains_key(&line.id),
             })
             .collect())
     }
