@@ -44,7 +44,7 @@ exits! {
     Red = 14, "`verify` ran and a check failed; `ship`: a check failed on this tree";
     Inconclusive = 15, "`verify` ran and a check proved nothing: no summary, no tests, out of time";
     Flagged = 16, "tests or what runs them changed: somebody has to look (`verify --acknowledge`)";
-    Policy = 17, "no policy is confirmed here, or HEAD has another one (`verify --accept`)";
+    Policy = 17, "no policy is confirmed here, or HEAD has another one (`verify --accept`), or no trust (`trust add`)";
     Unverified = 18, "not shipped: nothing was proved about this tree, or not by every check";
     Stale = 19, "not shipped: what was verified is another tree; something changed since";
     BaseMoved = 20, "not shipped: it was verified on another base";
