@@ -206,8 +206,20 @@ impl ToolRequest {
     }
 }
 
+/// What is told of an answer with calls, beside its text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Calling {
+    /// An event without text came: the model lives, and has written so many bytes more of its calls, perhaps none.
+    Writes {
+        /// Bytes of names and arguments.
+        bytes: usize,
+    },
+    /// A call is whole, and the answer with it.
+    Whole(ToolCall),
+}
+
 /// Where the calls of an answer go. Called from the provider's own threads; must not block.
-pub type Calls = Arc<dyn Fn(ToolCall) + Send + Sync>;
+pub type Calls = Arc<dyn Fn(Calling) + Send + Sync>;
 
 #[cfg(test)]
 mod tests {

@@ -145,11 +145,11 @@ impl Shared {
         let stops = StopTexts::new(&plain.stop, "");
         let body = Dialect::Chat.body(&wire::body(&self.config, plain, &stops.on_wire), request)?;
         let response = server.post(server.upstream.base.chat(), &body, sink).await?;
-        let mut reader = CallReader::new(Dialect::Chat, wire::ChatReader, request);
+        let mut reader = CallReader::new(Dialect::Chat, wire::ChatReader, request, calls);
         let answer = Answer::new(stops, "", plain.max_tokens);
         let (upstream, timeouts) = (&server.upstream, server.timeouts);
         let end = follow(upstream, timeouts, response, &mut reader, answer, sink).await;
-        reader.tell(&end, calls);
+        reader.tell(&end);
         end
     }
 }

@@ -125,11 +125,11 @@ impl Shared {
         let stops = StopTexts::new(&plain.stop, "");
         let body = Dialect::Messages.body(&body(&self.config, plain, &stops.on_wire), request)?;
         let response = server.post(server.upstream.base.messages(), &body, sink).await?;
-        let mut reader = CallReader::new(Dialect::Messages, MessagesReader::new(None), request);
+        let mut reader = CallReader::new(Dialect::Messages, MessagesReader::new(None), request, calls);
         let answer = Answer::new(stops, "", plain.max_tokens);
         let (upstream, timeouts) = (&server.upstream, server.timeouts);
         let end = follow(upstream, timeouts, response, &mut reader, answer, sink).await;
-        reader.tell(&end, calls);
+        reader.tell(&end);
         end
     }
 }

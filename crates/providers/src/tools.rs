@@ -6,7 +6,7 @@ use crate::fault::{Upstream, setup};
 use crate::sse::SseEvent;
 use crate::stream::{Reader, Said, Unsaid};
 use brisk_domain::port::{Fault, ModelEvent};
-use brisk_domain::tool::{Arguments, Calls, Tool, ToolCall, ToolName, ToolRequest, Turn};
+use brisk_domain::tool::{Arguments, Calling, Calls, Tool, ToolCall, ToolName, ToolRequest, Turn};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -175,24 +175,30 @@ pub(crate) struct CallReader<R> {
     dialect: Dialect,
     inner: R,
     open: Vec<Open>,
-    bytes: usize,
+    calls: Calls,
+    /// Bytes of arguments in pieces, where the whole comes again behind them.
+    pieces: usize,
+    /// Bytes of calls that were told.
+    told: usize,
     /// Makes the ids of calls differ that came without one.
     turn: usize,
 }
 
 impl<R: Reader> CallReader<R> {
-    pub(crate) fn new(dialect: Dialect, inner: R, request: &ToolRequest) -> CallReader<R> {
+    pub(crate) fn new(dialect: Dialect, inner: R, request: &ToolRequest, calls: &Calls) -> CallReader<R> {
         CallReader {
             dialect,
             inner,
             open: Vec::new(),
-            bytes: 0,
+            calls: Calls::clone(calls),
+            pieces: 0,
+            told: 0,
             turn: request.turns.len(),
         }
     }
 
     /// Tells the calls of an answer that came to its good end.
-    pub(crate) fn tell(self, end: &Result<ModelEvent, Fault>, calls: &Calls) {
+    pub(crate) fn tell(self, end: &Result<ModelEvent, Fault>) {
         if !matches!(end, Ok(ModelEvent::Done { .. })) {
             return;
         }
@@ -201,11 +207,11 @@ impl<R: Reader> CallReader<R> {
                 true => format!("call_{}_{n}", self.turn),
                 false => open.id,
             };
-            calls(ToolCall {
+            (self.calls)(Calling::Whole(ToolCall {
                 id,
                 name: open.name,
                 arguments: Arguments::read(&open.arguments),
-            });
+            }));
         }
     }
 
@@ -253,7 +259,10 @@ impl<R: Reader> CallReader<R> {
                     open.arguments.push_str(&text(delta, "partial_json"));
                 }
             }
-            // Its pieces come, too, but the item holds all of it.
+            // The item holds all of it.
+            Dialect::Responses if kind == "response.function_call_arguments.delta" => {
+                self.pieces += text(event, "delta").len();
+            }
             Dialect::Responses => {
                 let item = event.get("item").unwrap_or(&Value::Null);
                 if kind == "response.output_item.done" && text(item, "type") == "function_call" {
@@ -266,6 +275,12 @@ impl<R: Reader> CallReader<R> {
                 }
             }
         }
+    }
+
+    /// Bytes of calls so far. Never fewer than before.
+    fn written(&self) -> usize {
+        let open: usize = self.open.iter().map(|o| o.arguments.len() + o.name.len()).sum();
+        open.max(self.pieces)
     }
 
     /// A piece of a call. Some servers number every call 0, and some none: a new id is a new call.
@@ -307,15 +322,19 @@ impl<R: Reader> Reader for &mut CallReader<R> {
         if signs.iter().any(|sign| event.data.contains(sign))
             && let Ok(value) = serde_json::from_str(&event.data)
         {
-            self.bytes += event.data.len();
             self.collect(&value);
-            let arguments: usize = self.open.iter().map(|o| o.arguments.len() + o.name.len()).sum();
+            let arguments = self.written();
             if self.open.len() > CALLS_MAX || arguments > ARGUMENTS_MAX {
                 let what = format!(
                     "an answer holds more than {CALLS_MAX} calls or {ARGUMENTS_MAX} bytes of arguments"
                 );
                 return Err(Unsaid::Broke(upstream.malformed(&what, "")));
             }
+        }
+        let bytes = self.written() - self.told;
+        if said.text.is_empty() || bytes > 0 {
+            self.told += bytes;
+            (self.calls)(Calling::Writes { bytes });
         }
         Ok(said)
     }

@@ -6,7 +6,7 @@ mod common;
 
 use brisk_domain::ModelId;
 use brisk_domain::port::{Finish, Model, ModelEvent};
-use brisk_domain::tool::{Arguments, Tool, ToolCall, ToolName, ToolRequest, ToolResult, Turn};
+use brisk_domain::tool::{Arguments, Calling, Tool, ToolCall, ToolName, ToolRequest, ToolResult, Turn};
 use brisk_providers::{
     ChatConfig, ChatModel, MessagesConfig, MessagesModel, ResponsesConfig, ResponsesModel,
 };
@@ -204,7 +204,10 @@ fn ask(model: &dyn Model, request: ToolRequest) -> (String, Vec<ToolCall>, Model
     let _running = model.converse(
         request,
         Arc::new(move |event| drop(tx.send(event))),
-        Arc::new(move |call| drop(called.send(call))),
+        Arc::new(move |calling| match calling {
+            Calling::Writes { .. } => {}
+            Calling::Whole(call) => drop(called.send(call)),
+        }),
     );
     let mut text = String::new();
     loop {
@@ -256,6 +259,75 @@ fn calls_come_in_pieces_several_and_malformed() {
                 row.name
             );
         }
+    }
+}
+
+/// Whoever waits for a long call sees that it is written, and how much.
+#[test]
+fn a_call_is_told_while_it_is_written() {
+    let long = "x".repeat(100);
+    let pieces = [&*format!("{{\"text\": \"{long}"), &*long];
+    for row in rows() {
+        let server = FakeServer::start().unwrap();
+        let model = (row.model)(&server.url());
+        let mut said = (row.said)("I look: ", &[("c7", "search", &pieces)]);
+        // The end of the call, which tells all of it again, never comes.
+        if row.name == "Responses" {
+            said.pop();
+        }
+        let mut acts: Vec<Act> = said.into_iter().map(Act::raw).collect();
+        acts.push(Act::gate("never"));
+        server.reply(Reply::stream(acts));
+        let (called, calls) = channel();
+        let _running = model.converse(
+            conversation(),
+            Arc::new(drop),
+            Arc::new(move |calling| drop(called.send(calling))),
+        );
+        let mut bytes = 0;
+        while bytes < 2 * long.len() {
+            match calls.recv_timeout(WAIT).unwrap() {
+                Calling::Writes { bytes: more } => bytes += more,
+                whole @ Calling::Whole(_) => panic!("{}: {whole:?}", row.name),
+            }
+        }
+    }
+}
+
+/// What comes in pieces and again as a whole was written once.
+#[test]
+fn no_byte_of_a_call_is_told_twice() {
+    for row in rows() {
+        let server = FakeServer::start().unwrap();
+        let model = (row.model)(&server.url());
+        server.reply(reply(&row, true));
+        let (told, all) = channel();
+        let done = told.clone();
+        let _running = model.converse(
+            conversation(),
+            Arc::new(move |event| {
+                if matches!(event, ModelEvent::Done { .. }) {
+                    let _ = done.send(None);
+                }
+            }),
+            Arc::new(move |calling| {
+                if let Calling::Writes { bytes } = calling {
+                    let _ = told.send(Some(bytes));
+                }
+            }),
+        );
+        let mut bytes = 0;
+        while let Some(more) = all.recv_timeout(WAIT).unwrap() {
+            bytes += more;
+        }
+        let arguments: usize = TWO
+            .iter()
+            .flat_map(|(_, _, pieces)| *pieces)
+            .map(|p| p.len())
+            .sum();
+        let names: usize = TWO.iter().map(|(_, name, _)| name.len()).sum();
+        let want = arguments..=arguments + names;
+        assert!(want.contains(&bytes), "{}: {bytes} of {want:?}", row.name);
     }
 }
 

@@ -5,7 +5,7 @@
 mod journal;
 mod ticket;
 
-pub(crate) use ticket::Ticket;
+pub(crate) use ticket::{Ticket, prompt};
 
 use crate::home::Home;
 use crate::routing::{self, Texts};

@@ -117,6 +117,53 @@ fn a_task_is_solved_by_tools_alone() {
     );
 }
 
+/// A call that is only begun costs what was written of it, and whoever waits for it does not wait for its end.
+#[test]
+fn a_budget_ends_a_long_call_in_the_middle() {
+    let house = house("");
+    let piece = |arguments: &str| {
+        let function = json!({"name": "edit", "arguments": arguments});
+        let call = json!({"index": 0, "id": "e1", "type": "function", "function": function});
+        let chunk = json!({"choices": [{"index": 0, "delta": {"tool_calls": [call]}}]});
+        Act::raw(format!("data: {chunk}\n\n"))
+    };
+    house.servers[0].reply(Reply::stream(vec![
+        piece(&format!("{{\"replace\": \"{}", "x".repeat(60_000))),
+        Act::gate("never"),
+    ]));
+    let said = house.ends(26, &[&DELEGATE[..], &["--budget", "10k-tokens"]].concat());
+    assert!(
+        said.contains("the job's budget of 10000 tokens is used up"),
+        "{said}"
+    );
+    house.servers[0].wait_gone(1).unwrap();
+}
+
+/// A server that counts nothing: turns, results and tools are read again with every request.
+#[test]
+fn all_of_a_conversation_counts() {
+    let house = house("");
+    let model = &house.servers[0];
+    model.reply(calls(&[("read", json!({"path": "shop.py"}))]));
+    model.reply(calls(&[edit(), ("done", json!({}))]));
+    house.ends(0, &DELEGATE);
+    let mut sent = 0;
+    for n in 1..=2 {
+        let body = model.wait_request(n).unwrap().body;
+        let contents = body["messages"].as_array().unwrap().iter();
+        sent += contents
+            .map(|m| m["content"].as_str().unwrap_or_default().len())
+            .sum::<usize>();
+        let abouts = body["tools"].as_array().unwrap().iter();
+        sent += abouts
+            .map(|t| t["function"]["description"].as_str().unwrap().len())
+            .sum::<usize>();
+    }
+    let job = house.last(0, "job", &["jobs", "show", "j1"]);
+    let took = job["spent"]["tokens"].as_u64().unwrap();
+    assert!(took * 4 >= sent as u64, "{took} tokens for {sent} bytes");
+}
+
 #[test]
 fn bad_callers_are_told_and_come_to_an_end() {
     let cases: [(&str, Value, &str); 5] = [

@@ -146,10 +146,10 @@ impl Shared {
         self.note_limits(RateLimits::from_headers(header));
         let answer = Answer::new(StopTexts::new(&plain.stop, ""), "", plain.max_tokens);
         let mut events = EventReader::default().bounded(body::bound(plain));
-        let mut reader = CallReader::new(Dialect::Responses, &mut events, request);
+        let mut reader = CallReader::new(Dialect::Responses, &mut events, request, calls);
         let (upstream, timeouts) = (&server.upstream, self.config.endpoint.timeouts);
         let end = crate::stream::follow(upstream, timeouts, response, &mut reader, answer, sink).await;
-        reader.tell(&end, calls);
+        reader.tell(&end);
         self.note_limits(events.limits);
         end
     }

@@ -77,8 +77,20 @@ impl Ticket {
 
     /// What is asked.
     pub(crate) fn asks(&mut self, request: &GenerateRequest) {
-        let bytes: usize = request.messages.iter().map(|m| m.text.len()).sum();
-        self.input = tokens(bytes + request.answer_prefix.len());
+        self.sends(prompt(request));
+    }
+
+    /// So many bytes are sent.
+    pub(crate) fn sends(&mut self, bytes: usize) {
+        self.input = tokens(bytes);
+    }
+
+    /// So many bytes more of calls were written.
+    pub(crate) fn calls(&mut self, bytes: usize, now: Now) {
+        if bytes > 0 {
+            self.first.get_or_insert(now);
+            self.bytes += bytes;
+        }
     }
 
     /// What the model reports.
@@ -193,6 +205,12 @@ impl Drop for Ticket {
             (End::Done | End::Failed(_) | End::Stopped(_) | End::Dropped, _) => {}
         }
     }
+}
+
+/// Bytes that a model reads of a plain request.
+pub(crate) fn prompt(request: &GenerateRequest) -> usize {
+    let messages: usize = request.messages.iter().map(|m| m.text.len()).sum();
+    messages + request.answer_prefix.len()
 }
 
 fn tokens(bytes: usize) -> u32 {

@@ -2,10 +2,11 @@
 
 use super::attempt::{Halted, Note, Worker};
 use super::purse::Bill;
+use crate::daemon::fleet::prompt;
 use crate::daemon::now;
 use brisk_domain::job::Step;
 use brisk_domain::port::{FaultSource, GenerateRequest, ModelEvent, Retry, Running, Sink, Usage};
-use brisk_domain::tool::{Calls, ToolCall, ToolRequest};
+use brisk_domain::tool::{Calling, Calls, ToolCall, ToolRequest};
 use brisk_domain::{CancelReason, Lane};
 use brisk_router::score::Size;
 use std::sync::Arc;
@@ -107,7 +108,7 @@ impl Worker<'_> {
                 });
             }
         };
-        ticket.asks(request);
+        ticket.sends(bytes);
         let mut bill = Bill {
             jobs: self.jobs,
             held: self.held,
@@ -124,9 +125,9 @@ impl Worker<'_> {
             Question::Words(request) => self.jobs.models.generate(request.clone(), sink),
             Question::Tools(request) => {
                 let notes = self.notes.clone();
-                let calls: Calls = Arc::new(move |call| {
+                let calls: Calls = Arc::new(move |calling| {
                     // As above.
-                    let _ = notes.send(Note::Call(mine, call));
+                    let _ = notes.send(Note::Call(mine, calling));
                 });
                 self.jobs.models.converse(request.clone(), sink, calls)
             }
@@ -137,8 +138,17 @@ impl Worker<'_> {
             let wait = SILENCE.min(self.left());
             let event = match self.inbox.recv_timeout(wait) {
                 Ok(Note::Model(of, event)) if of == mine => event,
-                Ok(Note::Call(of, call)) if of == mine => {
+                Ok(Note::Call(of, Calling::Whole(call))) if of == mine => {
                     calls.push(call);
+                    continue;
+                }
+                // Also when nothing was written: it is no silence.
+                Ok(Note::Call(of, Calling::Writes { bytes })) if of == mine => {
+                    bill.ticket.calls(bytes, now());
+                    if let Some(message) = bill.grows() {
+                        bill.ticket.stopped(CancelReason::OverBudget, now());
+                        return Ok(Asked::Failed { pause: None, message });
+                    }
                     continue;
                 }
                 Ok(Note::Others) if self.needless() => {
@@ -218,7 +228,7 @@ impl Question {
 
     /// About how many bytes are sent.
     fn bytes(&self) -> usize {
-        let opening: usize = self.plain().messages.iter().map(|m| m.text.len()).sum();
+        let opening = prompt(self.plain());
         match self {
             Question::Words(_) => opening,
             Question::Tools(request) => opening + request.bytes(),

@@ -8,7 +8,7 @@ use crate::verify::{Base, Gate};
 use brisk_domain::CancelReason;
 use brisk_domain::job::{AttemptId, Checked, End, Rivalry, Step, needless};
 use brisk_domain::port::ModelEvent;
-use brisk_domain::tool::ToolCall;
+use brisk_domain::tool::Calling;
 use brisk_lanes::slow::{Attempt, Brief, Effect};
 use brisk_sandbox::Stop;
 use brisk_store::JobRow;
@@ -21,8 +21,8 @@ use std::time::Duration;
 pub(super) enum Note {
     /// Its model, in the generation with this number.
     Model(u64, ModelEvent),
-    /// A call of its model, in the generation with this number.
-    Call(u64, ToolCall),
+    /// What its model tells of its calls, in the generation with this number.
+    Call(u64, Calling),
     /// Another attempt was proven, or the job's budget is used up: look whether this one may go on.
     Others,
     /// It is stopped where it is.
