@@ -6,6 +6,7 @@ use crate::open::{self, SetAside};
 use brisk_domain::Lane;
 use rusqlite::{Connection, TransactionBehavior, params};
 use std::fs::File;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 /// `open`: nobody has said yet what it took; `tokens` and `money` are the estimate then. Moments are wall clock: the
@@ -94,15 +95,19 @@ impl QuotaStore {
         self.set_aside.as_ref()
     }
 
-    /// Everything since `since_us` (microseconds since 1970), oldest first; what is older is deleted. Leases of a daemon
-    /// that died are over: their estimates count as what they took, because nobody can say that it was less.
+    /// Everything in `span` (microseconds since 1970), oldest first. What is older is deleted; so is what is later, which
+    /// a clock that went wrong wrote, and which would never grow old. Leases of a daemon that died are over: their
+    /// estimates count as what they took, because nobody can say that it was less.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn take_over(&mut self, since_us: u64) -> Result<Vec<QuotaRow>, StoreError> {
-        self.forget(since_us)?;
+    pub fn take_over(&mut self, span: RangeInclusive<u64>) -> Result<Vec<QuotaRow>, StoreError> {
         self.with(|db| {
             db.execute("UPDATE requests SET open = 0 WHERE open = 1", [])?;
+            db.execute(
+                "DELETE FROM requests WHERE at_us < ?1 OR at_us > ?2",
+                [signed(*span.start()), signed(*span.end())],
+            )?;
             let mut all =
                 db.prepare("SELECT id, lane, model, at_us, tokens, money FROM requests ORDER BY at_us, id")?;
             let rows = all.query_map([], |row| {
@@ -228,7 +233,7 @@ mod tests {
         store.write(&changes).unwrap();
         drop(store);
         let mut next = QuotaStore::open(dir.path()).unwrap();
-        let rows = next.take_over(0).unwrap();
+        let rows = next.take_over(0..=40).unwrap();
         let told: Vec<_> = rows
             .iter()
             .map(|r| (r.id, r.at_us, r.tokens, r.money, r.lane))
@@ -241,6 +246,23 @@ mod tests {
             (3, 40, 500, Some(1), slow),
         ];
         assert_eq!(told, want);
-        assert_eq!(next.take_over(25).unwrap().len(), 1, "what is too old is gone");
+        assert_eq!(
+            next.take_over(25..=40).unwrap().len(),
+            1,
+            "what is too old is gone"
+        );
+    }
+
+    #[test]
+    fn what_a_wrong_clock_wrote_is_gone_with_the_next_daemon() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = QuotaStore::open(dir.path()).unwrap();
+        let rows = [(1, 100), (2, 101), (3, u64::MAX)];
+        let changes: Vec<_> = rows.map(|(id, at)| QuotaChange::Lent(lent(id, at, 5))).into();
+        store.write(&changes).unwrap();
+        for end in [100, u64::MAX] {
+            let ids: Vec<_> = store.take_over(0..=end).unwrap().iter().map(|r| r.id).collect();
+            assert_eq!(ids, [1], "{end}");
+        }
     }
 }
