@@ -212,8 +212,15 @@ impl Jobs {
         let jobs = Arc::clone(self);
         std::thread::spawn(move || {
             let over = Over { jobs, held };
+            let mut row = row;
             if let Some(before) = before {
                 before.wait_gone();
+                // Its last requests are on the account only now.
+                row = match over.jobs.store().job(job) {
+                    Ok(row) => row,
+                    Err(e) => return note(&format!("{job}: {e}")),
+                };
+                over.held.purse.opens_with(row.spent());
             }
             work::job(&over.jobs, &over.held, &row);
         });
@@ -496,3 +503,6 @@ impl Hub {
         done.unwrap_or_else(|panic| Err(refuse(Exit::Daemon, panic.to_string())))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -29,6 +29,11 @@ impl Purse {
         }
     }
 
+    /// The job took this much before, and not what was known when the purse was made. Before any attempt begins.
+    pub(super) fn opens_with(&self, done: Spent) {
+        lock(&self.taken).done = done;
+    }
+
     /// What an attempt's request took so far. Gives why it must end, for people, if it must.
     pub(super) fn takes(&self, attempt: u32, so_far: Spent) -> Option<String> {
         let mut taken = lock(&self.taken);
