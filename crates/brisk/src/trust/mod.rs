@@ -14,6 +14,7 @@ use crate::verify::{user, wall_ms};
 use brisk_router::scale::Trust;
 use brisk_store::{StoreError, TrustRow, TrustStore};
 use brisk_worktree::find_root;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -67,9 +68,15 @@ impl Standing {
     pub(crate) fn bars_work(&self) -> Option<String> {
         let why = match self {
             Standing::Is(Trust::Known | Trust::Trusted, _) => return None,
+            // To say it again would fail the same way.
+            Standing::Unreadable(why) => {
+                return Some(format!(
+                    "whether this repository is trusted cannot be read ({why}). Next: move trust.db in the state folder \
+                     away, then `brisk trust add`"
+                ));
+            }
             Standing::Is(Trust::Untrusted, _) => "you said that this repository is not trusted".to_owned(),
             Standing::Unknown => "nobody said that this repository is trusted".to_owned(),
-            Standing::Unreadable(why) => format!("whether this repository is trusted cannot be read ({why})"),
             Standing::Stale { changed, .. } => {
                 format!(
                     "trust in this repository is stale: {} changed since",
@@ -134,11 +141,12 @@ impl Trusts {
         Standing::Stale { said, changed }
     }
 
-    /// Why a job that runs may not go on: the person took back what they had said. That a file changed meanwhile stops
-    /// none: it runs what was confirmed, on the tree that it began with.
+    /// Why a job that runs may not go on, with what to do next: nobody says now that its repository is trusted. Mostly
+    /// the person took it back; what was said may also be lost, or never have been asked for when the job began. That a
+    /// file changed meanwhile stops none: it runs what was confirmed, on the tree that it began with.
     pub(crate) fn taken_back(&self, root: &Path) -> Option<String> {
         matches!(self.said(root), Ok(None))
-            .then(|| "you took back that this repository is trusted (`brisk trust remove`)".to_owned())
+            .then(|| "nobody says now that this repository is trusted. Next: `brisk trust add`, then delegate again".to_owned())
     }
 
     /// Says it of these files, which the person has seen, in the place of what was said before.
@@ -171,11 +179,27 @@ impl Trusts {
         self.with(|store| store.get(root))
     }
 
+    /// A damaged store is moved away when it is opened first, by whichever process: that is said there and then.
+    fn open(&self) -> Result<TrustStore, StoreError> {
+        let opened = TrustStore::open(&self.state)?;
+        if let Some(aside) = opened.set_aside() {
+            // Where nobody reads it, nothing is trusted all the same.
+            let _ = writeln!(
+                std::io::stderr(),
+                "brisk: what was said about trust was damaged ({}); it lies in {}, and no repository is trusted now. \
+                 Next: `brisk trust add` in those that you trust",
+                aside.why,
+                aside.path.display()
+            );
+        }
+        Ok(opened)
+    }
+
     fn with<T>(&self, f: impl FnOnce(&TrustStore) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
         let open = match store.take() {
             Some(open) => open,
-            None => TrustStore::open(&self.state)?,
+            None => self.open()?,
         };
         f(store.insert(open))
     }

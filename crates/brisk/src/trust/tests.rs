@@ -121,7 +121,11 @@ fn nobody_is_trusted_unsaid_and_looking_writes_nothing() {
     assert_eq!(trusts.taken_back(&house.root()), None);
     assert!(house.trusts().take_back(&house.root()).unwrap());
     assert_eq!(trusts.standing(house.repo.path()), Standing::Unknown);
-    assert!(trusts.taken_back(&house.root()).is_some());
+    let why = trusts.taken_back(&house.root()).unwrap();
+    assert!(
+        why.contains("nobody says now") && why.contains("`brisk trust add`, then delegate again"),
+        "{why}"
+    );
     // Nobody else is meant by it.
     house.say(Trust::Known);
     let other = House::new();
@@ -141,5 +145,9 @@ fn a_store_that_cannot_be_read_trusts_nobody() {
     let standing = house.trusts().standing(house.repo.path());
     assert!(matches!(standing, Standing::Unreadable(_)), "{standing:?}");
     assert_eq!(standing.fact(), None);
-    assert!(standing.bars_work().is_some());
+    let why = standing.bars_work().unwrap();
+    assert!(
+        why.contains("Next: move trust.db in the state folder away"),
+        "{why}"
+    );
 }

@@ -94,7 +94,7 @@ fn trust_that_is_taken_back_ends_the_work() {
     house.servers[0].open("go");
     let said = house.ends(26, &["jobs", "watch", "j1"]);
     assert!(
-        said.contains("took back that this repository is trusted"),
+        said.contains("nobody says now that this repository is trusted"),
         "{said}"
     );
     house.ends(17, &["delegate", "add something"]);
@@ -104,6 +104,30 @@ fn trust_that_is_taken_back_ends_the_work() {
     house.write(".brisk/policy.toml", "[models.m]\nquality = 1\n");
     let said = house.ends(17, &["delegate", "add something"]);
     assert!(said.contains("stale: .brisk/policy.toml changed"), "{said}");
+}
+
+/// Whoever finds it damaged says so, once, and what is to be done.
+#[test]
+fn trust_that_was_damaged_is_said_to_be() {
+    let house = House::new(&["m"]);
+    house.kill_daemon();
+    let path = house.home.path().join("state/trust.db");
+    for suffix in ["-wal", "-shm"] {
+        let _ = std::fs::remove_file(format!("{}{suffix}", path.display()));
+    }
+    std::fs::write(
+        &path,
+        "no database at all, and long enough to be looked at".repeat(99),
+    )
+    .unwrap();
+    let show = || house.command(&["trust", "show"]).output().unwrap().stderr;
+    let said = String::from_utf8(show()).unwrap();
+    assert!(
+        said.contains("what was said about trust was damaged") && said.contains("Next: `brisk trust add`"),
+        "{said}"
+    );
+    let again = String::from_utf8(show()).unwrap();
+    assert!(!again.contains("damaged"), "{again}");
 }
 
 #[test]
