@@ -324,7 +324,8 @@ mod tests {
         assert_eq!(
             house
                 .shadow
-                .search(&base, &made, &Needle::text("y").unwrap(), "", 9),
+                .search(&base, &made, &Needle::text("y").unwrap(), "", 9)
+                .lines,
             ["src/x.txt:1: y"]
         );
         let patch = house.shadow.patch(&base, &after).unwrap();

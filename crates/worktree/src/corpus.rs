@@ -40,6 +40,9 @@ const COMPILED: usize = 4 << 20;
 /// Begins the line in front of each text; no text holds this byte.
 const HEAD: u8 = 0;
 
+/// Ends a file that does not hold all of a tree. No path is empty, so it begins no text.
+const CUT: [u8; 2] = [HEAD, b'\n'];
+
 /// What is searched for.
 #[derive(Debug, Clone)]
 pub struct Needle(RegexMatcher);
@@ -71,6 +74,15 @@ impl Needle {
     }
 }
 
+/// What a search found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Hits {
+    /// `path:line: text`, as many as were asked for at most.
+    pub lines: Vec<String>,
+    /// Why not everything was searched, in words, if it was not.
+    pub left_out: Option<String>,
+}
+
 /// What counts instead of the base, and where is looked.
 struct Scope<'a> {
     changed: &'a BTreeMap<String, Text>,
@@ -85,8 +97,8 @@ impl Scope<'_> {
 }
 
 impl Shadow {
-    /// Lines of a tree that hold what is sought, as `path:line: text`, at most `limit`. `changed` are texts that count
-    /// instead of the base's; they come first. `below`: only in this folder or file; empty: everywhere.
+    /// Lines of a tree that hold what is sought, at most `limit`. `changed` are texts that count instead of the base's;
+    /// they come first. `below`: only in this folder or file; empty: everywhere.
     pub fn search(
         &self,
         base: &Base,
@@ -94,7 +106,7 @@ impl Shadow {
         needle: &Needle,
         below: &str,
         limit: usize,
-    ) -> Vec<String> {
+    ) -> Hits {
         let scope = Scope { changed, below };
         let mut hits = Vec::new();
         for (path, text) in changed.iter().filter(|(path, _)| scope.holds(path)) {
@@ -105,12 +117,21 @@ impl Shadow {
             };
             scan(&record, needle, &alone, limit, &mut hits);
         }
-        // A disk that is full or gone costs the model a search, nothing else.
-        if let Err(e) = self.search_base(base, needle, &scope, limit, &mut hits) {
-            hits.push(format!("(not everything was searched: {e})"));
-        }
+        let searched = self.search_base(base, needle, &scope, limit, &mut hits);
         hits.truncate(limit);
-        hits
+        let left_out = match searched {
+            Ok(Extent::All) => None,
+            Ok(Extent::Cut) => Some(format!(
+                "texts of this tree beyond the first {} MiB are left out; `list` and `read` show them",
+                LARGEST >> 20
+            )),
+            // A disk that is full or gone costs the model a search, nothing else.
+            Err(e) => Some(e.to_string()),
+        };
+        Hits {
+            lines: hits,
+            left_out,
+        }
     }
 
     fn search_base(
@@ -120,9 +141,9 @@ impl Shadow {
         scope: &Scope<'_>,
         limit: usize,
         hits: &mut Vec<String>,
-    ) -> io::Result<()> {
+    ) -> io::Result<Extent> {
         if hits.len() >= limit {
-            return Ok(());
+            return Ok(Extent::All);
         }
         let file = self.corpus(base)?;
         let size = file.metadata()?.len();
@@ -142,7 +163,7 @@ impl Shadow {
         for found in found {
             hits.extend(found?);
         }
-        Ok(())
+        extent(&file, size)
     }
 
     /// The file of a tree's texts, made if it is not there.
@@ -156,7 +177,7 @@ impl Shadow {
         // Whoever comes first makes it; a second one beside makes the same and puts it in the same place.
         let beside = folder.join(format!("{}.{}", base.tree().as_str(), unique()));
         let made = self
-            .write_corpus(base, &beside)
+            .write_corpus(base, &beside, LARGEST)
             .and_then(|()| fs::rename(&beside, &path));
         if let Err(e) = made {
             let _ = fs::remove_file(&beside);
@@ -166,7 +187,7 @@ impl Shadow {
         File::open(&path)
     }
 
-    fn write_corpus(&self, base: &Base, to: &Path) -> io::Result<()> {
+    fn write_corpus(&self, base: &Base, to: &Path, largest: u64) -> io::Result<()> {
         let mut out = BufWriter::with_capacity(1 << 20, File::create(to)?);
         let mut size = 0;
         for path in base.paths() {
@@ -175,7 +196,8 @@ impl Shadow {
             };
             let record = record(&path, &text);
             size += record.len() as u64;
-            if size > LARGEST {
+            if size > largest {
+                out.write_all(&CUT)?;
                 break;
             }
             // A text with the byte that separates them cannot be told from two.
@@ -183,8 +205,24 @@ impl Shadow {
                 out.write_all(&record)?;
             }
         }
-        out.flush()
+        // A file that has its name is believed for ever.
+        out.into_inner()?.sync_all()
     }
+}
+
+/// How much of a tree a file holds.
+enum Extent {
+    All,
+    Cut,
+}
+
+fn extent(file: &File, size: u64) -> io::Result<Extent> {
+    let mut end = [0; CUT.len()];
+    let Some(from) = size.checked_sub(CUT.len() as u64) else {
+        return Ok(Extent::All);
+    };
+    file.read_exact_at(&mut end, from)?;
+    Ok(if end == CUT { Extent::Cut } else { Extent::All })
 }
 
 /// One text as it stands in the file: a line with its path, then the text, always with a last line end.
@@ -442,6 +480,35 @@ mod tests {
                 let all = [part((0, middle)), part((middle, size))].concat();
                 assert_eq!(all, want, "divided at {middle}, {piece} bytes at once");
             }
+        }
+    }
+
+    #[test]
+    fn what_was_left_out_of_the_file_is_said_with_what_was_found() {
+        let (repo, state) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        fs::create_dir(repo.path().join(".git")).unwrap();
+        for (name, text) in [("a", "x\n"), ("b", "x\n"), ("empty", "")] {
+            fs::write(repo.path().join(name), text).unwrap();
+        }
+        let mut shadow = Shadow::open(repo.path(), state.path()).unwrap();
+        let tree = shadow.tree().unwrap();
+        let base = shadow.base(&tree).unwrap();
+        let (none, needle) = (BTreeMap::new(), Needle::text("x").unwrap());
+        let folder = shadow.state.join("corpus");
+        fs::create_dir_all(&folder).unwrap();
+        for (largest, want, all) in [
+            (0, &[][..], false),
+            (5, &["a:1: x"], false),
+            (10, &["a:1: x", "b:1: x"], false),
+            (17, &["a:1: x", "b:1: x"], true),
+            (LARGEST, &["a:1: x", "b:1: x"], true),
+        ] {
+            shadow
+                .write_corpus(&base, &folder.join(tree.as_str()), largest)
+                .unwrap();
+            let hits = shadow.search(&base, &none, &needle, "", 9);
+            assert_eq!(hits.lines, want, "{largest}");
+            assert_eq!(hits.left_out.is_none(), all, "{largest}: {hits:?}");
         }
     }
 

@@ -31,7 +31,7 @@ mod undo;
 mod walk;
 
 pub use attempt::{Base, Merged, Merging};
-pub use corpus::Needle;
+pub use corpus::{Hits, Needle};
 pub use error::WorktreeError;
 pub use history::Which;
 pub use ids::{Digest, OpId, TreeId};

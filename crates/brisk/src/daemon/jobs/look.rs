@@ -68,10 +68,15 @@ impl Worker<'_> {
             .gate
             .shadow
             .search(&self.files, &changed, &needle, below, HITS);
-        words(match hits.len() {
+        let lines = hits.lines.join("\n");
+        let found = match hits.lines.len() {
             0 => format!("{look}: nothing"),
-            n if n == HITS => format!("{look}: the first {n}:\n{}", hits.join("\n")),
-            _ => format!("{look}:\n{}", hits.join("\n")),
+            n if n == HITS => format!("{look}: the first {n}:\n{lines}"),
+            _ => format!("{look}:\n{lines}"),
+        };
+        words(match hits.left_out {
+            None => found,
+            Some(why) => format!("{found}\n(not everything was searched: {why})"),
         })
     }
 
