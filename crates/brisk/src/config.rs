@@ -43,13 +43,24 @@ pub struct ToolServer {
     /// Variables of the environment that it gets beside the usual ones, by name.
     #[serde(default)]
     pub pass: Vec<String>,
-    /// It is cut when it does not answer for so long.
-    #[serde(default = "tool_timeout")]
+    /// It is cut when it does not answer for so long, 1 to 3,600 s.
+    #[serde(default = "tool_timeout", deserialize_with = "within_an_hour")]
     pub timeout_s: u64,
 }
 
 fn tool_timeout() -> u64 {
     30
+}
+
+fn within_an_hour<'de, D: serde::Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
+    // Signed, so that a number below zero is named as any other that is out of bounds.
+    let value = i64::deserialize(from)?;
+    match u64::try_from(value) {
+        Ok(seconds) if (1..=3_600).contains(&seconds) => Ok(seconds),
+        Ok(_) | Err(_) => Err(serde::de::Error::custom(format!(
+            "{value} is out of bounds; write seconds from 1 to 3600"
+        ))),
+    }
 }
 
 /// What a server speaks.
@@ -326,6 +337,25 @@ mod tests {
     fn mistakes_name_their_line() {
         let error = load("[lanes.fast]\ncandidate = []\n").unwrap_err();
         assert!(error.contains("line 2") && error.contains("candidate"), "{error}");
+    }
+
+    #[test]
+    fn a_server_of_tools_has_an_hour_at_most() {
+        let server = |more: &str| load(&format!("[mcp.a]\ncommand = [\"a\"]\n{more}\n"));
+        for (more, want) in [("", 30), ("timeout_s = 1", 1), ("timeout_s = 3600", 3_600)] {
+            assert_eq!(server(more).unwrap().mcp["a"].timeout_s, want, "{more}");
+        }
+        for bad in [
+            "0",
+            "-1",
+            "3601",
+            "9223372036854775807",
+            "18446744073709551615",
+            "\"1h\"",
+        ] {
+            let error = server(&format!("timeout_s = {bad}")).unwrap_err();
+            assert!(error.contains("line 3, column 13"), "{bad}: {error}");
+        }
     }
 
     #[test]
