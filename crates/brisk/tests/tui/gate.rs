@@ -89,6 +89,21 @@ fn checks_that_run_elsewhere_are_seen_too() {
 }
 
 #[test]
+fn a_tree_that_cannot_be_taken_is_looked_at_again() {
+    let house = confirmed(POLICY);
+    // A filter has git asked, which cannot read its index.
+    house.write(".gitattributes", "shop.py text\n");
+    let index = house.repo.path().join(".git/index");
+    std::fs::write(&index, "no index").unwrap();
+    let said = house.ends(0, &["status"]);
+    assert!(said.contains("; `git status` says what is wrong with it"), "{said}");
+    let mut terminal = client(&house, 100, 24, &[]);
+    stands(&mut terminal, "unknown");
+    std::fs::remove_file(&index).unwrap();
+    stands(&mut terminal, "draft");
+}
+
+#[test]
 fn a_turn_that_hangs_or_waits_hides_no_edit_by_hand() {
     let house = confirmed(POLICY);
     house.write("shop.py", format!("{SHOP}# quantity\n"));
