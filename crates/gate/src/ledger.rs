@@ -5,6 +5,7 @@ use crate::envelope::{Envelope, EnvelopeError};
 use crate::keys::{Keyring, Signs};
 use crate::statement::{Act, Statement};
 use brisk_domain::evidence::{Digest, Tree};
+use std::sync::{Arc, OnceLock};
 
 /// How much of a ledger is opened before it is believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,10 +64,28 @@ pub struct Adopted {
     pub who: String,
 }
 
+/// A line of the chain.
+#[derive(Debug, Clone)]
+struct Line {
+    link: Link,
+    /// What it says, once its signature was believed: that costs far more than all else that is asked of a line.
+    opened: OnceLock<Recorded>,
+}
+
+impl From<Link> for Line {
+    fn from(link: Link) -> Line {
+        Line {
+            link,
+            opened: OnceLock::new(),
+        }
+    }
+}
+
 /// A ledger whose chain holds.
 #[derive(Debug, Clone)]
 pub struct Ledger {
-    links: Vec<Link>,
+    /// Shared by all that were cloned from one another, with what was found out about each line.
+    lines: Arc<Vec<Line>>,
     ring: Keyring,
     pub(crate) running: Option<(Tree, String)>,
 }
@@ -75,7 +94,7 @@ impl Ledger {
     /// Nothing has happened.
     pub fn empty(ring: Keyring) -> Ledger {
         Ledger {
-            links: Vec::new(),
+            lines: Arc::default(),
             ring,
             running: None,
         }
@@ -94,15 +113,15 @@ impl Ledger {
     ) -> Result<(Ledger, Tail), LedgerError> {
         let (links, tail) = chain::read(bytes, head)?;
         let ledger = Ledger {
-            links,
+            lines: Arc::new(links.into_iter().map(Line::from).collect()),
             ring,
             running: None,
         };
         let skip = match trust {
-            Trust::Tip => ledger.links.len().saturating_sub(1),
+            Trust::Tip => ledger.lines.len().saturating_sub(1),
             Trust::Every => 0,
         };
-        for at in skip..ledger.links.len() {
+        for at in skip..ledger.lines.len() {
             ledger.open(at)?;
         }
         Ok((ledger, tail))
@@ -117,8 +136,11 @@ impl Ledger {
     /// Its end, to be kept apart from it.
     pub fn head(&self) -> Head {
         Head {
-            count: self.links.len() as u64,
-            hash: self.links.last().map_or_else(chain::origin, |l| l.hash.clone()),
+            count: self.lines.len() as u64,
+            hash: self
+                .lines
+                .last()
+                .map_or_else(chain::origin, |l| l.link.hash.clone()),
         }
     }
 
@@ -139,7 +161,7 @@ impl Ledger {
         let body = serde_json::to_string(&envelope).unwrap_or_default();
         let link = chain::forge(&statement.prev, &tree, &body);
         let line = link.line();
-        self.links.push(link);
+        Arc::make_mut(&mut self.lines).push(link.into());
         Ok(line)
     }
 
@@ -148,7 +170,11 @@ impl Ledger {
     /// # Errors
     /// When a line about it is not believed.
     pub fn about(&self, tree: &Tree) -> Result<Vec<Recorded>, LedgerError> {
-        let named = self.links.iter().enumerate().filter(|(_, l)| l.tree == *tree);
+        let named = self
+            .lines
+            .iter()
+            .enumerate()
+            .filter(|(_, l)| l.link.tree == *tree);
         named.map(|(at, _)| self.open(at)).collect()
     }
 
@@ -157,7 +183,7 @@ impl Ledger {
     /// # Errors
     /// When one of them is not believed.
     pub fn newest(&self, limit: usize) -> Result<Vec<Recorded>, LedgerError> {
-        let all = 0..self.links.len();
+        let all = 0..self.lines.len();
         all.rev().take(limit).map(|at| self.open(at)).collect()
     }
 
@@ -166,7 +192,7 @@ impl Ledger {
     /// # Errors
     /// When a line is not believed.
     pub fn adopted(&self) -> Result<Option<Adopted>, LedgerError> {
-        for at in 0..self.links.len() {
+        for at in 0..self.lines.len() {
             if let Act::Adopted { commit, who, .. } = self.open(at)?.act {
                 return Ok(Some(Adopted { commit, who }));
             }
@@ -179,21 +205,31 @@ impl Ledger {
     /// # Errors
     /// `Diverged` if it does not.
     pub fn goes_on_from(&self, older: &Ledger) -> Result<(), LedgerError> {
-        let same = |(a, b): (&Link, &Link)| a.hash == b.hash;
-        let begins = self.links.len() >= older.links.len() && self.links.iter().zip(&older.links).all(same);
+        let same = |(a, b): (&Line, &Line)| a.link.hash == b.link.hash;
+        let begins =
+            self.lines.len() >= older.lines.len() && self.lines.iter().zip(older.lines.iter()).all(same);
         begins.then_some(()).ok_or(LedgerError::Diverged)
     }
 
     /// Nothing has happened.
     pub fn is_empty(&self) -> bool {
-        self.links.is_empty()
+        self.lines.is_empty()
     }
 
     fn open(&self, at: usize) -> Result<Recorded, LedgerError> {
         let line = at as u64 + 1;
-        let Some(link) = self.links.get(at) else {
+        let Some(Line { link, opened }) = self.lines.get(at) else {
             return Err(ChainError::Damaged { line }.into());
         };
+        if let Some(known) = opened.get() {
+            return Ok(known.clone());
+        }
+        let recorded = self.believe(line, link)?;
+        Ok(opened.get_or_init(|| recorded).clone())
+    }
+
+    /// What a line says, if its signature and its place are right.
+    fn believe(&self, line: u64, link: &Link) -> Result<Recorded, LedgerError> {
         let bad = |source| LedgerError::Envelope { line, source };
         let malformed = |why: String| bad(EnvelopeError::Malformed { why });
         let envelope: Envelope = serde_json::from_str(&link.body).map_err(|e| malformed(e.to_string()))?;

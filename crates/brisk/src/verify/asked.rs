@@ -135,6 +135,7 @@ impl Gate {
             let run = match known {
                 Some(run) => run,
                 None => {
+                    self.find_sandbox(asked.degraded);
                     if flagged.is_none() {
                         flagged = Some(self.looked_at(tree, base, policy)?);
                     }

@@ -5,9 +5,7 @@ use crate::verify::{Base, Gate, origin, user, wall_ms, worktree};
 use brisk_domain::evidence::{Asked, Build, Digest, Ended, Flag, Limit, Run, Summary, Tree};
 use brisk_gate::report::{self, Before};
 use brisk_gate::{Act, Check, Parse, Policy, brief, digest};
-use brisk_sandbox::{
-    Accept, Confined, EnvRule, Lines, Network, Sandbox, Unavailable, found_inside, toolchains,
-};
+use brisk_sandbox::{Confined, EnvRule, Lines, Network, Stop, found_inside, toolchains};
 use brisk_worktree::Slot;
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -18,6 +16,9 @@ use std::time::Duration;
 
 /// How many of the names of changed files evidence holds.
 const LISTED: usize = 20;
+
+/// How often whoever waits for the slot looks whether it is free.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// What a whole `verify` needs beside the check.
 pub(crate) struct Plan<'a> {
@@ -95,7 +96,7 @@ impl Gate {
         flags: &[Flag],
         heard: Heard<'_>,
     ) -> Result<Run, CliError> {
-        let sandbox = self.sandbox(plan)?;
+        self.find_sandbox(plan.degraded);
         if let Some(text) = Gate::replaced(check) {
             (plan.note)(&text);
         }
@@ -122,20 +123,12 @@ impl Gate {
                         base.short()
                     ));
                     let mut quiet = |_: &str| {};
-                    self.run_on(
-                        &sandbox,
-                        &on_base,
-                        name,
-                        check,
-                        &[],
-                        &Before::default(),
-                        &mut quiet,
-                    )?;
+                    self.run_on(&on_base, name, check, &[], &Before::default(), &mut quiet)?;
                     self.before(plan, base, name)?.unwrap_or_default()
                 }
             },
         };
-        self.run_on(&sandbox, plan, name, check, flags, &before, heard)
+        self.run_on(plan, name, check, flags, &before, heard)
     }
 
     /// What passed on the base, if it is known.
@@ -165,32 +158,42 @@ impl Gate {
         self.dir().join("names").join(of.as_str())
     }
 
-    fn sandbox(&self, plan: &Plan<'_>) -> Result<Sandbox, CliError> {
-        let helper = std::env::current_exe()
-            .map_err(|e| CliError::new(Exit::Confinement, format!("our own program cannot be found: {e}")))?;
-        let accept = if plan.degraded {
-            Accept::Degraded
-        } else {
-            Accept::Full
-        };
-        Sandbox::probe(helper, accept).map_err(|e| {
-            let hint = match e {
-                Unavailable::Degraded { .. } => {
-                    "`brisk verify --degraded` settles for it; the evidence says so"
-                }
-                Unavailable::NoBubblewrap(_) | Unavailable::Broken(_) => "nothing is run without a sandbox",
+    /// The slot with a tree in it, once no other check has it; or that nobody wants to wait any more.
+    fn slot(
+        &mut self,
+        tree: &Tree,
+        borrow: &[String],
+        stop: Option<&Stop>,
+        note: &dyn Fn(&str),
+    ) -> Result<Slot, CliError> {
+        let mut waits = false;
+        loop {
+            let laid = match &self.attempt {
+                Some((name, _)) => self.shadow.attempt_slot(name, tree, borrow),
+                None => self.shadow.slot(tree, borrow),
             };
-            CliError::new(Exit::Confinement, e.to_string()).hint(hint)
-        })
+            if let Some(slot) = laid.map_err(worktree)? {
+                return Ok(slot);
+            }
+            if !waits {
+                note("waits: another check of this repository runs");
+                waits = true;
+            }
+            match stop {
+                Some(stop) if stop.within(LOOK) => {
+                    return Err(CliError::new(
+                        Exit::Interrupted,
+                        "it was stopped while it waited for another check",
+                    ));
+                }
+                Some(_) => {}
+                None => std::thread::sleep(LOOK),
+            }
+        }
     }
 
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "all of it is one run; a struct for one call would say no more"
-    )]
     fn run_on(
         &mut self,
-        sandbox: &Sandbox,
         plan: &Plan<'_>,
         name: &str,
         check: &Check,
@@ -198,23 +201,17 @@ impl Gate {
         before: &Before,
         heard: Heard<'_>,
     ) -> Result<Run, CliError> {
-        if self.attempt.is_none() && self.shadow.slot_busy() {
-            (plan.note)("waits: another check of this repository runs");
-        }
-        let laid = match &self.attempt {
-            Some((name, _)) => self.shadow.attempt_slot(name, plan.tree, &check.borrow),
-            None => self.shadow.slot(plan.tree, &check.borrow),
-        };
-        let mut slot = laid.map_err(worktree)?;
         let stop = match &self.attempt {
             Some((_, stop)) => Some(stop.clone()),
             None => self.stop.clone(),
         };
+        let mut slot = self.slot(plan.tree, &check.borrow, stop.as_ref(), plan.note)?;
         if plan.fresh {
             slot.empty_build().map_err(worktree)?;
         }
         slot.settle_build(plan.tree, plan.base.tree.as_ref())
             .map_err(worktree)?;
+        let sandbox = self.sandbox(plan.degraded)?;
         let _running = Running::mark(self.dir(), plan.tree, name);
         let build = if slot.fresh() { Build::Fresh } else { Build::Warm };
         let lent = self.shadow.lendable(plan.tree, &check.borrow).map_err(worktree)?;
@@ -447,3 +444,6 @@ pub(super) fn running(dir: &Path) -> Option<(Tree, String)> {
     let (tree, check) = text.split_once(' ')?;
     Some((Tree::parse(tree)?, check.to_owned()))
 }
+
+#[cfg(test)]
+mod tests;

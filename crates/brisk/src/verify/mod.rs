@@ -11,6 +11,7 @@ mod git;
 mod origin;
 mod outside;
 mod pin;
+mod probing;
 mod prove;
 mod signer;
 mod standing;
@@ -32,6 +33,7 @@ use brisk_domain::evidence::Tree;
 use brisk_gate::{Act, Ledger, LedgerError, Policy, PublicKey, State};
 use brisk_sandbox::Stop;
 use brisk_worktree::{PromoteError, Shadow, WorktreeError, stored};
+use probing::Probing;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -108,6 +110,7 @@ pub(crate) struct Gate {
     attempt: Option<(String, Stop)>,
     /// A check in the person's slot ends when this is used.
     stop: Option<Stop>,
+    probing: Option<Probing>,
 }
 
 impl Gate {
@@ -125,6 +128,7 @@ impl Gate {
             shadow,
             attempt: None,
             stop: None,
+            probing: None,
         })
     }
 

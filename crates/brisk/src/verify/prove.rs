@@ -31,6 +31,7 @@ impl Gate {
                 .remembered(tree, &policy, name, &environment, base.tree.as_ref())
                 .map_err(ledger)?;
             if known.is_none() {
+                self.find_sandbox(degraded);
                 if flagged.is_none() {
                     flagged = Some(self.looked_at(tree, base, &policy)?);
                 }
