@@ -415,19 +415,19 @@ impl Actor {
         {
             self.turns.insert(*turn, self.unborn.remove(0));
         }
-        match &event {
-            // A turn runs, or goes on.
+        // A turn runs, or goes on after it waited for the person, who may take long.
+        let goes_on = matches!(
+            event,
             Event::TurnStarted { .. }
-            | Event::HunkOpened { .. }
-            | Event::HunkLine { .. }
-            | Event::Prose { .. }
-                if self.busy.is_none() && self.session.is_busy() =>
-            {
-                self.busy = Some(self.standings.turn(self.repo.root()));
-            }
-            // It waits for the person, who may take long.
-            Event::BudgetReached { .. } => self.busy = None,
-            _ => {}
+                | Event::HunkOpened { .. }
+                | Event::HunkLine { .. }
+                | Event::Prose { .. }
+        );
+        if goes_on && self.busy.is_none() && self.session.is_busy() {
+            self.busy = Some(self.standings.turn(self.repo.root()));
+        }
+        if matches!(event, Event::BudgetReached { .. }) {
+            self.busy = None;
         }
         self.seq += 1;
         let mut over = None;

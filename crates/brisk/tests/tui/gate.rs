@@ -96,7 +96,10 @@ fn a_tree_that_cannot_be_taken_is_looked_at_again() {
     let index = house.repo.path().join(".git/index");
     std::fs::write(&index, "no index").unwrap();
     let said = house.ends(0, &["status"]);
-    assert!(said.contains("; `git status` says what is wrong with it"), "{said}");
+    assert!(
+        said.contains("; `git status` says what is wrong with it"),
+        "{said}"
+    );
     let mut terminal = client(&house, 100, 24, &[]);
     stands(&mut terminal, "unknown");
     std::fs::remove_file(&index).unwrap();

@@ -276,7 +276,7 @@ impl Standings {
             while Instant::now() < until {
                 match eyes.wait(bell, Some(QUIET)) {
                     Woke::Late => break,
-                    more => woke = woke.max(more),
+                    more @ (Woke::Other | Woke::Files) => woke = woke.max(more),
                 }
             }
             // The end of a turn rings.
