@@ -209,7 +209,8 @@ impl Shadow {
         Ok(Merging { merged, tree })
     }
 
-    /// An attempt's own slot, with a tree laid out in it; its build folder is shared with nobody.
+    /// An attempt's own slot, with a tree laid out in it; its build folder is shared with nobody. `None` while a check
+    /// uses it.
     ///
     /// # Errors
     /// `UnknownTree`, `DiskFull`, `Io`.
@@ -218,10 +219,9 @@ impl Shadow {
         name: &str,
         tree: &Tree,
         borrow: &[String],
-    ) -> Result<Slot, WorktreeError> {
-        let mut slot = Slot::take(&self.attempts_dir().join(name))?;
-        self.lay_out(&mut slot, tree, borrow)?;
-        Ok(slot)
+    ) -> Result<Option<Slot>, WorktreeError> {
+        let slot = Slot::take(&self.attempts_dir().join(name))?;
+        self.laid(slot, tree, borrow)
     }
 
     /// Names of the attempts whose folders are there.
@@ -313,7 +313,7 @@ mod tests {
         assert_eq!(house.shadow.file(&base, "out"), None, "a link is not followed");
         let made = texts(&[("src/x.txt", "y\n"), ("new/z.txt", "z\n")]);
         let after = house.shadow.with_texts(&base, &made).unwrap();
-        let slot = house.shadow.attempt_slot("j1a1", &after, &[]).unwrap();
+        let slot = house.shadow.attempt_slot("j1a1", &after, &[]).unwrap().unwrap();
         let laid = |p: &str| fs::read_to_string(slot.work().join(p)).unwrap();
         assert_eq!(
             (laid("src/x.txt"), laid("new/z.txt"), laid("long.txt")),

@@ -117,12 +117,12 @@ mod tests {
             (&two, None, "1", false),
         ];
         for (at, (tree, base, want, fresh)) in steps.into_iter().enumerate() {
-            let mut slot = Slot::take(dir.path()).unwrap();
+            let mut slot = Slot::take(dir.path()).unwrap().unwrap();
             slot.settle_build(tree, base).unwrap();
             assert_eq!((read(&slot).as_str(), slot.fresh()), (want, fresh), "step {at}");
             make(&slot, &tree.as_str()[..1]);
         }
-        let mut slot = Slot::take(dir.path()).unwrap();
+        let mut slot = Slot::take(dir.path()).unwrap().unwrap();
         slot.empty_build().unwrap();
         slot.settle_build(&two, Some(&one)).unwrap();
         assert_eq!((read(&slot).as_str(), slot.fresh()), ("", true));

@@ -153,14 +153,26 @@ impl Shadow {
             .collect())
     }
 
-    /// A slot with this tree laid out in it. Waits while another process uses the slot.
+    /// The person's slot with this tree laid out in it. `None` while another check uses it.
     ///
     /// # Errors
     /// `UnknownTree`, `DiskFull`, `Io`.
-    pub fn slot(&mut self, tree: &Tree, borrow: &[String]) -> Result<Slot, WorktreeError> {
-        let mut slot = Slot::take(&self.state.join("slot"))?;
+    pub fn slot(&mut self, tree: &Tree, borrow: &[String]) -> Result<Option<Slot>, WorktreeError> {
+        let slot = Slot::take(&self.state.join("slot"))?;
+        self.laid(slot, tree, borrow)
+    }
+
+    pub(crate) fn laid(
+        &mut self,
+        slot: Option<Slot>,
+        tree: &Tree,
+        borrow: &[String],
+    ) -> Result<Option<Slot>, WorktreeError> {
+        let Some(mut slot) = slot else {
+            return Ok(None);
+        };
         self.lay_out(&mut slot, tree, borrow)?;
-        Ok(slot)
+        Ok(Some(slot))
     }
 
     /// Which of these folders of the person's worktree can be lent to a check of a tree: real ones, and nothing that
@@ -175,11 +187,6 @@ impl Shadow {
         let listing = self.listing(tree)?;
         let fits = borrow.iter().filter(|b| lendable(&self.root, b, &listing));
         Ok(fits.cloned().collect())
-    }
-
-    /// Whether a process has the person's slot now, so that taking it would wait.
-    pub fn slot_busy(&self) -> bool {
-        Slot::in_use(&self.state.join("slot"))
     }
 
     /// Lays another tree out in a slot.

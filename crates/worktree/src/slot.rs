@@ -30,8 +30,9 @@ pub struct Slot {
 }
 
 impl Slot {
-    /// Takes the slot in a folder, which is made if it is missing. Waits while another process has it.
-    pub(crate) fn take(dir: &Path) -> Result<Slot, WorktreeError> {
+    /// Takes the slot in a folder, which is made if it is missing. `None`: another one has it. Nobody waits in here: who
+    /// waits wants to hear of other things, too.
+    pub(crate) fn take(dir: &Path) -> Result<Option<Slot>, WorktreeError> {
         let (work, build) = (dir.join("work"), dir.join("build"));
         let made = build.exists();
         for folder in [&work, &build] {
@@ -48,15 +49,18 @@ impl Slot {
             .write(true)
             .open(&path);
         let lock = open.map_err(io_at("open", &path))?;
-        rustix::io::retry_on_intr(|| rustix::fs::flock(&lock, FlockOperation::LockExclusive))
-            .map_err(|e| io_at("lock", &path)(e.into()))?;
-        Ok(Slot {
+        match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(io::Error::from) {
+            Ok(()) => {}
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+            Err(e) => return Err(io_at("lock", &path)(e)),
+        }
+        Ok(Some(Slot {
             cache: StatCache::open(&dir.join("stat")),
             work,
             build,
             fresh: !made,
             _lock: lock,
-        })
+        }))
     }
 
     /// Where the tree is laid out.

@@ -118,8 +118,9 @@ fn a_tree_of_the_persons_own_objects_is_taken_over_also_from_a_pack() {
 fn a_slot_holds_the_tree_and_nothing_else_and_keeps_what_is_right() {
     let mut world = World::new();
     let tree = world.shadow.tree().unwrap();
-    let slot = world.shadow.slot(&tree, &[]).unwrap();
+    let slot = world.shadow.slot(&tree, &[]).unwrap().unwrap();
     let (work, build) = (slot.work().to_owned(), slot.build().to_owned());
+    assert!(world.shadow.slot(&tree, &[]).unwrap().is_none(), "nobody waits");
     assert!(!work.starts_with(world.root()));
     assert_eq!(fs::read_to_string(work.join("src/b.txt")).unwrap(), "b");
     assert_eq!(fs::read_link(work.join("link")).unwrap(), Path::new("a.txt"));
@@ -140,7 +141,7 @@ fn a_slot_holds_the_tree_and_nothing_else_and_keeps_what_is_right() {
     fs::remove_file(work.join("run.sh")).unwrap();
     fs::write(outside.join("twin"), "twin").unwrap();
     fs::hard_link(outside.join("twin"), work.join("run.sh")).unwrap();
-    let mut slot = world.shadow.slot(&tree, &[]).unwrap();
+    let mut slot = world.shadow.slot(&tree, &[]).unwrap().unwrap();
     assert_eq!(
         world.shadow.changed(&mut slot, &tree).unwrap(),
         Vec::<String>::new()
@@ -194,7 +195,7 @@ fn borrowed_folders_are_real_and_never_replace_what_is_in_the_tree() {
         ["built", "built/deep"],
         "real folders that the tree does not have"
     );
-    let slot = world.shadow.slot(&tree, &borrow[..1]).unwrap();
+    let slot = world.shadow.slot(&tree, &borrow[..1]).unwrap().unwrap();
     let place = slot.work().join("built");
     assert!(
         place.symlink_metadata().unwrap().is_dir(),
