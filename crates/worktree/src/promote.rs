@@ -6,6 +6,7 @@
 mod asked;
 mod converts;
 mod error;
+mod filters;
 mod look;
 mod outside;
 mod saved;
@@ -214,7 +215,7 @@ fn prepare<'a>(
         let of = staged.unfiltered.iter().filter(|(f, _)| f == filter);
         let paths = few(of.filter_map(|(_, said)| Some(entry(said)?.2)));
         return Err(PromoteError::Filter {
-            filter: filter.clone(),
+            filter: few(std::iter::once(filter.as_os_str())).unwrap_or_default(),
             paths: paths.unwrap_or_default(),
         });
     }

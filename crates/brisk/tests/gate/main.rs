@@ -17,6 +17,7 @@ mod forged;
 mod gitstate;
 mod house;
 mod kept;
+mod looks;
 mod merge;
 mod names;
 mod receive;

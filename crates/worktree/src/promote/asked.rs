@@ -1,5 +1,6 @@
 //! The git program as it is asked here, and an index of our own for it.
 
+use super::filters::{self, Filtered};
 use super::{Git, GitSaid, PromoteError};
 use brisk_domain::evidence::Tree;
 use std::collections::BTreeSet;
@@ -15,7 +16,7 @@ pub(super) struct Careful<'a> {
     /// Where it works, below the root; empty for the root itself.
     below: Vec<OsString>,
     /// Filters that are not the person's own.
-    foreign: BTreeSet<String>,
+    pub(super) foreign: BTreeSet<OsString>,
 }
 
 /// Before every command.
@@ -33,11 +34,11 @@ const ALWAYS: [&str; 8] = [
 /// Where an index is written only to look at it: there is a hook for that, too.
 const NO_HOOKS: [&str; 2] = ["-c", "core.hooksPath=/dev/null"];
 
+/// Nothing is fetched because somebody looks: that runs what the repository says how. Older gits know the second only.
+const STAYS: [(&str, &str); 2] = [("GIT_NO_LAZY_FETCH", "1"), ("GIT_ALLOW_PROTOCOL", "none")];
+
 /// The mode of a submodule.
 pub(super) const LINK: &str = "160000";
-
-/// Parts of a filter that name a program.
-const PROGRAMS: [&str; 3] = ["clean", "smudge", "process"];
 
 impl<'a> Careful<'a> {
     /// For commands that read no file of the worktree.
@@ -64,50 +65,18 @@ impl<'a> Careful<'a> {
         Ok(inner)
     }
 
-    /// Filters that are not the person's own: any that the repository's configuration has a word about, and that of LFS
-    /// where its program was never set up.
-    fn foreign_filters(&mut self) -> Result<BTreeSet<String>, PromoteError> {
-        // Names only: a value could hold anything, even what looks like a line of its own.
-        let said = self.run(
-            &[
-                "config",
-                "--name-only",
-                "--show-scope",
-                "--get-regexp",
-                "^(filter\\..*|lfs\\.extension\\..*)$",
-            ],
-            &[],
-        )?;
-        let mut foreign = BTreeSet::new();
-        let mut own = BTreeSet::new();
-        for (scope, name) in said.out.lines().filter_map(|l| l.split_once('\t')) {
-            let of_repository = scope == "local" || scope == "worktree";
-            // An extension is a program that the filter of LFS runs.
-            let filter = match name.strip_prefix("filter.").and_then(|n| n.rsplit_once('.')) {
-                Some((filter, _)) => filter,
-                None => "lfs",
-            };
-            match of_repository {
-                true => foreign.insert(filter.to_owned()),
-                false => own.insert(filter.to_owned()),
-            };
-        }
-        if !own.contains("lfs") {
-            foreign.insert("lfs".to_owned());
-        }
-        Ok(foreign)
-    }
-
     pub(super) fn run<A: AsRef<OsStr>>(
         &mut self,
         args: &[A],
         env: &[(&str, OsString)],
     ) -> Result<GitSaid, PromoteError> {
         let all = self.words(args);
-        self.git.run(&all, env).map_err(|said| PromoteError::Git {
-            doing: doing(args),
-            said,
-        })
+        self.git
+            .run(&all, &variables(args, env))
+            .map_err(|said| PromoteError::Git {
+                doing: doing(args),
+                said,
+            })
     }
 
     /// All that git is called with.
@@ -119,13 +88,7 @@ impl<'a> Careful<'a> {
             .first()
             .is_some_and(|a| a.as_ref() == "hook" || a.as_ref() == "push");
         if !theirs {
-            for filter in &self.foreign {
-                let programs = PROGRAMS.map(|p| format!("filter.{filter}.{p}="));
-                let optional = format!("filter.{filter}.required=false");
-                for setting in programs.into_iter().chain([optional]) {
-                    all.extend(["-c".into(), setting.into()]);
-                }
-            }
+            all.extend(filters::off(&self.foreign));
         }
         all.extend(args.iter().map(|a| a.as_ref().to_owned()));
         all
@@ -151,16 +114,18 @@ impl<'a> Careful<'a> {
     }
 
     /// What git writes, byte for byte: names of files are no text.
-    fn bytes<A: AsRef<OsStr>>(
+    pub(super) fn bytes<A: AsRef<OsStr>>(
         &mut self,
         args: &[A],
         env: &[(&str, OsString)],
     ) -> Result<Vec<u8>, PromoteError> {
         let all = self.words(args);
-        self.git.bytes(&all, env).map_err(|said| PromoteError::Git {
-            doing: doing(args),
-            said,
-        })
+        self.git
+            .bytes(&all, &variables(args, env))
+            .map_err(|said| PromoteError::Git {
+                doing: doing(args),
+                said,
+            })
     }
 
     /// `git ls-files` with these arguments: its answers. A name may hold anything but the NUL that ends an answer.
@@ -241,16 +206,31 @@ impl<'a> Careful<'a> {
     }
 }
 
-/// The word of git that is run.
+/// What git is run with.
+fn variables<'e, A: AsRef<OsStr>>(args: &[A], env: &[(&'e str, OsString)]) -> Vec<(&'e str, OsString)> {
+    let mut all = vec![filters::NOTHING];
+    // What the person makes and sends is with the programs that belong to it.
+    if !["commit", "push", "hook"].iter().any(|w| word(args) == *w) {
+        all.extend(STAYS);
+    }
+    let all = all.into_iter().map(|(name, value)| (name, value.into()));
+    all.chain(env.iter().cloned()).collect()
+}
+
+/// What git is told that is run.
 fn doing<A: AsRef<OsStr>>(args: &[A]) -> String {
+    format!("git {}", word(args).display())
+}
+
+/// The word of git that is run.
+fn word<A: AsRef<OsStr>>(args: &[A]) -> &OsStr {
     let mut words = args;
     while let [flag, _, rest @ ..] = words
         && (flag.as_ref() == "-c" || flag.as_ref() == "-C")
     {
         words = rest;
     }
-    let word = words.first().map_or(OsStr::new(""), AsRef::as_ref);
-    format!("git {}", word.display())
+    words.first().map_or(OsStr::new(""), AsRef::as_ref)
 }
 
 /// Mode, id and path of what `ls-files --stage` says of an entry: `MODE ID STAGE<tab>PATH`.
@@ -336,7 +316,7 @@ pub(super) struct Staged {
     /// The tree that git makes of it.
     pub(super) tree: Tree,
     /// A filter, and a new entry of a file that it should have changed and did not.
-    pub(super) unfiltered: BTreeSet<(String, Vec<u8>)>,
+    pub(super) unfiltered: Filtered,
 }
 
 impl Careful<'_> {
@@ -396,17 +376,6 @@ impl Careful<'_> {
         let entry = joined(&format!("{LINK},{head},"), path);
         let args = [&quiet[..], &["--cacheinfo".as_ref(), entry.as_os_str()]].concat();
         self.must(&args, env).map(drop)
-    }
-
-    /// The entries of files that a foreign filter is for.
-    fn filtered(&mut self, env: &[(&str, OsString)]) -> Result<BTreeSet<(String, Vec<u8>)>, PromoteError> {
-        let mut out = BTreeSet::new();
-        for filter in self.foreign.clone() {
-            let of = format!(":(top,attr:filter={filter})");
-            let found = self.files(&["--stage", "--", &of], env)?;
-            out.extend(found.into_iter().map(|entry| (filter.clone(), entry)));
-        }
-        Ok(out)
     }
 }
 

@@ -11,7 +11,6 @@ use super::look::here;
 use crate::error::io_at;
 use crate::shadow::Shadow;
 use brisk_domain::evidence::Tree;
-use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 
@@ -35,12 +34,7 @@ pub fn stored(shadow: &mut Shadow, git: &mut dyn super::Git) -> Result<Tree, Pro
     let made = shadow.state().join("staged");
     fresh(&made, &objects).map_err(io_at("make", &made))?;
     let index = Index::new(shadow.state(), "tree");
-    let env = [
-        ("GIT_OBJECT_DIRECTORY", made.clone().into_os_string()),
-        // Nothing is fetched because somebody looks.
-        ("GIT_NO_LAZY_FETCH", OsString::from("1")),
-        ("GIT_ALLOW_PROTOCOL", OsString::from("none")),
-    ];
+    let env = [("GIT_OBJECT_DIRECTORY", made.clone().into_os_string())];
     let tree = index.stage(&mut git, &root, &env)?.tree;
     shadow.take_over(&made, &tree)?;
     // It only costs room; the next call clears it too.
