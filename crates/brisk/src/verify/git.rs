@@ -47,6 +47,9 @@ const ELSEWHERE: [&str; 21] = [
 /// No object stands in for another one, nor does a file that tells other parents of a commit than the commit does.
 const PLAIN: [(&str, &str); 2] = [("GIT_NO_REPLACE_OBJECTS", "1"), ("GIT_GRAFT_FILE", "/dev/null")];
 
+/// Nothing is fetched because somebody looks: that runs what the repository says how. Older gits know the second only.
+const STAYS: [(&str, &str); 2] = [("GIT_NO_LAZY_FETCH", "1"), ("GIT_ALLOW_PROTOCOL", "none")];
+
 impl Lent {
     /// Git in the worktree whose top folder this is, whatever repository the environment names.
     pub(crate) fn of(root: &Path) -> Result<Lent, CliError> {
@@ -88,7 +91,7 @@ impl Lent {
             "core.commitGraph=false",
         ];
         let args: Vec<OsString> = quiet.iter().chain(args).map(OsString::from).collect();
-        self.ask(&args, &[])
+        self.ask(&args, &STAYS.map(|(name, value)| (name, value.into())))
             .map_err(|e| CliError::new(Exit::Git, e).hint("the git program is needed here"))
     }
 
@@ -117,7 +120,8 @@ impl Lent {
         };
         let bad = |why: String| CliError::new(Exit::Git, format!("git cannot read {name}: {why}"));
         let args = ["cat-file", "blob", id.as_str()].map(OsString::from);
-        let content = self.content(&args, &[]).map_err(bad)?;
+        let stays = STAYS.map(|(name, value)| (name, value.into()));
+        let content = self.content(&args, &stays).map_err(bad)?;
         // Git reads what lies under a name. A policy and a ledger are believed by it, so it is looked at.
         match Shadow::id_of(&content) == Some(id) {
             true => Ok(Some(content)),
@@ -206,6 +210,7 @@ fn word(args: &[OsString]) -> Option<&OsString> {
     loop {
         match args.next()? {
             setting if setting == "-c" || setting == "-C" => drop(args.next()),
+            setting if setting.as_encoded_bytes().starts_with(b"--") => {}
             word => return Some(word),
         }
     }
