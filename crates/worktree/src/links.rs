@@ -10,6 +10,7 @@ use gix_hash::{Kind as Hash, ObjectId};
 use gix_object::tree::EntryKind;
 use gix_object::{Find as _, Kind};
 use std::ffi::OsStr;
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -29,7 +30,10 @@ impl Shadow {
                 self.snapshots
                     .adopt(&found, &id)
                     .map_err(io_at("read", &objects))?;
-                open.extend(self.snapshots.listing(&id).map(|l| (path, Arc::new(l))));
+                let odd = || io::Error::other("a name in it leads out of it, or is there twice");
+                let inner = self.snapshots.listing(&id).ok_or_else(odd);
+                let inner = inner.map_err(io_at("lay out", full))?;
+                open.push((path, Arc::new(inner)));
             }
         }
         Ok(())

@@ -6,6 +6,7 @@
 
 use crate::error::{WorktreeError, io_at};
 use crate::ids::TreeId;
+use crate::path::is_git_dir;
 use crate::statcache::{Print, StatCache};
 use crate::walk;
 use gix_hash::{Kind as Hash, ObjectId};
@@ -225,7 +226,7 @@ impl Snapshots {
         (found.kind == Kind::Blob).then(|| found.data.to_vec())
     }
 
-    /// Every path of a tree; `None` if the tree, or a part of it, is not there.
+    /// Every path of a tree; `None` if the tree, or a part of it, is not there, or has a name that no file has.
     pub(crate) fn listing(&self, id: &ObjectId) -> Option<Listing> {
         let mut out = Listing::new();
         self.read_folder(id, &mut Vec::new(), &mut out)?;
@@ -286,6 +287,9 @@ impl Snapshots {
         let mut buffer = Vec::new();
         let data = self.objects.try_find(id, &mut buffer).ok()??;
         let tree = TreeRef::from_bytes(data.data, Hash::Sha1).ok()?;
+        if !plain(&tree) {
+            return None;
+        }
         for e in &tree.entries {
             let len = above.len();
             above.extend_from_slice(e.filename);
@@ -299,6 +303,19 @@ impl Snapshots {
         }
         Some(())
     }
+}
+
+/// Whether every name of a folder is one of a file in it, and each is there once. A tree that git did not make may hold
+/// others, which lead out of the folder: by `..`, or through a link beside a folder of the same name.
+fn plain(tree: &TreeRef<'_>) -> bool {
+    let mut names: Vec<&[u8]> = tree.entries.iter().map(|e| -> &[u8] { e.filename }).collect();
+    names.sort_unstable();
+    let twice = names.iter().zip(names.iter().skip(1)).any(|(a, b)| a == b);
+    let fits = |name: &[u8]| {
+        let odd = name.is_empty() || name == b"." || name == b".." || name.contains(&b'/');
+        !odd && !str::from_utf8(name).is_ok_and(is_git_dir)
+    };
+    !twice && names.iter().all(|n| fits(n))
 }
 
 /// Reads a file that was plain a moment ago, without following a link or waiting on a pipe that took its place.

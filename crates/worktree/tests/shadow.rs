@@ -208,3 +208,55 @@ fn borrowed_folders_are_real_and_never_replace_what_is_in_the_tree() {
     );
     assert_eq!(fs::read_to_string(slot.work().join("src/b.txt")).unwrap(), "b");
 }
+
+/// A tree that no git made, as bytes: of files with these names, all with this content.
+fn crafted(root: &Path, names: &[(&str, &str)], blob: &str, folder: &str) -> String {
+    let raw = |id: &str| -> Vec<u8> {
+        let digits = (0..20).map(|i| u8::from_str_radix(&id[2 * i..2 * i + 2], 16).unwrap());
+        digits.collect()
+    };
+    let mut bytes = Vec::new();
+    for (mode, name) in names {
+        bytes.extend_from_slice(format!("{mode} {name}\0").as_bytes());
+        bytes.extend(raw(if *mode == "40000" { folder } else { blob }));
+    }
+    fs::write(root.join("raw"), bytes).unwrap();
+    let tree = git(root, &["hash-object", "-t", "tree", "-w", "--literally", "raw"]);
+    fs::remove_file(root.join("raw")).unwrap();
+    tree
+}
+
+#[test]
+fn no_name_in_a_submodule_leads_out_of_it() {
+    let rows: [(&[(&str, &str)], bool); 7] = [
+        (&[("100644", "a"), ("40000", "d")], true),
+        (&[("40000", "..")], false),
+        (&[("40000", ".")], false),
+        (&[("100644", "../../../planted")], false),
+        (&[("120000", "d"), ("40000", "d")], false),
+        (&[("120000", "d"), ("100644", "d-x"), ("40000", "d")], false),
+        (&[("40000", ".git")], false),
+    ];
+    for (names, fits) in rows {
+        let mut world = World::new();
+        let sub = world.root().join("sub");
+        fs::create_dir(&sub).unwrap();
+        git(&sub, &["init", "-q"]);
+        // Where the link leads, if it is one.
+        let outside = world.dir.path().join("outside");
+        fs::create_dir(&outside).unwrap();
+        fs::write(sub.join("text"), outside.to_str().unwrap()).unwrap();
+        let blob = git(&sub, &["hash-object", "-w", "text"]);
+        let folder = crafted(&sub, &[("100644", "planted")], &blob, "");
+        let tree = crafted(&sub, names, &blob, &folder);
+        let commit = git(&sub, &["commit-tree", &tree, "-m", "x"]);
+        let root = world.root();
+        let entry = format!("160000,{commit},sub");
+        git(&root, &["update-index", "--add", "--cacheinfo", &entry]);
+        let tree = Tree::parse(&git(&root, &["write-tree"])).unwrap();
+        world.shadow.adopt(&root.join(".git/objects"), &tree).unwrap();
+        let laid = world.shadow.slot(&tree, &[]);
+        assert_eq!(laid.is_ok(), fits, "{names:?}");
+        assert_eq!(fs::read_dir(&outside).unwrap().count(), 0, "{names:?}");
+    }
+}
