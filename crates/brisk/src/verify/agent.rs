@@ -5,6 +5,7 @@ use brisk_gate::PublicKey;
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 const LIST: u8 = 11;
@@ -75,25 +76,40 @@ fn asked(message: &[u8], want: u8) -> io::Result<Vec<u8>> {
             format!("the ssh-agent at {} does not answer: {e}", path.display()),
         )
     };
-    let mut stream = UnixStream::connect(&path).map_err(gone)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
     let mut framed = Vec::new();
     put(&mut framed, message);
-    stream.write_all(&framed).map_err(gone)?;
-    let mut length = [0; 4];
-    stream.read_exact(&mut length).map_err(gone)?;
-    let length = u32::from_be_bytes(length) as usize;
-    if !(1..=LONGEST).contains(&length) {
-        return Err(odd());
-    }
-    let mut answer = vec![0; length];
-    stream.read_exact(&mut answer).map_err(gone)?;
+    let answer = exchanged(path.clone(), framed, PATIENCE).map_err(gone)?;
     match answer.split_first() {
         Some((kind, rest)) if *kind == want => Ok(rest.to_vec()),
         _ => Err(io::Error::other(
             "the ssh-agent refused: it is locked, or does not have the key",
         )),
     }
+}
+
+/// One message there and one back, all of it within `patience`: an agent that takes no connection, reads nothing or
+/// answers byte by byte is given up, too.
+fn exchanged(path: PathBuf, framed: Vec<u8>, patience: Duration) -> io::Result<Vec<u8>> {
+    let (done, answer) = sync_channel(1);
+    let exchange = move || -> io::Result<Vec<u8>> {
+        let mut stream = UnixStream::connect(path)?;
+        stream.set_read_timeout(Some(patience))?;
+        stream.set_write_timeout(Some(patience))?;
+        stream.write_all(&framed)?;
+        let mut length = [0; 4];
+        stream.read_exact(&mut length)?;
+        let length = u32::from_be_bytes(length) as usize;
+        if !(1..=LONGEST).contains(&length) {
+            return Err(odd());
+        }
+        let mut answer = vec![0; length];
+        stream.read_exact(&mut answer)?;
+        Ok(answer)
+    };
+    // Whoever was given up hears nobody any more.
+    std::thread::spawn(move || drop(done.send(exchange())));
+    let late = |_| io::Error::new(io::ErrorKind::TimedOut, "it took too long");
+    answer.recv_timeout(patience).map_err(late)?
 }
 
 fn odd() -> io::Error {
@@ -126,6 +142,23 @@ fn text<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The kernel takes the connection; nobody else does anything, or too little.
+    #[test]
+    fn an_agent_that_does_not_come_to_an_end_is_given_up() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("agent");
+        let listens = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        let asked = |bytes| exchanged(path.clone(), vec![0; bytes], Duration::from_millis(50));
+        // More than a socket holds: writing alone would wait for ever.
+        for bytes in [4, 8 << 20] {
+            let error = asked(bytes).unwrap_err();
+            let late = [io::ErrorKind::TimedOut, io::ErrorKind::WouldBlock];
+            assert!(late.contains(&error.kind()), "{bytes}: {error}");
+        }
+        drop(listens);
+        assert_eq!(asked(4).unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+    }
 
     #[test]
     fn an_answer_that_lies_about_its_lengths_is_none() {
