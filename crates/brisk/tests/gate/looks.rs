@@ -142,6 +142,28 @@ fn nothing_of_a_submodule_runs_whatever_its_path_is() {
     }
 }
 
+/// Its files look younger than its index says, so that git would write that anew, and there is a hook for it.
+#[test]
+fn a_submodule_is_left_as_it_was_by_who_ships() {
+    let house = House::new();
+    let sub = with_submodule(&house, "sub");
+    let (mark, script) = marking(&house);
+    let git = sub.join(".git");
+    std::fs::create_dir_all(git.join("hooks")).unwrap();
+    std::fs::copy(&script, git.join("hooks/post-index-change")).unwrap();
+    house.write("shop.py", RIGHT);
+    house.ends(0, &["verify"]);
+    let index = std::fs::read(git.join("index")).unwrap();
+    let later = std::time::SystemTime::now() + std::time::Duration::from_secs(60);
+    let lib = std::fs::File::options().write(true).open(sub.join("lib.py"));
+    lib.unwrap().set_modified(later).unwrap();
+    for way in [&["ship", "patch"][..], &["ship", "branch", "b"]] {
+        house.ends(0, way);
+        unmarked(&mark, &format!("{way:?}"));
+        assert_eq!(std::fs::read(git.join("index")).unwrap(), index, "{way:?}");
+    }
+}
+
 /// The variable with which git runs the hooks of one repository, while somebody looks at another.
 #[test]
 fn another_repository_is_not_asked_instead() {

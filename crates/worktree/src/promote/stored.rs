@@ -68,15 +68,17 @@ pub(super) fn dirty(
         }
         let at = path.to_string_lossy().into_owned();
         let mut inner = git.inside(path.as_os_str())?;
-        // Those further in are asked themselves.
+        // Those further in are asked themselves. It is only looked: no index is written, for which there is a hook.
         let status = inner.must(
             &[
+                "-c",
+                "core.hooksPath=/dev/null",
                 "status",
                 "--porcelain",
                 "--untracked-files=normal",
                 "--ignore-submodules=all",
             ],
-            &[],
+            &[("GIT_OPTIONAL_LOCKS", "0".into())],
         )?;
         if !status.out.trim().is_empty() {
             out.push(at);
