@@ -44,7 +44,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "{{\"what\":\"cold, once for a tree\",\"us\":[{}]}}",
         first.elapsed().as_micros()
     );
-    if found.len() != 1 {
+    if found.lines.len() != 1 {
         return Err(format!("one line holds it: {found:?}").into());
     }
     for (what, needle, hits) in [
@@ -58,8 +58,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let begun = Instant::now();
             let found = shadow.search(&base, &none, &needle, "", HITS);
             us.push(begun.elapsed().as_micros());
-            if found.len() != hits {
-                return Err(format!("{what}: {} lines", found.len()).into());
+            if found.lines.len() != hits {
+                return Err(format!("{what}: {} lines", found.lines.len()).into());
             }
         }
         println!("{{\"what\":\"{what}\",\"us\":{us:?}}}");
