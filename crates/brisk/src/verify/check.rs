@@ -166,6 +166,8 @@ impl Gate {
         stop: Option<&Stop>,
         note: &dyn Fn(&str),
     ) -> Result<Slot, CliError> {
+        let nobodys = Stop::new().map_err(|e| CliError::new(Exit::Confinement, e.to_string()))?;
+        let stop = stop.unwrap_or(&nobodys);
         let mut waits = false;
         loop {
             let laid = match &self.attempt {
@@ -179,15 +181,11 @@ impl Gate {
                 note("waits: another check of this repository runs");
                 waits = true;
             }
-            match stop {
-                Some(stop) if stop.within(LOOK) => {
-                    return Err(CliError::new(
-                        Exit::Interrupted,
-                        "it was stopped while it waited for another check",
-                    ));
-                }
-                Some(_) => {}
-                None => std::thread::sleep(LOOK),
+            if stop.within(LOOK) {
+                return Err(CliError::new(
+                    Exit::Interrupted,
+                    "it was stopped while it waited for another check",
+                ));
             }
         }
     }
