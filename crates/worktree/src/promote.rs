@@ -184,7 +184,7 @@ fn prepare<'a>(
     let mut careful = Careful::wary(lent)?;
     let git = &mut careful;
     let head = git.ask(&["rev-parse", "--verify", "--quiet", "HEAD"]);
-    let index = Index::new(shadow.state(), "ship");
+    let index = Index::take(shadow.state(), "ship")?;
     let stale = |is: Tree| PromoteError::Stale {
         verified: tree.clone(),
         is,

@@ -5,7 +5,7 @@ use crate::house::{House, RIGHT, SHOP, TESTS, WRONG, git_in, said};
 use crate::server::executable;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 const COMMIT: [&str; 4] = ["ship", "commit", "-m", "x"];
 
@@ -116,6 +116,33 @@ fn a_file_that_is_stored_with_carriage_returns_keeps_them() {
     house.ends(0, &["verify"]);
     house.ends(0, &COMMIT);
     assert_eq!(stored(&house, "a.txt"), b"one\r\ntwo\r\n");
+}
+
+/// A daemon looks at the tree while commands verify it, and a kill leaves git's own lock behind.
+#[test]
+fn several_may_look_at_once_after_one_was_killed() {
+    let house = House::new();
+    house.write(".gitattributes", "* text=auto\n");
+    house.write("docs/a.txt", "one\r\n");
+    house.ends(0, &["verify"]);
+    let lock = house.gate().with_file_name("tree.index.lock");
+    std::fs::write(&lock, "").unwrap();
+    let tree = |out: Output| {
+        let text = said(&out);
+        assert_eq!(out.status.code(), Some(0), "{text}");
+        text.lines().find(|l| l.starts_with("tree ")).map(str::to_owned)
+    };
+    let all: Vec<_> = (0..4)
+        .map(|_| house.command(&["verify"]).stdout(Stdio::piped()).spawn().unwrap())
+        .collect();
+    let trees: Vec<_> = all
+        .into_iter()
+        .map(|c| tree(c.wait_with_output().unwrap()))
+        .collect();
+    assert!(
+        trees[0].is_some() && trees.iter().all(|t| *t == trees[0]),
+        "{trees:?}"
+    );
 }
 
 #[test]

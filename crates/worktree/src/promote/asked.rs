@@ -2,7 +2,9 @@
 
 use super::filters::{self, Filtered};
 use super::{Git, GitSaid, PromoteError};
+use crate::error::io_at;
 use brisk_domain::evidence::Tree;
+use rustix::fs::{FlockOperation, flock};
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -241,21 +243,38 @@ pub(super) fn entry(said: &[u8]) -> Option<(&str, &str, &OsStr)> {
     Some((words.next()?, words.next()?, OsStr::from_bytes(path.get(1..)?)))
 }
 
-/// An index of our own beside the person's.
-pub(super) struct Index(PathBuf);
+/// An index of our own beside the person's, for one process at a time.
+pub(super) struct Index {
+    path: PathBuf,
+    /// Unlocked when it is closed.
+    _held: File,
+}
 
 impl Index {
-    pub(super) fn new(state: &Path, name: &str) -> Index {
-        Index(state.join(format!("{name}.index")))
+    /// Waits while another process works on it. What a killed one has left is taken away.
+    pub(super) fn take(state: &Path, name: &str) -> Result<Index, PromoteError> {
+        let path = state.join(format!("{name}.index"));
+        let lock = state.join(format!("{name}.index.held"));
+        let held = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&lock)
+            .map_err(io_at("open", &lock))?;
+        flock(&held, FlockOperation::LockExclusive).map_err(|e| io_at("lock", &lock)(e.into()))?;
+        let index = Index { path, _held: held };
+        index.clear();
+        Ok(index)
     }
 
     pub(super) fn clear(&self) {
-        // It may not be there.
-        let _ = std::fs::remove_file(&self.0);
+        // They may not be there. The second one is git's own lock, which a kill leaves behind.
+        let _ = std::fs::remove_file(&self.path);
+        let _ = std::fs::remove_file(self.path.with_extension("index.lock"));
     }
 
     pub(super) fn env(&self) -> [(&'static str, OsString); 1] {
-        [("GIT_INDEX_FILE", self.0.clone().into_os_string())]
+        [("GIT_INDEX_FILE", self.path.clone().into_os_string())]
     }
 
     /// Stages all of the worktree here, as `git add` would do onto the person's index, and gives the tree that git makes
@@ -295,10 +314,10 @@ impl Index {
         let theirs = git.paths(&["index"])?.remove(0);
         let copy = || {
             let found = std::fs::metadata(&theirs)?;
-            std::fs::copy(&theirs, &self.0)?;
+            std::fs::copy(&theirs, &self.path)?;
             File::options()
                 .write(true)
-                .open(&self.0)?
+                .open(&self.path)?
                 .set_modified(found.modified()?)
         };
         match copy() {

@@ -30,7 +30,7 @@ pub fn attest(
     let name = format!("refs/brisk/attestations/{}", signer.short());
     let file = ledger.to_string_lossy();
     let blob = git.id(&["hash-object", "-w", "--no-filters", "--", &file], &[])?;
-    let index = Index::new(shadow.state(), "attest");
+    let index = Index::take(shadow.state(), "attest")?;
     index.clear();
     let entry = format!("100644,{blob},ledger");
     git.must(&["update-index", "--add", "--cacheinfo", &entry], &index.env())?;

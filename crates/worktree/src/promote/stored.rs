@@ -31,9 +31,10 @@ pub fn stored(shadow: &mut Shadow, git: &mut dyn super::Git) -> Result<Tree, Pro
     let mut git = Careful::wary(git)?;
     here(&mut git, &root)?;
     let objects = git.paths(&["objects"])?.remove(0);
+    // Held to the end, for the folder of objects as well: a daemon looks while a command verifies.
+    let index = Index::take(shadow.state(), "tree")?;
     let made = shadow.state().join("staged");
     fresh(&made, &objects).map_err(io_at("make", &made))?;
-    let index = Index::new(shadow.state(), "tree");
     let env = [("GIT_OBJECT_DIRECTORY", made.clone().into_os_string())];
     let tree = index.stage(&mut git, &root, &env)?.tree;
     shadow.take_over(&made, &tree)?;
