@@ -215,6 +215,9 @@ pub(crate) fn before_push(gate: &mut Gate, remote: &str, commit: &Tree) -> Resul
     Ok(ledgers.into_iter().map(|l| format!("{l}:{l}")).collect())
 }
 
+/// So many refused commits are named to a person: a first push may bring a whole history.
+const NAMED: usize = 12;
+
 fn judge(
     context: &Context,
     git: &mut Lent,
@@ -222,7 +225,7 @@ fn judge(
     trusted: &Believed,
     ledgers: &[String],
 ) -> Result<Exit, CliError> {
-    let mut worst = Exit::Done;
+    let mut refused = 0;
     let parts = parted(git, commits, trusted, ledgers)?;
     if parts.before > 0 {
         before(context, &parts)?;
@@ -234,18 +237,26 @@ fn judge(
             Checked::Waived { reason, who } => (Tone::Warn, "waived", format!("waived by {who}: {reason}")),
             Checked::Refused { why, .. } => (Tone::Bad, "refused", why.clone()),
         };
-        if matches!(found, Checked::Refused { .. }) {
-            worst = Exit::Gate;
-        }
+        refused += usize::from(matches!(found, Checked::Refused { .. }));
         if context.json {
             let fields = json!({"commit": commit, "state": state, "why": text});
             say::raw(&json::line("commit", context.t_us(), fields))?;
-        } else {
+        } else if refused <= NAMED || !matches!(found, Checked::Refused { .. }) {
             let short = commit.get(..12).unwrap_or(commit);
             say::lines(context, &[(tone, format!("{short}: {text}"))])?;
         }
     }
-    Ok(worst)
+    if refused > NAMED && !context.json {
+        let text = format!(
+            "and {} more are refused; where they are from before the gate: `brisk gate adopt`",
+            refused - NAMED
+        );
+        say::lines(context, &[(Tone::Bad, text)])?;
+    }
+    Ok(match refused {
+        0 => Exit::Done,
+        _ => Exit::Gate,
+    })
 }
 
 /// Commits that are not asked about are counted, so that nobody takes silence for evidence.

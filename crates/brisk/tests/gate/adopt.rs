@@ -41,6 +41,28 @@ fn check(house: &House, keys: &Path, exit: i32, args: &[&str], want: &str) {
 }
 
 #[test]
+fn a_whole_history_is_not_read_aloud() {
+    let house = legacy();
+    let Remote { keys, .. } = remote(&house);
+    for n in 0..20 {
+        house.write("notes", &n.to_string());
+        house.git(&["commit", "-qam", "more"]);
+    }
+    let all = ["gate", "check", "HEAD~20..HEAD", "--keys", keys.to_str().unwrap()];
+    let said = house.ends(25, &all);
+    assert_eq!(
+        said.lines().filter(|l| l.contains("no ledger")).count(),
+        12,
+        "{said}"
+    );
+    assert!(
+        said.contains("more are refused") && said.contains("gate adopt"),
+        "{said}"
+    );
+    assert_eq!(house.lines(25, "commit", &all).len(), 20);
+}
+
+#[test]
 fn what_came_before_the_gate_is_not_asked_about() {
     let house = legacy();
     let Remote { keys, .. } = remote(&house);
