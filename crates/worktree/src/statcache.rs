@@ -108,9 +108,10 @@ impl StatCache {
             out.extend_from_slice(path.as_os_str().as_bytes());
             out.push(0);
         }
-        let temp = self.path.with_extension("tmp");
-        std::fs::write(&temp, out)?;
-        std::fs::rename(&temp, &self.path)?;
+        // A name of its own: the watch of the daemon and a command save at the same time.
+        let mut fresh = tempfile::NamedTempFile::new_in(self.path.parent().unwrap_or(Path::new(".")))?;
+        fresh.write_all(&out)?;
+        fresh.persist(&self.path)?;
         self.dirty = false;
         Ok(())
     }
@@ -182,5 +183,30 @@ mod tests {
         let bytes = std::fs::read(&at).unwrap();
         std::fs::write(&at, [b"brisk-stat-1 another boot\0".as_slice(), &bytes].concat()).unwrap();
         assert!(StatCache::open(&at).entries.is_empty());
+    }
+    #[test]
+    fn whoever_saves_at_the_same_time_disturbs_nobody() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("x");
+        std::fs::write(&file, "x").unwrap();
+        let print = Print::of(&file.symlink_metadata().unwrap());
+        let id = gix_object::compute_hash(gix_hash::Kind::Sha1, gix_object::Kind::Blob, b"x").unwrap();
+        let at = dir.path().join("stat");
+        let later = UNIX_EPOCH + Duration::from_nanos(print.ctime_ns as u64) + Duration::from_secs(3);
+        std::thread::scope(|s| {
+            for _ in 0..4 {
+                s.spawn(|| {
+                    for _ in 0..200 {
+                        let mut cache = StatCache::open(&at);
+                        cache.put(file.clone(), print, id, later);
+                        cache.dirty = true;
+                        cache.save(std::slice::from_ref(&file)).unwrap();
+                        assert_eq!(StatCache::open(&at).get(&file, &print), Some(id));
+                    }
+                });
+            }
+        });
+        let left: Vec<_> = std::fs::read_dir(dir.path()).unwrap().collect();
+        assert_eq!(left.len(), 2, "{left:?}");
     }
 }

@@ -27,6 +27,11 @@ pub(super) struct Handing {
     stops: bool,
 }
 
+/// Whether the person has something to look at, or to know why there is nothing.
+fn done(job: &JobBrief) -> bool {
+    matches!(job.state, JobState::Ready(_) | JobState::Failed { .. })
+}
+
 impl App {
     /// The key that gives it to the brain: what is written, else what runs, else what was asked last.
     pub(super) fn give(&mut self) {
@@ -79,6 +84,7 @@ impl App {
                     models.join(", ")
                 );
                 self.say(&text, look::DIM);
+                self.begins(done.job);
                 if stops && self.live.as_ref().is_some_and(|l| l.written == wish.written) {
                     self.stop();
                 }
@@ -106,24 +112,39 @@ impl App {
         if self.repo.as_ref().is_some_and(|r| r.root != news.root) {
             return;
         }
-        // What was over before we came is no news; what began and ended between two news is.
-        let Some(before) = self.jobs.replace(news.jobs) else {
-            return;
+        let before = self.jobs.replace(news.jobs);
+        let newest = before.iter().flatten().map(|b| b.job).max();
+        let is_news = |id: JobId| match &before {
+            // What was over before we came is no news, unless it was begun from here.
+            None => self.begun.contains(&id),
+            // What began and ended between two news is.
+            Some(before) => match before.iter().find(|b| b.job == id) {
+                Some(b) => b.state == JobState::Open,
+                None => newest.is_none_or(|newest| id > newest),
+            },
         };
-        let newest = before.iter().map(|b| b.job).max();
-        let is_news = |id: JobId| match before.iter().find(|b| b.job == id) {
-            Some(b) => b.state == JobState::Open,
-            None => newest.is_none_or(|newest| id > newest),
-        };
-        let over: Vec<JobBrief> = self
-            .jobs
-            .iter()
-            .flatten()
-            .filter(|j| is_news(j.job))
-            .filter(|j| matches!(j.state, JobState::Ready(_) | JobState::Failed { .. }))
-            .cloned()
-            .collect();
-        for job in over {
+        let over = self.jobs.iter().flatten().filter(|j| is_news(j.job));
+        let over = over.cloned().collect();
+        if before.is_none() {
+            let passed = self.jobs.iter().flatten().filter(|j| done(j));
+            self.passed = passed.map(|j| j.job).collect();
+        }
+        self.tell_over(over);
+    }
+
+    /// A job that was handed over from here is known by its number. The first news may have come before that.
+    fn begins(&mut self, id: JobId) {
+        self.begun.insert(id);
+        if self.passed.remove(&id) {
+            let over = self.jobs.iter().flatten().filter(|j| j.job == id);
+            let over = over.cloned().collect();
+            self.tell_over(over);
+        }
+    }
+
+    /// One line for each of these that came to its end.
+    fn tell_over(&mut self, jobs: Vec<JobBrief>) {
+        for job in jobs.into_iter().filter(done) {
             let (text, style) = match &job.state {
                 JobState::Ready(ready) => {
                     let size = look::count(ready.size.lines, "line");

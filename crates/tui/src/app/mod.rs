@@ -29,7 +29,7 @@ use crate::felt::{self, Felt};
 use crate::key::Typed;
 use crate::look;
 use crate::wire::{Call, Reply};
-use brisk_protocol::domain::{HunkId, HunkState, Lane, Latency, ModelId, Route, SessionId, TurnId};
+use brisk_protocol::domain::{HunkId, HunkState, JobId, Lane, Latency, ModelId, Route, SessionId, TurnId};
 use brisk_protocol::gate::{TreeNews, TreeState, Verifying};
 use brisk_protocol::jobs::{JobBrief, JobsNews};
 use brisk_protocol::{Envelope, Limits, QuotaReply, RepoStatus};
@@ -271,6 +271,10 @@ pub struct App {
     runs: u64,
     /// Jobs of this repository, once the daemon has told of them.
     pub(crate) jobs: Option<Vec<JobBrief>>,
+    /// Jobs that were handed over from here.
+    begun: BTreeSet<JobId>,
+    /// Jobs that were over when the first news of them came.
+    passed: BTreeSet<JobId>,
     /// On its way to the brain.
     handing: Option<jobs::Handing>,
     notify: Notify,
@@ -342,6 +346,8 @@ impl App {
             checks: None,
             runs: 0,
             jobs: None,
+            begun: BTreeSet::new(),
+            passed: BTreeSet::new(),
             handing: None,
             notify: setup.notify,
             asked: None,

@@ -353,6 +353,44 @@ fn a_job_that_was_over_before_it_was_seen_says_so_too() {
     }
 }
 
+/// Whatever comes first: the answer to what was handed over, or news of a job that is quick.
+#[test]
+fn a_job_that_was_handed_over_here_is_told_however_quick_it_is() {
+    enum Step {
+        Answer,
+        News(Vec<(u64, JobState)>),
+    }
+    use Step::{Answer, News};
+    let cases = [
+        vec![Answer, News(vec![(3, ready()), (2, ready())])],
+        vec![News(vec![(3, ready()), (2, ready())]), Answer],
+        vec![News(vec![(3, JobState::Open)]), News(vec![(3, ready())]), Answer],
+        vec![News(vec![(3, JobState::Open)]), Answer, News(vec![(3, ready())])],
+        vec![Answer, News(vec![(3, JobState::Open)]), News(vec![(3, ready())])],
+        vec![
+            News(vec![(2, ready())]),
+            News(vec![(3, ready()), (2, ready())]),
+            Answer,
+        ],
+    ];
+    for steps in cases {
+        let mut w = world();
+        w.write("/delegate fix it");
+        w.key(Enter);
+        w.printed();
+        let mut said = String::new();
+        for step in steps {
+            match step {
+                Answer => w.reply(taken_in()),
+                News(all) => w.input(jobs(&all)),
+            }
+            said += &w.printed();
+        }
+        assert_eq!(said.matches("is ready").count(), 1, "{said}");
+        assert!(said.contains("j3 is ready"), "{said}");
+    }
+}
+
 #[test]
 fn an_open_job_that_does_not_run_is_not_called_running() {
     let mut w = world();
