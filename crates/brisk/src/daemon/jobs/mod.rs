@@ -44,7 +44,10 @@ const LEASE_US: u64 = 10_000_000;
 const RENEW: Duration = Duration::from_secs(2);
 
 /// Jobs that run at once; more wait in the store.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 8;
+
+/// Attempts of all jobs that run at once.
+const ATTEMPTS: usize = 16;
 
 /// How long a question for news waits for them. Clients give a daemon a minute.
 const NEWS: Duration = Duration::from_secs(20);
@@ -90,6 +93,8 @@ pub(crate) struct Jobs {
     wake: Sender<Wake>,
     /// Who may run checks now.
     turns: Turns,
+    /// Which attempts may run now.
+    seats: Turns,
     /// Counts changes, for those who watch.
     version: watch::Sender<u64>,
 }
@@ -129,6 +134,7 @@ impl Jobs {
             held: Mutex::default(),
             wake,
             turns: Turns::of_this_machine(),
+            seats: Turns::of(ATTEMPTS),
             version: watch::Sender::new(1),
         });
         let supervised = Arc::clone(&jobs);

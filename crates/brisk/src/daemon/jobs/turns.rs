@@ -1,5 +1,5 @@
-//! Turns at running checks. Builds and tests take whole cores, and a person is editing on this machine: no more of them
-//! run at once than half of its cores, at least one.
+//! Turns at what only so many may do at once. Checks: builds and tests take whole cores, and a person is editing on this
+//! machine, so no more of them run than half of its cores, at least one. Attempts: each has a thread and texts in memory.
 
 use super::lock;
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -13,14 +13,18 @@ pub(super) struct Turns {
     given: Condvar,
 }
 
-/// Leave to run checks, until it goes.
+/// Leave to do it, until it goes.
 pub(super) struct Turn<'a>(&'a Turns);
 
 impl Turns {
     pub(super) fn of_this_machine() -> Turns {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Turns::of((cores / 2).max(1))
+    }
+
+    pub(super) fn of(count: usize) -> Turns {
         Turns {
-            free: Mutex::new((cores / 2).max(1)),
+            free: Mutex::new(count),
             given: Condvar::new(),
         }
     }
@@ -53,10 +57,7 @@ mod tests {
 
     #[test]
     fn no_more_turns_than_there_are_and_none_for_who_is_not_wanted() {
-        let turns = Turns {
-            free: Mutex::new(1),
-            given: Condvar::new(),
-        };
+        let turns = Turns::of(1);
         let first = turns.take(|| true);
         assert!(first.is_some());
         assert!(turns.take(|| false).is_none());

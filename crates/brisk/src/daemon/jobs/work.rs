@@ -29,6 +29,9 @@ pub(super) fn job(jobs: &Arc<Jobs>, held: &Arc<Held>, row: &JobRow) {
                     let Some(number) = next.filter(|_| !held.halted()) else {
                         return;
                     };
+                    let Some(_seat) = jobs.seats.take(|| !held.halted()) else {
+                        return;
+                    };
                     one(jobs, held, row, AttemptId { job: id, number });
                 }
             });
