@@ -1,19 +1,21 @@
 //! The tasks through delegated work: the task's own tests are the repository's confirmed policy, and what comes back as
 //! ready is graded once more from outside.
 
+use super::book::{Book, Entry};
 use super::grade::{Grader, put};
+use super::policy::{check, prepare};
 use super::process::{argv, call};
 use super::product::{Product, SHORT};
 use super::tasks::{Set, Task};
+use super::{NO_MODEL, TROUBLES, USAGE};
 use crate::rig::terminal::{Terminal, Window};
-use anyhow::{Context, bail};
+use anyhow::bail;
 use brisk_sandbox::End;
 use portable_pty::CommandBuilder;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
 
@@ -21,17 +23,30 @@ use std::path::Path;
 const READY: i32 = 0;
 const UNPROVEN: i32 = 26;
 
+/// How a job ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Came {
+    /// It came back as ready: every check of the policy passes.
+    Resolved,
+    /// It came back as failed.
+    Failed,
+    /// It came to no judgement, or what was ready could not be merged.
+    Trouble,
+}
+
 /// What came of one task. Times are microseconds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Outcome {
     set: Set,
     id: String,
     setting: String,
-    /// It came back as ready: every check of the policy passes.
-    resolved: bool,
+    came: Came,
     /// The tests pass on what was merged, run from outside.
     pass: bool,
     why: Option<String>,
+    /// Of `brisk delegate`; `None`: it did not end by itself.
+    exit: Option<i32>,
     rounds: u64,
     steps: u64,
     tokens: u64,
@@ -39,89 +54,52 @@ pub(super) struct Outcome {
     took_us: u64,
 }
 
-/// A task's check: the runner of the policy, and files beside the task's own.
-struct Check {
-    policy: String,
-    files: Vec<(String, String)>,
-}
+impl Entry for Outcome {
+    fn task(&self) -> (Set, &str) {
+        (self.set, &self.id)
+    }
 
-/// The sets whose tests can be a policy.
-fn check(task: &Task, evals: &Path) -> anyhow::Result<Check> {
-    let policy = |run: &str, parse: &str| {
-        format!("[verify.checks.unit]\nrun = [{run}]\nparse = \"{parse}\"\ntimeout_s = 60\n")
-    };
-    match task.set {
-        Set::FixPython => {
-            let name = task.symbol.as_deref().context("a task names its function")?;
-            let tests = tests_of(evals, task)?;
-            let text = format!(
-                "from {name} import *\nfrom {name} import {name}\n{}\n",
-                tests.trim_start()
-            );
-            Ok(Check {
-                policy: policy("\"python3\", \"test_task.py\"", "exit"),
-                files: vec![("test_task.py".to_owned(), text)],
-            })
-        }
-        Set::PolyglotPython => {
-            let module = task.file.trim_end_matches(".py");
-            let test = format!("{module}_test.py");
-            let text = std::fs::read_to_string(evals.join(task.set.name()).join(&task.id).join(&test))
-                .with_context(|| format!("the tests of {}", task.id))?;
-            let run = format!("\"python3\", \"-m\", \"unittest\", \"-v\", \"{module}_test\"");
-            Ok(Check {
-                policy: policy(&run, "unittest"),
-                files: vec![(test, text)],
-            })
-        }
-        Set::FixRust | Set::QuixbugsPython | Set::PolyglotRust => bail!(
-            "the tests of {} are no policy: they need files or crates from outside; take --set humanevalfix-python or \
-             polyglot-python",
-            task.set.name()
-        ),
+    fn setting(&self) -> &str {
+        &self.setting
+    }
+
+    fn judged(&self) -> bool {
+        self.came != Came::Trouble
     }
 }
 
-fn tests_of(evals: &Path, task: &Task) -> anyhow::Result<String> {
-    #[derive(Deserialize)]
-    struct Row {
-        id: String,
-        tests: String,
-    }
-    let path = evals.join(format!("{}.jsonl", task.set.name()));
-    let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    let rows = text.lines().map(serde_json::from_str::<Row>);
-    for row in rows {
-        let row = row?;
-        if row.id == task.id {
-            return Ok(row.tests);
-        }
-    }
-    bail!("{} has no tests of {}", path.display(), task.id)
+/// What the whole run is asked for, in words.
+pub(super) fn setting(product: &Product) -> String {
+    format!("{}, delegated", product.setting())
 }
 
-/// Every task, one after the other, each in a repository of its own.
+/// Every task that the book does not have, one after the other, each in a repository of its own.
 pub(super) async fn all(
     tasks: &[Task],
     product: &Product,
     grader: &Grader,
-    out: Option<&Path>,
+    book: &mut Book<Outcome>,
     log: &mut dyn Write,
-) -> anyhow::Result<Vec<Outcome>> {
-    let mut file = match out {
-        Some(path) => Some(OpenOptions::new().create(true).append(true).open(path)?),
-        None => None,
-    };
-    let mut outcomes = Vec::new();
+) -> anyhow::Result<()> {
+    let mut troubles = 0;
     for (number, task) in tasks.iter().enumerate() {
+        if book.has(task) {
+            continue;
+        }
         let outcome = one(task, product, grader).await?;
         writeln!(log, "{:>3}/{} {}", number + 1, tasks.len(), line(&outcome))?;
-        if let Some(file) = &mut file {
-            writeln!(file, "{}", serde_json::to_string(&outcome)?)?;
+        let why = outcome.why.clone().unwrap_or_default();
+        let (trouble, exit) = (outcome.came == Came::Trouble, outcome.exit);
+        book.add(outcome)?;
+        troubles = if trouble { troubles + 1 } else { 0 };
+        if trouble && matches!(exit, Some(USAGE | NO_MODEL)) {
+            bail!("no job can work like this: {why}");
         }
-        outcomes.push(outcome);
+        if troubles == TROUBLES {
+            bail!("{TROUBLES} jobs in a row came to nothing that could be judged; the last: {why}");
+        }
     }
-    Ok(outcomes)
+    Ok(())
 }
 
 async fn one(task: &Task, product: &Product, grader: &Grader) -> anyhow::Result<Outcome> {
@@ -132,6 +110,7 @@ async fn one(task: &Task, product: &Product, grader: &Grader) -> anyhow::Result<
         put(dir.path(), path, text)?;
     }
     put(dir.path(), "brisk.toml", &check.policy)?;
+    prepare(task, dir.path()).await?;
     product.git(dir.path()).await?;
     accept(product, dir.path())?;
 
@@ -140,49 +119,64 @@ async fn one(task: &Task, product: &Product, grader: &Grader) -> anyhow::Result<
         argv.extend(argv!["--models", model]);
     }
     let minutes = product.how.limit.as_secs().div_ceil(60).max(1).to_string();
-    argv.extend(argv!["--minutes", minutes, "--", &task.instruction, &task.file]);
+    let target = product.target(task);
+    argv.extend(argv!["--minutes", minutes, "--", &task.instruction, target]);
     // The job ends by itself; what is on top is for checks that run by then.
     let called = call(&argv, dir.path(), &product.env, product.how.limit * 2 + SHORT).await?;
-    let job = last(&called.out, "job");
-    let error = last(&called.out, "error");
-    let resolved = called.end == End::Exited(READY);
-    if !matches!(called.end, End::Exited(READY | UNPROVEN)) || job.is_none() {
-        let said = error
-            .as_ref()
-            .and_then(|e| e["message"].as_str().map(str::to_owned));
-        bail!("{}: {}", task.id, said.unwrap_or_else(|| called.complaint()));
-    }
-    let job = job.unwrap_or_default();
-    let mut pass = false;
-    if resolved {
-        let name = job["job"]
-            .as_str()
-            .map_or_else(|| format!("j{}", job["job"]), str::to_owned);
-        let merge = argv![&product.how.binary, "jobs", "merge", name];
-        let merged = call(&merge, dir.path(), &product.env, product.how.limit).await?;
-        if !merged.success() {
-            bail!("{} is ready and was not merged: {}", task.id, merged.complaint());
-        }
-        let text = std::fs::read_to_string(&file)?;
-        pass = grader.passes(task, &text).await?;
-    }
+    let exit = match called.end {
+        End::Exited(code) => Some(code),
+        End::Signalled(_) | End::TimedOut => None,
+    };
+    let taken = last(&called.out, "delegated").unwrap_or_default();
+    let name = taken["job"].as_u64().map(|number| format!("j{number}"));
+    let job = last(&called.out, "job").unwrap_or_default();
     let sum = |name: &str| {
         let attempts = job["attempts"].as_array().into_iter().flatten();
         attempts.filter_map(|a| a[name].as_u64()).sum::<u64>()
     };
-    Ok(Outcome {
+    let said = last(&called.out, "error").and_then(|e| e["message"].as_str().map(str::to_owned));
+    let mut outcome = Outcome {
         set: task.set,
         id: task.id.clone(),
-        setting: product.setting(),
-        resolved,
-        pass,
-        why: job["state"]["why"].as_str().map(str::to_owned),
+        setting: setting(product),
+        came: Came::Trouble,
+        pass: false,
+        why: None,
+        exit,
         rounds: sum("rounds"),
         steps: sum("steps"),
         tokens: sum("tokens"),
         micros: sum("micros"),
         took_us: job["t_us"].as_u64().unwrap_or_default(),
-    })
+    };
+    let jobs = |what: &str, name: &str| argv![&product.how.binary, "jobs", what, name];
+    match (exit, name) {
+        (Some(READY), Some(name)) => {
+            let merge = jobs("merge", &name);
+            let merged = call(&merge, dir.path(), &product.env, product.how.limit).await?;
+            if merged.success() {
+                outcome.came = Came::Resolved;
+                outcome.pass = grader.passes(task, &std::fs::read_to_string(&file)?).await?;
+            } else {
+                outcome.why = Some(format!("it is ready and was not merged: {}", merged.complaint()));
+            }
+        }
+        (Some(UNPROVEN), Some(_)) => {
+            outcome.came = Came::Failed;
+            outcome.why = job["state"]["why"].as_str().map(str::to_owned);
+        }
+        (exit, name) => {
+            outcome.why = Some(match exit {
+                Some(code) => format!("exit {code}: {}", said.unwrap_or_else(|| called.complaint())),
+                None => "it did not end by itself".to_owned(),
+            });
+            // Else it goes on beside the tasks that follow.
+            if let Some(name) = name {
+                call(&jobs("cancel", &name), dir.path(), &product.env, SHORT).await?;
+            }
+        }
+    }
+    Ok(outcome)
 }
 
 /// As a person confirms a policy: at a terminal.
@@ -214,10 +208,11 @@ fn last(lines: &str, kind: &str) -> Option<Value> {
 }
 
 fn line(outcome: &Outcome) -> String {
-    let what = match (outcome.resolved, outcome.pass) {
-        (true, true) => "resolved",
-        (true, false) => "resolved by its own tests, but it does not pass from outside",
-        (false, _) => "failed",
+    let what = match (outcome.came, outcome.pass) {
+        (Came::Resolved, true) => "resolved",
+        (Came::Resolved, false) => "resolved by its own tests, but it does not pass from outside",
+        (Came::Failed, _) => "failed",
+        (Came::Trouble, _) => "trouble",
     };
     let why = outcome.why.as_deref().map(|why| format!("  ({why})"));
     format!(
@@ -233,18 +228,19 @@ fn line(outcome: &Outcome) -> String {
 
 /// A line per set and one for all.
 pub(super) fn table(outcomes: &[Outcome]) -> String {
-    let mut sets: BTreeMap<&str, Vec<&Outcome>> = BTreeMap::new();
+    let mut sets: BTreeMap<Set, Vec<&Outcome>> = BTreeMap::new();
     for outcome in outcomes {
-        sets.entry(outcome.set.name()).or_default().push(outcome);
+        sets.entry(outcome.set).or_default().push(outcome);
     }
-    if sets.len() > 1 {
-        sets.insert("total", outcomes.iter().collect());
+    let mut rows: Vec<(&str, Vec<&Outcome>)> = sets.into_iter().map(|(set, all)| (set.name(), all)).collect();
+    if rows.len() > 1 {
+        rows.push(("total", outcomes.iter().collect()));
     }
     let mut text =
-        "| set | tasks | resolved | pass | rounds p50/p90 | steps p50/p90 | tokens | cost | time p50/p90 s |\n\
-         |---|---|---|---|---|---|---|---|---|\n"
+        "| set | tasks | resolved | pass | trouble | rounds p50/p90 | steps p50/p90 | tokens | cost | seconds | p50/p90 |\n\
+         |---|---|---|---|---|---|---|---|---|---|---|\n"
             .to_owned();
-    for (name, all) in &sets {
+    for (name, all) in &rows {
         let share = |wanted: &dyn Fn(&Outcome) -> bool| {
             let count = all.iter().filter(|o| wanted(o)).count();
             format!("{count} ({:.1} %)", 100.0 * count as f64 / all.len() as f64)
@@ -255,20 +251,22 @@ pub(super) fn table(outcomes: &[Outcome]) -> String {
         let sum = |value: &dyn Fn(&Outcome) -> u64| all.iter().map(|o| value(o)).sum::<u64>();
         let _ = writeln!(
             text,
-            "| {name} | {} | {} | {} | {} | {} | {} | ${:.2} | {} |",
+            "| {name} | {} | {} | {} | {} | {} | {} | {} | ${:.2} | {:.0} | {} |",
             all.len(),
-            share(&|o| o.resolved),
+            share(&|o| o.came == Came::Resolved),
             share(&|o| o.pass),
+            share(&|o| o.came == Came::Trouble),
             pair(&|o| o.rounds as f64, 0),
             pair(&|o| o.steps as f64, 0),
             sum(&|o| o.tokens),
             sum(&|o| o.micros) as f64 / 1e6,
+            sum(&|o| o.took_us) as f64 / 1e6,
             pair(&|o| o.took_us as f64 / 1e6, 1),
         );
     }
     text.push_str(
         "\nresolved: `brisk delegate` came back as ready. pass: the merged file passes the task's tests, run from outside. \
-         rounds: how often the checks ran, the base included.\n",
+         trouble: no judgement. rounds: how often the checks ran, the base included. tokens, cost and seconds: of all tasks.\n",
     );
     text
 }
@@ -277,14 +275,15 @@ pub(super) fn table(outcomes: &[Outcome]) -> String {
 mod tests {
     use super::*;
 
-    fn outcome(id: &str, resolved: bool) -> Outcome {
+    fn outcome(id: &str, came: Came) -> Outcome {
         Outcome {
             set: Set::FixPython,
             id: id.into(),
             setting: "s".into(),
-            resolved,
-            pass: resolved,
-            why: (!resolved).then(|| "every place was tried".to_owned()),
+            came,
+            pass: came == Came::Resolved,
+            why: (came == Came::Failed).then(|| "every place was tried".to_owned()),
+            exit: Some(0),
             rounds: 3,
             steps: 7,
             tokens: 1_000,
@@ -295,31 +294,18 @@ mod tests {
 
     #[test]
     fn the_table_tells_the_rate_and_the_cost() {
-        let text = table(&[outcome("1", true), outcome("2", false)]);
-        let row = text.lines().nth(2).unwrap();
-        assert_eq!(
-            row,
-            "| humanevalfix-python | 2 | 1 (50.0 %) | 1 (50.0 %) | 3/3 | 7/7 | 2000 | $0.04 | 12.0/12.0 |"
-        );
-        assert!(line(&outcome("2", false)).ends_with("12.0 s  (every place was tried)"));
-    }
-
-    #[test]
-    fn a_tasks_tests_are_the_policy() {
-        let dir = tempfile::tempdir().unwrap();
-        std::fs::write(
-            dir.path().join("humanevalfix-python.jsonl"),
-            "{\"id\": \"Python/1\", \"tests\": \"\\n\\ncheck(f)\"}\n",
-        )
-        .unwrap();
-        let made = check(&super::super::record::tests::task(), dir.path()).unwrap();
-        assert!(made.policy.contains("run = [\"python3\", \"test_task.py\"]"));
-        let want = "from f import *\nfrom f import f\ncheck(f)\n";
-        assert_eq!(made.files, [("test_task.py".to_owned(), want.to_owned())]);
-        let rust = Task {
+        let rust = Outcome {
             set: Set::FixRust,
-            ..super::super::record::tests::task()
+            ..outcome("1", Came::Trouble)
         };
-        assert!(check(&rust, dir.path()).is_err());
+        let text = table(&[outcome("1", Came::Resolved), outcome("2", Came::Failed), rust]);
+        let rows: Vec<&str> = text.lines().skip(2).take(3).collect();
+        assert_eq!(
+            rows[0],
+            "| humanevalfix-python | 2 | 1 (50.0 %) | 1 (50.0 %) | 0 (0.0 %) | 3/3 | 7/7 | 2000 | $0.04 | 24 | 12.0/12.0 |"
+        );
+        assert!(rows[1].starts_with("| humanevalfix-rust | 1 | 0 (0.0 %) | 0 (0.0 %) | 1 (100.0 %) |"));
+        assert!(rows[2].starts_with("| total | 3 | 1 (33.3 %) |"), "{}", rows[2]);
+        assert!(line(&outcome("2", Came::Failed)).ends_with("12.0 s  (every place was tried)"));
     }
 }

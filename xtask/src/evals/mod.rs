@@ -1,7 +1,9 @@
 //! Edit tasks through the real product, as a person's script would run it, graded from outside.
 
+mod book;
 mod delegate;
 mod grade;
+mod policy;
 mod process;
 mod product;
 mod record;
@@ -10,10 +12,11 @@ mod tasks;
 mod turn;
 
 use anyhow::{Context, bail};
+use book::Book;
 use clap::ValueEnum;
 use grade::Grader;
 use product::{How, Product};
-use record::{Book, Class, Record, Seen};
+use record::{Class, Record, Seen};
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -58,8 +61,8 @@ pub(crate) struct Options {
     /// Python 3 for the checks, with pytest for some sets
     #[arg(long, value_name = "PROGRAM", env = "EVAL_PYTHON", default_value = "python3")]
     python: OsString,
-    /// Delegate each task with its tests as the confirmed policy, instead of editing; --timeout bounds a job, rounded up to
-    /// minutes
+    /// Delegate each task with its tests as the confirmed policy, instead of editing (all sets but quixbugs-python);
+    /// --timeout bounds a job, rounded up to minutes
     #[arg(long, conflicts_with = "selftest")]
     delegate: bool,
     /// Ask no model: show that every reference passes and every task as it is fails
@@ -106,10 +109,10 @@ async fn execute(
     out: &mut dyn Write,
     log: &mut dyn Write,
 ) -> anyhow::Result<ExitCode> {
-    let sets = if options.sets.is_empty() {
-        Set::value_variants().to_vec()
-    } else {
-        options.sets.clone()
+    let sets = match (options.sets.is_empty(), options.delegate) {
+        (false, _) => options.sets.clone(),
+        (true, true) => policy::SETS.to_vec(),
+        (true, false) => Set::value_variants().to_vec(),
     };
     let evals = match &options.evals {
         Some(dir) => std::path::absolute(dir)?,
@@ -142,15 +145,18 @@ async fn execute(
     };
     let product = Product::new(how, options.models.as_deref(), options.config.as_deref()).await?;
     if options.delegate {
+        let setting = delegate::setting(&product);
+        let mut book = Book::open(options.out.as_deref(), &setting)?;
         let ended = tokio::select! {
-            ended = delegate::all(&tasks, &product, &grader, options.out.as_deref(), log) => ended,
+            ended = delegate::all(&tasks, &product, &grader, &mut book, log) => ended,
             () = stopped => Err(anyhow::anyhow!("stopped")),
         };
         let quiet = product.stop().await;
-        let outcomes = ended?;
-        writeln!(out, "{}, delegated\n", product.setting())?;
-        out.write_all(delegate::table(&outcomes).as_bytes())?;
-        quiet?;
+        if !book.entries().is_empty() {
+            writeln!(out, "{setting}\n")?;
+            out.write_all(delegate::table(book.entries()).as_bytes())?;
+        }
+        ended.and(quiet)?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut book = Book::open(options.out.as_deref(), &product.setting())?;
@@ -159,9 +165,9 @@ async fn execute(
         () = stopped => Err(anyhow::anyhow!("stopped")),
     };
     let quiet = product.stop().await;
-    if !book.records().is_empty() {
+    if !book.entries().is_empty() {
         writeln!(out, "{}\n", product.setting())?;
-        out.write_all(report::table(book.records()).as_bytes())?;
+        out.write_all(report::table(book.entries()).as_bytes())?;
     }
     ended.and(quiet)?;
     Ok(ExitCode::SUCCESS)
@@ -172,7 +178,7 @@ async fn all(
     tasks: &[Task],
     product: &Product,
     grader: &Grader,
-    book: &mut Book,
+    book: &mut Book<Record>,
     log: &mut dyn Write,
 ) -> anyhow::Result<()> {
     let setting = product.setting();

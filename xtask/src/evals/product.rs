@@ -87,6 +87,14 @@ impl Product {
         format!("model {model}, target {target}")
     }
 
+    /// What a task is pointed at.
+    pub(super) fn target(&self, task: &Task) -> String {
+        match &task.symbol {
+            Some(symbol) if self.how.by_symbol => format!("{}:{symbol}", task.file),
+            Some(_) | None => task.file.clone(),
+        }
+    }
+
     /// Asks for one edit, in a repository made for it.
     pub(super) async fn edit(&self, task: &Task) -> anyhow::Result<Edited> {
         let dir = tempfile::Builder::new().prefix("brisk-task-").tempdir()?;
@@ -96,10 +104,7 @@ impl Product {
         }
         self.git(dir.path()).await?;
 
-        let target = match &task.symbol {
-            Some(symbol) if self.how.by_symbol => format!("{}:{symbol}", task.file),
-            Some(_) | None => task.file.clone(),
-        };
+        let target = self.target(task);
         let mut argv = argv![&self.how.binary, "edit", "--json", "--yes"].to_vec();
         if let Some(model) = &self.how.model {
             argv.extend(argv!["--model", model]);

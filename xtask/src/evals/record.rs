@@ -1,12 +1,9 @@
-//! What came of one task: one JSON line, and the file of them that a later run goes on from.
+//! What came of one task.
 
+use super::book::Entry;
 use super::tasks::{Set, Task, changed_lines};
 use super::turn::{Stop, Turn};
-use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
-use std::path::Path;
 
 /// How an edit ended, seen from the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -131,79 +128,23 @@ impl Record {
     }
 }
 
-/// The file of records, if one is wanted.
-#[derive(Debug)]
-pub(super) struct Book {
-    file: Option<File>,
-    records: Vec<Record>,
-}
-
-impl Book {
-    /// Opens the file and reads what is there. A torn last line (the run was killed) is cut off.
-    pub(super) fn open(path: Option<&Path>, setting: &str) -> anyhow::Result<Book> {
-        let Some(path) = path else {
-            return Ok(Book {
-                file: None,
-                records: Vec::new(),
-            });
-        };
-        let context = || path.display().to_string();
-        let mut file = OpenOptions::new()
-            .create(true)
-            .read(true)
-            .append(true)
-            .open(path)
-            .with_context(context)?;
-        let mut text = String::new();
-        file.read_to_string(&mut text).with_context(context)?;
-        let whole = text.rfind('\n').map_or(0, |at| at + 1);
-        file.set_len(whole as u64).with_context(context)?;
-        let mut records: Vec<Record> = Vec::new();
-        for line in text.get(..whole).unwrap_or_default().lines() {
-            let record: Record = serde_json::from_str(line).with_context(context)?;
-            if record.setting != setting {
-                bail!(
-                    "{} holds results of another setting ({}, now {setting}); name another file",
-                    path.display(),
-                    record.setting
-                );
-            }
-            records.retain(|r| (r.set, &r.id) != (record.set, &record.id));
-            records.push(record);
-        }
-        Ok(Book {
-            file: Some(file),
-            records,
-        })
+impl Entry for Record {
+    fn task(&self) -> (Set, &str) {
+        (self.set, &self.id)
     }
 
-    /// Whether the task was judged. One that had trouble is tried again.
-    pub(super) fn has(&self, task: &Task) -> bool {
-        self.records
-            .iter()
-            .any(|r| (r.set, &r.id) == (task.set, &task.id) && r.class != Class::Trouble)
+    fn setting(&self) -> &str {
+        &self.setting
     }
 
-    /// Adds a record and writes its line.
-    pub(super) fn add(&mut self, record: Record) -> anyhow::Result<()> {
-        if let Some(file) = &mut self.file {
-            let mut line = serde_json::to_string(&record)?;
-            line.push('\n');
-            file.write_all(line.as_bytes())?;
-        }
-        self.records
-            .retain(|r| (r.set, &r.id) != (record.set, &record.id));
-        self.records.push(record);
-        Ok(())
-    }
-
-    pub(super) fn records(&self) -> &[Record] {
-        &self.records
+    fn judged(&self) -> bool {
+        self.class != Class::Trouble
     }
 }
 
 #[cfg(test)]
 pub(super) mod tests {
+    use super::super::book::Book;
     use super::*;
 
     pub(crate) fn task() -> Task {
@@ -297,14 +238,14 @@ pub(super) mod tests {
             };
             Record::new(&task, "s", false, &seen)
         };
-        let has = |book: &Book, id: &str| {
+        let has = |book: &Book<Record>, id: &str| {
             book.has(&Task {
                 id: id.into(),
                 ..task()
             })
         };
 
-        let mut book = Book::open(Some(&path), "s").unwrap();
+        let mut book = Book::<Record>::open(Some(&path), "s").unwrap();
         book.add(record("1", 1, Some(Stop::Done))).unwrap();
         book.add(record("2", 7, None)).unwrap();
         drop(book);
@@ -312,13 +253,15 @@ pub(super) mod tests {
         text.push_str("{\"set\":\"human");
         std::fs::write(&path, text).unwrap();
 
-        let mut book = Book::open(Some(&path), "s").unwrap();
+        let mut book = Book::<Record>::open(Some(&path), "s").unwrap();
         assert!(has(&book, "1") && !has(&book, "2") && !has(&book, "3"));
         book.add(record("2", 1, Some(Stop::Done))).unwrap();
-        let again = Book::open(Some(&path), "s").unwrap();
-        assert_eq!(again.records(), book.records());
-        assert_eq!(again.records().len(), 2);
-        let error = Book::open(Some(&path), "other").unwrap_err().to_string();
+        let again = Book::<Record>::open(Some(&path), "s").unwrap();
+        assert_eq!(again.entries(), book.entries());
+        assert_eq!(again.entries().len(), 2);
+        let error = Book::<Record>::open(Some(&path), "other")
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("another setting"), "{error}");
     }
 }

@@ -4,17 +4,40 @@ use super::*;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-/// Edits the file as the instruction says, and writes down what it was called with.
+/// Edits the file as the instruction says, or delegates it, and writes down what it was called with.
 const BRISK: &str = r#"#!/bin/sh
 log=$(dirname "$0")/calls
 case "$1" in
 model) exit 1 ;;
 daemon) echo "$1 $2 $BRISK_HOME" >> "$log"; exit 0 ;;
+verify) read -r answer; [ "$answer" = y ]; exit ;;
+jobs)
+    echo "$1 $2 $3" >> "$log"
+    [ "$2" = cancel ] && exit 0
+    [ -f made ] || { echo 'conflicts' >&2; exit 6; }
+    cp made f.py; exit 0 ;;
 esac
 for last; do :; done
+command=$1
 while [ "$1" != -- ]; do shift; done
-echo "edit $2 $last" >> "$log"
+echo "$command $2 $last" >> "$log"
 [ -d .git ] || exit 4
+job() {
+    echo '{"type":"delegated","t_us":1,"job":7,"models":["fake"],"base":"b"}'
+    echo '{"type":"job","t_us":2000000,"job":7,"state":{"state":"'"$1"'","why":"'"$2"'"},"attempts":[{"rounds":2,"steps":3,"tokens":100,"micros":5},{"rounds":1,"steps":1,"tokens":11,"micros":0}]}'
+}
+if [ "$command" = delegate ]; then
+    grep -q test_task.py brisk.toml || exit 4
+    case "$2" in
+    good) echo 'return 2 # fixed' > made; job ready ;;
+    liar) echo 'return 3' > made; job ready ;;
+    clash) job ready ;;
+    none) job failed 'every place was tried'; exit 26 ;;
+    lost) job open; exit 8 ;;
+    no-model) echo '{"type":"error","t_us":5,"exit":5,"message":"no usable model"}'; exit 5 ;;
+    esac
+    exit 0
+fi
 file=${last%%:*}
 end() { echo '{"type":"turn_ended","t_us":4,"reason":"'"$1"'","input_tokens":10,"cached_tokens":4,"output_tokens":5}'; }
 kept() { end end_turn; echo '{"type":"kept","t_us":5,"exit":0,"hunks":1,"first_us":1000,"turn_us":2000}'; }
@@ -63,7 +86,7 @@ impl Stage {
             .map(|(i, instruction)| {
                 serde_json::json!({
                     "id": format!("Python/{i}"), "before": "return 1\n", "after": "return 2 # fixed\n",
-                    "instruction": instruction, "entry_point": "f", "minimal_changed_lines": 2,
+                    "instruction": instruction, "entry_point": "f", "minimal_changed_lines": 2, "tests": "check(f)",
                 })
                 .to_string()
             })
@@ -282,4 +305,68 @@ async fn what_is_missing_is_said_first() {
         assert!(error.contains(want), "{want}: {error}");
     }
     assert_eq!(stage.edits(), 0);
+}
+
+#[tokio::test]
+async fn every_way_for_a_job_to_end() {
+    let stage = Stage::new(&["good", "liar", "none", "clash", "lost"]);
+    let options = || Options {
+        delegate: true,
+        ..stage.options()
+    };
+    let (ended, table, calm) = go(&stage, options()).await;
+    assert_eq!(ended, Ok(ExitCode::SUCCESS));
+    assert!(calm, "{:?}", stage.calls());
+    assert!(
+        table.starts_with("model default, target file, delegated\n"),
+        "{table}"
+    );
+    let row = "| humanevalfix-python | 5 | 2 (40.0 %) | 1 (20.0 %) | 2 (40.0 %) | 3/3 | 4/4 | 555 | $0.00 | 10 | 2.0/2.0 |";
+    assert!(table.contains(row), "{table}");
+    let calls = stage.calls();
+    assert_eq!(calls[..2], ["delegate good f.py", "jobs merge j7"]);
+    // One that nobody watches any more does not go on beside the others.
+    assert_eq!(calls[calls.len() - 2], "jobs cancel j7");
+    let lines = std::fs::read_to_string(stage.path("out.jsonl")).unwrap();
+    let why = [
+        "every place was tried",
+        "it is ready and was not merged",
+        "exit 8",
+    ];
+    assert!(why.iter().all(|why| lines.contains(why)), "{lines}");
+
+    // Only what came to no judgement is tried again.
+    go(&stage, options()).await.0.unwrap();
+    let again: Vec<String> = stage.calls().split_off(calls.len());
+    let asked = again.iter().filter(|c| c.starts_with("delegate"));
+    assert!(
+        asked.eq(["delegate clash f.py", "delegate lost f.py"]),
+        "{again:?}"
+    );
+}
+
+#[tokio::test]
+async fn what_no_job_can_survive_ends_the_run_with_what_there_is() {
+    for (instructions, want) in [
+        (
+            vec!["good", "no-model", "good"],
+            "no job can work like this: exit 5",
+        ),
+        (vec!["good", "lost", "clash", "lost", "good"], "3 jobs in a row"),
+    ] {
+        let stage = Stage::new(&instructions);
+        let options = Options {
+            delegate: true,
+            ..stage.options()
+        };
+        let (ended, table, calm) = go(&stage, options).await;
+        assert!(ended.unwrap_err().contains(want), "{want}");
+        assert!(calm && table.contains("| humanevalfix-python |"), "{table}");
+        let good = stage
+            .calls()
+            .iter()
+            .filter(|c| *c == "delegate good f.py")
+            .count();
+        assert_eq!(good, 1, "{want}");
+    }
 }
