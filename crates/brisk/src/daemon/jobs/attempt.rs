@@ -1,5 +1,6 @@
 //! One attempt: does what the reducer asks for, one step after the other, and writes each down before the next begins.
 
+use super::again::again;
 use super::ask::{Question, stopped};
 use super::{Held, Jobs, lock, look, note, wall_us};
 use crate::daemon::mcp::Servers;
@@ -223,7 +224,7 @@ impl Worker<'_> {
             return Err(Halted);
         };
         self.doing("checks");
-        match self.prove() {
+        match again(|| self.prove()) {
             // What a stop cut off says nothing.
             _ if self.held.halted() => Err(Halted),
             _ if self.row.task.rivalry == Rivalry::First && self.needless() => {

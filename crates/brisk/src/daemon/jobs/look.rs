@@ -1,6 +1,7 @@
 //! What an attempt looks at: its files, a search, one check alone, a tool of the person's servers. Whatever is found is
 //! a step of the attempt, so it is looked for once.
 
+use super::again::again;
 use super::attempt::{Halted, Worker};
 use crate::daemon::mcp::{Called, Servers};
 use crate::exit::CliError;
@@ -88,7 +89,7 @@ impl Worker<'_> {
             return Err(Halted);
         };
         self.doing(&format!("runs {check}"));
-        match self.run_alone(check) {
+        match again(|| self.run_alone(check)) {
             _ if self.held.halted() => Err(Halted),
             Ok(Alone::Ran(said)) => Ok(words(format!("run {said}"))),
             Ok(Alone::NoCheck(names)) => Ok(refused(format!(

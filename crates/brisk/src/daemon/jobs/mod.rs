@@ -5,6 +5,7 @@
 //! must never wait for a worker of the runtime that one of them holds. Their requests to models have the priority of
 //! background work.
 
+mod again;
 mod ask;
 mod attempt;
 mod begin;
@@ -147,7 +148,14 @@ impl Jobs {
     pub(crate) fn leave(&self) {
         let _ = self.wake.send(Wake::Leave);
         let held: Vec<Arc<Held>> = lock(&self.held).values().cloned().collect();
-        held.iter().for_each(|h| h.halt(CancelReason::Shutdown));
+        held.iter().for_each(|h| self.halt(h, CancelReason::Shutdown));
+    }
+
+    /// Stops everything of a job that runs, also what only waits for its turn.
+    fn halt(&self, held: &Held, cause: CancelReason) {
+        held.halt(cause);
+        self.turns.look();
+        self.seats.look();
     }
 
     /// Whether anything runs.
@@ -175,7 +183,7 @@ impl Jobs {
             for h in &held {
                 match self.store().renew(&h.claim, until) {
                     // Cancelled, or somebody else's: what it would write is refused from here on.
-                    Err(StoreError::Fenced { .. }) => h.halt(CancelReason::Interrupted),
+                    Err(StoreError::Fenced { .. }) => self.halt(h, CancelReason::Interrupted),
                     Err(e) => note(&format!("{}: its lease was not renewed: {e}", h.claim.job)),
                     Ok(()) => {}
                 }
@@ -341,7 +349,7 @@ impl Jobs {
     pub(crate) fn cancel(&self, job: JobId) -> Result<(), ErrorBody> {
         self.store().cancel(job).map_err(refusal)?;
         if let Some(held) = lock(&self.held).get(&job).cloned() {
-            held.halt(CancelReason::Interrupted);
+            self.halt(&held, CancelReason::Interrupted);
         }
         self.changed();
         Ok(())
@@ -351,7 +359,7 @@ impl Jobs {
     pub(crate) fn pause(&self, job: JobId) -> Result<(), ErrorBody> {
         self.store().pause(job, wall_us()).map_err(refusal)?;
         if let Some(held) = lock(&self.held).get(&job).cloned() {
-            held.halt(CancelReason::Interrupted);
+            self.halt(&held, CancelReason::Interrupted);
         }
         self.changed();
         Ok(())

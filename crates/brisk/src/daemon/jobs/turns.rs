@@ -5,7 +5,7 @@ use super::lock;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-/// How often whoever waits looks whether it is still wanted.
+/// How often whoever waits looks whether it is still wanted, should nobody say so.
 const LOOK: Duration = Duration::from_millis(100);
 
 pub(super) struct Turns {
@@ -41,6 +41,13 @@ impl Turns {
         }
         *free -= 1;
         Some(Turn(self))
+    }
+
+    /// Has everybody who waits look now whether they are still wanted.
+    pub(super) fn look(&self) {
+        // Whoever has just looked waits by the time that the lock is free.
+        drop(lock(&self.free));
+        self.given.notify_all();
     }
 }
 
