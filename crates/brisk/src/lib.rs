@@ -9,3 +9,4 @@ pub mod models;
 mod routing;
 mod trust;
 mod verify;
+mod whole;

@@ -35,9 +35,8 @@ impl Choices {
         if let Some(folder) = self.0.parent() {
             std::fs::create_dir_all(folder)?;
         }
-        let fresh = self.0.with_extension("new");
-        std::fs::write(&fresh, serde_json::to_vec(&all).map_err(std::io::Error::other)?)?;
-        std::fs::rename(&fresh, &self.0)
+        let text = serde_json::to_vec(&all).map_err(std::io::Error::other)?;
+        crate::whole::replace(&self.0, &text)
     }
 
     /// A file that is not there or not readable holds no choice: it can be measured again.

@@ -1,7 +1,7 @@
 //! One check alone, for an attempt that asks for it.
 
 use crate::exit::CliError;
-use crate::verify::{Base, Gate, Plan};
+use crate::verify::{Base, Gate};
 use brisk_domain::evidence::Tree;
 use brisk_gate::CheckState;
 
@@ -28,17 +28,7 @@ impl Gate {
             return Ok(Alone::NoCheck(policy.checks().keys().cloned().collect()));
         };
         let flags = self.looked_at(tree, base, &policy)?;
-        let plan = Plan {
-            policy: &policy,
-            base,
-            tree,
-            degraded,
-            fresh: false,
-            terminal: false,
-            note: &|_| {},
-        };
-        let mut quiet = |_: &str| {};
-        let run = self.run_check(&plan, name, check, &flags, &mut quiet)?;
+        let run = self.run_quietly(&policy, (tree, base), (name, check), &flags, degraded)?;
         let state = self
             .ledger()?
             .check_state(tree, &policy, name, base.tree.as_ref())

@@ -35,6 +35,21 @@ pub(crate) struct Plan<'a> {
     pub note: &'a dyn Fn(&str),
 }
 
+impl<'a> Plan<'a> {
+    /// One that nobody watches.
+    fn quiet(policy: &'a Policy, base: &'a Base, tree: &'a Tree, degraded: bool) -> Plan<'a> {
+        Plan {
+            policy,
+            base,
+            tree,
+            degraded,
+            fresh: false,
+            terminal: false,
+            note: &|_| {},
+        }
+    }
+}
+
 /// What a check wrote.
 pub(crate) type Heard<'a> = &'a mut (dyn FnMut(&str) + Send);
 
@@ -129,6 +144,19 @@ impl Gate {
             },
         };
         self.run_on(plan, name, check, flags, &before, heard)
+    }
+
+    /// The same for delegated work, which nobody watches: only what came of it is of interest.
+    pub(super) fn run_quietly(
+        &mut self,
+        policy: &Policy,
+        (tree, base): (&Tree, &Base),
+        (name, check): (&str, &Check),
+        flags: &[Flag],
+        degraded: bool,
+    ) -> Result<Run, CliError> {
+        let plan = Plan::quiet(policy, base, tree, degraded);
+        self.run_check(&plan, name, check, flags, &mut |_| {})
     }
 
     /// What passed on the base, if it is known.

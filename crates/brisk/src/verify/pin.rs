@@ -6,6 +6,7 @@
 use crate::exit::{CliError, Exit};
 use crate::verify::check::toolchain_folders;
 use crate::verify::{Base, Gate, worktree};
+use crate::whole;
 use brisk_domain::evidence::Tree;
 use brisk_gate::{Found, Policy, PolicyError, VENV, propose};
 use brisk_sandbox::found_inside;
@@ -57,11 +58,9 @@ pub(super) fn in_force(dir: &Path, base: &Base) -> Result<Policy, CliError> {
 
 pub(super) fn confirm(dir: &Path, text: &str) -> Result<Policy, CliError> {
     let policy = Policy::parse(text).map_err(unreadable)?;
-    let fresh = dir.join("policy.tmp");
     let put = |to: &Path| {
         to.parent().map_or(Ok(()), std::fs::create_dir_all)?;
-        std::fs::write(&fresh, text)?;
-        std::fs::rename(&fresh, to)
+        whole::replace(to, text.as_bytes())
     };
     // What was verified under it stays so when another one is confirmed.
     let kept = Shadow::id_of(text).map(|id| dir.join("policies").join(format!("{id}.toml")));

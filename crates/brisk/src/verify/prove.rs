@@ -1,7 +1,7 @@
 //! Every check on one tree, for delegated work: a proof, or what is in its way.
 
 use crate::exit::{CliError, Exit};
-use crate::verify::{Base, Gate, Plan, ledger, worktree};
+use crate::verify::{Base, Gate, ledger, worktree};
 use brisk_domain::evidence::{Digest, Tree};
 use brisk_domain::job::{AttemptId, Checked, Proof};
 use brisk_gate::{CheckState, Level, Policy, State, Verdict, flags};
@@ -35,23 +35,8 @@ impl Gate {
                 if flagged.is_none() {
                     flagged = Some(self.looked_at(tree, base, &policy)?);
                 }
-                let plan = Plan {
-                    policy: &policy,
-                    base,
-                    tree,
-                    degraded,
-                    fresh: false,
-                    terminal: false,
-                    note: &|_| {},
-                };
-                let mut quiet = |_: &str| {};
-                self.run_check(
-                    &plan,
-                    name,
-                    check,
-                    flagged.as_deref().unwrap_or_default(),
-                    &mut quiet,
-                )?;
+                let flags = flagged.as_deref().unwrap_or_default();
+                self.run_quietly(&policy, (tree, base), (name, check), flags, degraded)?;
             }
             let state = self
                 .ledger()?

@@ -5,11 +5,12 @@
 
 use crate::exit::{CliError, Exit};
 use crate::verify::agent;
+use crate::whole;
 use brisk_gate::{Keyring, PublicKey, SigningKey, Signs, SshKey};
 use serde::{Deserialize, Serialize};
 use std::fs;
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 /// The key that signs in a repository.
@@ -125,9 +126,7 @@ impl Signer {
         };
         let public = signer.public().line();
         let text = serde_json::to_string(&Chosen { public, path }).unwrap_or_default();
-        let kept = fs::write(dir.join("signer.tmp"), text)
-            .and_then(|()| fs::rename(dir.join("signer.tmp"), choice(dir)));
-        kept.map_err(disk)?;
+        whole::replace(&choice(dir), text.as_bytes()).map_err(disk)?;
         Ok(signer)
     }
 
@@ -215,24 +214,39 @@ fn own(dir: &Path) -> Result<SigningKey, CliError> {
 }
 
 fn load(dir: &Path, path: &Path) -> io::Result<SigningKey> {
-    let seed = match fs::read(path) {
-        Ok(bytes) => bytes
-            .try_into()
-            .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it has not 32 bytes"))?,
+    let bytes = match fs::read(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
             fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
             let mut seed = [0; 32];
             getrandom::fill(&mut seed).map_err(io::Error::other)?;
-            let mut file = fs::File::options()
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(path)?;
-            file.write_all(&seed)?;
-            file.sync_all()?;
-            seed
+            // The daemon and a command may make one at once: whoever comes later takes the one that is there.
+            whole::first(path, &seed)?;
+            fs::read(path)?
         }
-        Err(e) => return Err(e),
+        read => read?,
     };
+    let seed = bytes
+        .try_into()
+        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it has not 32 bytes"))?;
     Ok(SigningKey::from_seed(seed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_opens_a_repository_at_the_same_time_gets_the_same_key() {
+        for _ in 0..20 {
+            let dir = tempfile::tempdir().unwrap();
+            let dir = dir.path().join("gate");
+            let keys: Vec<PublicKey> = std::thread::scope(|s| {
+                let open = (0..4).map(|_| s.spawn(|| own(&dir).unwrap().public()));
+                let open: Vec<_> = open.collect();
+                open.into_iter().map(|o| o.join().unwrap()).collect()
+            });
+            assert!(keys.iter().all(|k| *k == keys[0]));
+            assert_eq!(own(&dir).unwrap().public(), keys[0]);
+        }
+    }
 }
