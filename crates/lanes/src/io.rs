@@ -100,6 +100,19 @@ pub enum Hint {
     Symbol(String),
 }
 
+/// Where a turn worked: a prompt that follows it and names no place is about the same one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Before {
+    /// The file.
+    pub path: String,
+    /// The symbol, by its whole name, where the place was one.
+    pub symbol: Option<String>,
+    /// The lines otherwise, 0-based, as they are when all that was kept is written.
+    pub lines: Option<Range<usize>>,
+    /// Other files that the person named.
+    pub others: Vec<String>,
+}
+
 /// What a write did.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Wrote {
@@ -118,6 +131,8 @@ pub enum Effect {
         id: EffectId,
         /// What for.
         prompt: Prompt,
+        /// Where the turn before worked, for a prompt that names no place.
+        before: Option<Before>,
     },
     /// Ask a model. The shell keeps the handle under the id.
     Generate {

@@ -6,12 +6,13 @@ mod check;
 pub mod checks;
 mod io;
 mod limits;
+mod mention;
 pub mod place;
 mod prompt;
 mod session;
 pub mod slow;
 
-pub use io::{Denied, Effect, Gathered, Hint, Input, Reach, Wrote};
+pub use io::{Before, Denied, Effect, Gathered, Hint, Input, Reach, Wrote};
 pub use limits::Limits;
 pub use prompt::{open_file_request, open_request};
 pub use session::{Session, edits_first};

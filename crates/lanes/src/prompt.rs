@@ -15,6 +15,8 @@ use std::ops::Range;
 pub(crate) struct Carried {
     /// The earlier request.
     pub(crate) request: String,
+    /// A new prompt cut it off; else the person stopped it.
+    pub(crate) redirected: bool,
     /// What the model had written.
     pub(crate) partial: String,
 }
@@ -90,7 +92,12 @@ fn ends(text: String) -> String {
 
 fn carried(earlier: Option<&Carried>, out: &mut String) {
     if let Some(c) = earlier {
-        out.push_str(&format!("Earlier request, now redirected: {}\n", c.request));
+        let how = if c.redirected {
+            "now redirected"
+        } else {
+            "which was stopped"
+        };
+        out.push_str(&format!("Earlier request, {how}: {}\n", c.request));
         if !c.partial.trim().is_empty() {
             out.push_str(&format!(
                 "Your unfinished answer to it began:\n{}\n",

@@ -5,8 +5,9 @@
 //! keeping (only with `auto_keep`) -> over. What a forgotten effect still reports is dropped by its id.
 
 use crate::attempt::Attempt;
-use crate::io::{Effect, Input};
+use crate::io::{Before, Effect, Input};
 use crate::limits::Limits;
+use crate::mention;
 use crate::prompt::Carried;
 use brisk_domain::port::Usage;
 use brisk_domain::{
@@ -20,6 +21,7 @@ use std::collections::{BTreeMap, VecDeque};
 pub use routes::edits_first;
 
 mod answers;
+mod before;
 mod ladder;
 mod offers;
 mod race;
@@ -72,6 +74,8 @@ pub struct Session {
     offered: BTreeMap<HunkId, Offered>,
     /// What an interrupted answer had said, for the next turn.
     earlier: Option<Carried>,
+    /// Where the last turn worked whose place is known.
+    before: Option<Before>,
 }
 
 impl Session {
@@ -87,6 +91,7 @@ impl Session {
             queue_held: false,
             offered: BTreeMap::new(),
             earlier: None,
+            before: None,
         }
     }
 
@@ -174,6 +179,7 @@ impl Session {
         }
         let id = self.turns.take();
         let effect = self.effects.take();
+        let named = !prompt.targets.is_empty();
         out.push(Effect::Emit(Event::TurnStarted {
             turn: id,
             text: prompt.text.clone(),
@@ -181,8 +187,10 @@ impl Session {
         out.push(Effect::Gather {
             id: effect,
             prompt: prompt.clone(),
+            before: self.before.clone().filter(|_| !named),
         });
-        let earlier = self.earlier.take();
+        // After a stop, who names a place begins something else; what goes on is said without one.
+        let earlier = self.earlier.take().filter(|c| c.redirected || !named);
         self.turn = Some(Turn {
             id,
             prompt,
@@ -203,7 +211,8 @@ impl Session {
                 let lead = &mut answer.lead;
                 out.extend(lead.abandon().into_iter().map(Effect::Emit));
                 self.earlier = Some(Carried {
-                    request: turn.prompt.text.clone(),
+                    request: mention::words(&turn.prompt),
+                    redirected: cause == CancelReason::Steered,
                     partial: std::mem::take(&mut lead.partial),
                 });
                 stopped.push(lead.effect);

@@ -331,13 +331,13 @@ impl Actor {
         for effect in effects {
             match effect {
                 Effect::Emit(event) => self.emit(event),
-                Effect::Gather { id, prompt } => {
+                Effect::Gather { id, prompt, before } => {
                     let (repo, cwd, reports) =
                         (Arc::clone(&self.repo), self.cwd.clone(), self.reports.clone());
                     let fleet = Arc::clone(&self.fleet);
                     tokio::task::spawn_blocking(move || {
                         let board = fleet.board(&cwd, now());
-                        let result = gather::gather(&repo, &cwd, &prompt, board);
+                        let result = gather::gather(&repo, &prompt, before, board);
                         let _ = reports.send(Input::Gathered { effect: id, result });
                     });
                 }

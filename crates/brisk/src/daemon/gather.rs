@@ -1,9 +1,10 @@
 //! Reads what a prompt is about. With named targets that is a read; without, a search for the place by symbol and
 //! by words within a time budget. The place inside the file is the session's choice; this only says which file.
 
+use crate::daemon::follow::Follow;
 use brisk_domain::{Intent, Prompt, Target};
 use brisk_lanes::place::{key_words, score, symbols_of};
-use brisk_lanes::{Gathered, Hint};
+use brisk_lanes::{Before, Gathered, Hint};
 use brisk_patch::{Language, Text};
 use brisk_router::live::Board;
 use brisk_worktree::Repo;
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant};
 /// The person waits for this: past it, the best place so far is taken.
 const SEARCH_BUDGET: Duration = Duration::from_millis(250);
 /// Files beyond this number are not looked at.
-const MAX_FILES: usize = 20_000;
+pub(crate) const MAX_FILES: usize = 20_000;
 /// Files that an unnamed question is answered from.
 const ASK_FILES: usize = 2;
 
@@ -67,15 +68,22 @@ pub(crate) fn parse_target(repo: &Repo, cwd: &Path, raw: &str) -> Result<Target,
     }
 }
 
-/// Reads the files of a prompt, or finds them. `board` goes along: the turn is routed by it.
+/// Reads the files of a prompt, or finds them: where the turn `before` worked, or by its words. `board` goes along: the
+/// turn is routed by it.
 pub(crate) fn gather(
     repo: &Repo,
-    cwd: &Path,
     prompt: &Prompt,
+    before: Option<Before>,
     board: Result<Board, String>,
 ) -> Result<Gathered, String> {
     let Some(first) = prompt.targets.first() else {
-        return search(repo, cwd, prompt, board);
+        let Some(follows) = before.and_then(|b| Follow::up(repo, b)) else {
+            return search(repo, prompt, board);
+        };
+        let place = follows.place(repo, &prompt.text, || {
+            search(repo, prompt, Err(String::new())).ok()
+        });
+        return Ok(Gathered { board, ..place });
     };
     let mut files: Vec<(String, Text)> = Vec::new();
     for target in &prompt.targets {
@@ -106,12 +114,7 @@ struct Hit {
     symbol: Option<String>,
 }
 
-fn search(
-    repo: &Repo,
-    _cwd: &Path,
-    prompt: &Prompt,
-    board: Result<Board, String>,
-) -> Result<Gathered, String> {
+fn search(repo: &Repo, prompt: &Prompt, board: Result<Board, String>) -> Result<Gathered, String> {
     let until = Instant::now() + SEARCH_BUDGET;
     let words = key_words(&prompt.text);
     let files = repo.files(MAX_FILES);
@@ -151,7 +154,7 @@ fn search(
     hits.sort_by(|a, b| b.score.cmp(&a.score).then_with(|| a.path.cmp(&b.path)));
     if hits.is_empty() {
         return Err(format!(
-            "no place in this repository fits these words (looked at {seen} of {total} files); name one: brisk edit TEXT FILE:SYMBOL"
+            "no place in this repository fits these words (looked at {seen} of {total} files); name one: FILE or FILE:SYMBOL"
         ));
     }
     let count = if prompt.intent == Intent::Ask {

@@ -9,6 +9,7 @@ mod client;
 mod complete;
 mod felt;
 mod fleet;
+mod follow;
 mod gather;
 mod hub;
 mod jobs;

@@ -1,11 +1,13 @@
 //! From the files of a prompt to a judged answer: place, route, the stream, the ladder.
 
+use super::before;
 use super::ladder::Try;
 use super::routes::routed;
 use super::{Answer, Offered, Phase, Session, Turn, changed};
 use crate::attempt::{Attempt, Begin, Brought, Work};
 use crate::check::Flaw;
-use crate::io::{Effect, Gathered, Reach};
+use crate::io::{Effect, Gathered, Hint, Reach};
+use crate::mention;
 use crate::place::{self, Kind, Place};
 use crate::prompt;
 use brisk_domain::port::{Finish, GenerateRequest, ModelEvent, Usage};
@@ -34,9 +36,15 @@ impl Session {
             Ok(gathered) => gathered,
             Err(why) => return self.fail(Failure::Target, why, out),
         };
+        let hint = gathered.hint.clone();
         match self.plan(turn, gathered, now) {
             Ok((work, plan)) => {
                 let id = turn.id;
+                let was = self
+                    .before
+                    .replace(before::of(turn, &work, hint, self.before.as_ref()));
+                self.same_matter(was.as_ref());
+                let Some(turn) = &self.turn else { return };
                 if turn.prompt.intent == Intent::Edit {
                     out.push(Effect::Emit(Event::PlaceFound {
                         turn: id,
@@ -72,17 +80,20 @@ impl Session {
     ) -> Result<(Work, Plan), (Failure, String)> {
         let files: BTreeMap<String, Text> = gathered.files.iter().cloned().collect();
         let Some((path, text)) = gathered.files.into_iter().next() else {
-            let why = "there is no file to work on; name one: brisk edit TEXT FILE";
+            let why = "there is no file to work on; name one: FILE or FILE:SYMBOL";
             return Err((Failure::Target, why.into()));
         };
-        let request = turn.prompt.text.clone();
+        let request = mention::words(&turn.prompt);
         let place = match turn.prompt.intent {
             Intent::Edit => {
                 let mut place = place::choose(&path, &text, &gathered.hint, &request, self.limits.max_region)
                     .map_err(|e| (Failure::Target, e.to_string()))?;
-                if !gathered.why.is_empty() {
-                    place.why = format!("{}; {}", gathered.why, place.why);
-                }
+                place.why = match gathered.hint {
+                    _ if gathered.why.is_empty() => place.why,
+                    // Nobody named them.
+                    Hint::Lines(_) => gathered.why,
+                    Hint::File | Hint::Symbol(_) => format!("{}; {}", gathered.why, place.why),
+                };
                 place
             }
             Intent::Ask => Place {

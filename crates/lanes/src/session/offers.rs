@@ -109,6 +109,7 @@ impl Session {
             .collect();
         let trouble = match result {
             Ok(wrote) => {
+                self.follow(&wrote.kept);
                 for id in wrote.kept {
                     self.offered.remove(&id);
                     out.push(changed(id, HunkState::Kept));

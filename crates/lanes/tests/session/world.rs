@@ -5,7 +5,7 @@ use brisk_domain::{
     CancelReason, Command, EffectId, Event, HunkId, Intent, ModelId, Now, Prompt, Route, Settled, StopReason,
     Target,
 };
-use brisk_lanes::{Effect, Gathered, Hint, Input, Limits, Session, Wrote};
+use brisk_lanes::{Before, Effect, Gathered, Hint, Input, Limits, Session, Wrote};
 use brisk_patch::{Change, Hunk, Text, apply};
 use brisk_router::fleet::Member;
 use brisk_router::live::Board;
@@ -26,6 +26,8 @@ pub(crate) struct World {
     pub(crate) running: Vec<(EffectId, GenerateRequest)>,
     pub(crate) stopped: Vec<(EffectId, CancelReason)>,
     pub(crate) gathering: Option<EffectId>,
+    /// Where the last prompt would go on.
+    pub(crate) before: Option<Before>,
     pub(crate) wakes: Vec<(EffectId, Now)>,
     pub(crate) disk: Text,
     pub(crate) refuse_writes: bool,
@@ -48,6 +50,7 @@ pub(crate) fn world_with(limits: Limits, fleet: Vec<Member>) -> World {
         running: vec![],
         stopped: vec![],
         gathering: None,
+        before: None,
         wakes: vec![],
         refuse_writes: false,
     }
@@ -81,7 +84,10 @@ impl World {
         for effect in effects {
             match effect {
                 Effect::Emit(event) => self.events.push(event),
-                Effect::Gather { id, .. } => self.gathering = Some(id),
+                Effect::Gather { id, before, .. } => {
+                    self.gathering = Some(id);
+                    self.before = before;
+                }
                 Effect::Generate { id, request, .. } => self.running.push((id, request)),
                 Effect::Stop { id, cause } => self.stopped.push((id, cause)),
                 Effect::Wake { id, at } => self.wakes.push((id, at)),

@@ -41,6 +41,7 @@ fn gather(intent: Intent) -> Step {
     Step::Does(Effect::Gather {
         id: EffectId(1),
         prompt,
+        before: None,
     })
 }
 

@@ -1,0 +1,310 @@
+//! A prompt that goes on without naming a place: it is about the place of the turn before, unless its words name
+//! another one by its exact name.
+
+use crate::daemon::gather::MAX_FILES;
+use brisk_lanes::place::{key_words, symbols_of};
+use brisk_lanes::{Before, Gathered, Hint};
+use brisk_patch::{Language, Symbol, Text, find};
+use brisk_worktree::Repo;
+
+/// Words before a name that is used at the place, and is not the place: "round it with to_cents".
+const USED: [&str; 17] = [
+    "as",
+    "by",
+    "call",
+    "calling",
+    "calls",
+    "from",
+    "like",
+    "return",
+    "returning",
+    "returns",
+    "than",
+    "through",
+    "use",
+    "uses",
+    "using",
+    "via",
+    "with",
+];
+
+/// What is said of a place that was chosen so.
+const SAME: &str = "as before";
+const NAMED: &str = "named by the request";
+
+/// The place of the turn before, as its file is now.
+pub(crate) struct Follow {
+    before: Before,
+    text: Text,
+    symbols: Vec<Symbol>,
+    others: Vec<(String, Text)>,
+}
+
+/// Something that a request names.
+#[derive(Debug, PartialEq, Eq)]
+enum Name<'a> {
+    /// A file, or the end of its path.
+    File(&'a str),
+    /// A name in code. `sure`: it is no word of the language that people speak.
+    Code { name: &'a str, sure: bool },
+}
+
+impl Follow {
+    /// None where the file is gone.
+    pub(crate) fn up(repo: &Repo, before: Before) -> Option<Follow> {
+        let text = repo.read(&before.path).ok()?.text;
+        let read = |path: &String| Some((path.clone(), repo.read(path).ok()?.text));
+        Some(Follow {
+            symbols: symbols_of(&before.path, &text),
+            others: before.others.iter().filter_map(read).collect(),
+            text,
+            before,
+        })
+    }
+
+    /// Where the request belongs. `search` looks for it in the whole repository, which takes time: only a name that is
+    /// sure to be one is looked for.
+    pub(crate) fn place(
+        self,
+        repo: &Repo,
+        request: &str,
+        search: impl FnOnce() -> Option<Gathered>,
+    ) -> Gathered {
+        let hint = self.hint();
+        let own = self.own(&hint);
+        let names: Vec<Name<'_>> = names(request)
+            .into_iter()
+            .filter(|n| !matches!(n, Name::Code { name, .. } if holds(&own, name)))
+            .collect();
+        if let Some(hint) = names.iter().find_map(|n| self.beside(n)) {
+            return self.gathered(hint, NAMED);
+        }
+        let file = names.iter().find_map(|n| match n {
+            Name::File(name) => the_file(repo, name),
+            Name::Code { .. } => None,
+        });
+        if let Some((path, text)) = file.filter(|(path, _)| *path != self.before.path) {
+            return gathered(vec![(path, text)], Hint::File, NAMED);
+        }
+        let sure = |wanted: &str| {
+            names
+                .iter()
+                .any(|n| matches!(n, Name::Code { name, sure: true } if *name == wanted))
+        };
+        if names.iter().any(|n| matches!(n, Name::Code { sure: true, .. }))
+            && let Some(found) = search()
+            && matches!(&found.hint, Hint::Symbol(symbol) if sure(symbol))
+        {
+            return found;
+        }
+        self.gathered(hint, SAME)
+    }
+
+    /// The place itself: its symbol, or its lines where it has none or another name by now.
+    fn hint(&self) -> Hint {
+        let symbol = self
+            .before
+            .symbol
+            .as_ref()
+            .filter(|name| !find(&self.symbols, name).is_empty());
+        let lines = self
+            .before
+            .lines
+            .clone()
+            .filter(|l| l.start < self.text.len() && l.end <= self.text.len());
+        match (symbol, lines) {
+            (Some(name), _) => Hint::Symbol(name.clone()),
+            (None, Some(lines)) => Hint::Lines(lines),
+            (None, None) => Hint::File,
+        }
+    }
+
+    /// Its text.
+    fn own(&self, hint: &Hint) -> String {
+        let lines = match hint {
+            Hint::Symbol(name) => find(&self.symbols, name).first().map(|s| s.lines.clone()),
+            Hint::Lines(lines) => Some(lines.clone()),
+            Hint::File => Some(0..self.text.len()),
+        };
+        lines
+            .and_then(|l| self.text.lines().get(l))
+            .map(|l| l.concat())
+            .unwrap_or_default()
+    }
+
+    /// Another symbol of the same file, by its exact name.
+    fn beside(&self, name: &Name<'_>) -> Option<Hint> {
+        let Name::Code { name, .. } = name else {
+            return None;
+        };
+        let found = find(&self.symbols, name);
+        let first = found.first()?.qualified();
+        let one = found
+            .iter()
+            .all(|s| s.qualified() == first && (s.name == *name || first == *name));
+        one.then_some(Hint::Symbol(first))
+    }
+
+    fn gathered(self, hint: Hint, why: &str) -> Gathered {
+        let mut files = vec![(self.before.path, self.text)];
+        files.extend(self.others);
+        gathered(files, hint, why)
+    }
+}
+
+fn gathered(files: Vec<(String, Text)>, hint: Hint, why: &str) -> Gathered {
+    Gathered {
+        files,
+        hint,
+        why: why.to_owned(),
+        board: Err(String::new()),
+    }
+}
+
+/// The one file whose path ends with these components.
+fn the_file(repo: &Repo, name: &str) -> Option<(String, Text)> {
+    let ends = |path: &String| {
+        path.strip_suffix(name)
+            .is_some_and(|rest| rest.is_empty() || rest.ends_with('/'))
+    };
+    let mut found = repo.files(MAX_FILES).into_iter().filter(ends);
+    let (path, None) = (found.next()?, found.next()) else {
+        return None;
+    };
+    let text = repo.read(&path).ok()?.text;
+    Some((path, text))
+}
+
+/// What a request names, save what it only uses, in its order.
+fn names(request: &str) -> Vec<Name<'_>> {
+    let mut out = Vec::new();
+    let mut before = "";
+    for word in request.split_whitespace() {
+        let edge = |c: char| !c.is_alphanumeric() && c != '_';
+        let name = word.trim_matches(edge);
+        let used = USED.iter().any(|u| before.eq_ignore_ascii_case(u));
+        before = name;
+        let in_code = name
+            .split(['.', ':'])
+            .all(|p| p.chars().all(|c| c.is_alphanumeric() || c == '_'));
+        if used || name.is_empty() {
+        } else if name.contains('/') || Language::of_path(name).is_some() {
+            out.push(Name::File(name));
+        } else if in_code {
+            let sure = name.contains('_')
+                || name.contains("::")
+                || name.chars().skip(1).any(char::is_uppercase) && name.chars().any(char::is_lowercase)
+                || word.contains("()")
+                || word.starts_with('`');
+            if sure || !key_words(name).is_empty() {
+                out.push(Name::Code { name, sure });
+            }
+        }
+    }
+    out
+}
+
+/// Whether a text of code has a name as a whole word.
+fn holds(text: &str, name: &str) -> bool {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    text.match_indices(name).any(|(at, _)| {
+        let (before, after) = (
+            text.get(..at).unwrap_or_default(),
+            text.get(at + name.len()..).unwrap_or_default(),
+        );
+        !before.ends_with(is_word) && !after.starts_with(is_word)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use brisk_testkit::fixture;
+
+    #[test]
+    fn what_a_request_names() {
+        let code = |name, sure| Name::Code { name, sure };
+        let cases: &[(&str, &[Name<'_>])] = &[
+            ("use with_tax", &[]),
+            ("round it with round_up()", &[code("round", false)]),
+            (
+                "do that in with_tax",
+                &[code("do", false), code("with_tax", true)],
+            ),
+            (
+                "the same in `receipt`.",
+                &[code("same", false), code("receipt", true)],
+            ),
+            ("now in cart.py", &[code("now", false), Name::File("cart.py")]),
+            ("Cart.sum, too", &[code("Cart.sum", false), code("too", false)]),
+            (
+                "HTML and fetchPage",
+                &[code("HTML", false), code("fetchPage", true)],
+            ),
+        ];
+        for (request, want) in cases {
+            assert_eq!(names(request), *want, "{request}");
+        }
+    }
+
+    const SHOP: &str = "def subtotal(items):\n    total = 0\n    return total\n\n\ndef total(items):\n    return subtotal(items)\n\n\ndef receipt(items):\n    return str(total(items))\n";
+    const TAX: &str =
+        "def with_tax(amount):\n    return amount * 1.2\n\n\ndef show(amount):\n    return str(amount)\n";
+
+    #[test]
+    fn a_follow_up_stays_unless_it_names_another_place() {
+        let dir = fixture::repo(&[("shop.py", SHOP), ("lib/tax.py", TAX)]).unwrap();
+        let state = tempfile::tempdir().unwrap();
+        let repo = Repo::open(dir.path(), state.path()).unwrap();
+        let symbol = |name: &str| Hint::Symbol(name.to_owned());
+        let cases = [
+            ("no, multiply it", "shop.py", symbol("subtotal"), SAME),
+            // A word of the place's own text.
+            ("rename total to amount", "shop.py", symbol("subtotal"), SAME),
+            ("the same in receipt", "shop.py", symbol("receipt"), NAMED),
+            ("use with_tax instead", "shop.py", symbol("subtotal"), SAME),
+            ("now round with_tax", "lib/tax.py", symbol("with_tax"), "found"),
+            ("show less", "shop.py", symbol("subtotal"), SAME),
+            ("add a comment to tax.py", "lib/tax.py", Hint::File, NAMED),
+            ("fix no_such_name", "shop.py", symbol("subtotal"), SAME),
+        ];
+        let before = || Before {
+            path: "shop.py".into(),
+            symbol: Some("subtotal".into()),
+            lines: None,
+            others: vec!["gone.py".into()],
+        };
+        for (request, path, hint, why) in cases {
+            let found = || {
+                gathered(
+                    vec![("lib/tax.py".into(), Text::from_str_lossless(TAX))],
+                    symbol("with_tax"),
+                    "found",
+                )
+            };
+            let got = Follow::up(&repo, before())
+                .unwrap()
+                .place(&repo, request, || Some(found()));
+            assert_eq!(
+                (got.files[0].0.as_str(), &got.hint, got.why.as_str()),
+                (path, &hint, why),
+                "{request}"
+            );
+        }
+        // Its name is another one by now; its lines are known.
+        let renamed = Before {
+            symbol: Some("sum_up".into()),
+            lines: Some(0..2),
+            ..before()
+        };
+        let got = Follow::up(&repo, renamed)
+            .unwrap()
+            .place(&repo, "round it", || None);
+        assert_eq!(got.hint, Hint::Lines(0..2));
+        let gone = Before {
+            path: "gone.py".into(),
+            ..before()
+        };
+        assert!(Follow::up(&repo, gone).is_none());
+    }
+}
