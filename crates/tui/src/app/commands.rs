@@ -30,15 +30,15 @@ commands! {
     "redo" "" "bring it back";
     "ask" "TEXT" "a question; nothing is changed";
     "edit" "TEXT" "a change, also where the text begins with a slash";
-    "model" "[ID]" "use this model from now on; without one: let Brisk choose";
+    "model" "[ID]" "use this model from now on; auto: let Brisk choose";
     "models" "" "which models there are";
     "status" "" "the state of the tree";
     "log" "" "what was written here";
     "verify" "[CHECK...]" "run the checks on the files as they are; Esc stops them";
     "delegate" "TEXT" "hand a task over: it works in files of its own until the checks pass";
     "jobs" "" "what was handed over";
-    "lane" "[NAME]" "fast, or slow: prompts are handed over; without one: let Brisk choose";
-    "latency" "[NAME]" "instant, normal or relaxed: how much waiting matters";
+    "lane" "[NAME]" "fast, slow (prompts are handed over), or auto: let Brisk choose";
+    "latency" "[NAME]" "instant, normal, relaxed or auto: how much waiting matters";
     "queue" "TEXT" "a prompt for after this turn";
     "stop" "" "stop the turn";
     "more" "" "let the patch grow beyond its budget";
@@ -55,11 +55,11 @@ pub(crate) const KEYS: &[(&str, &str)] = &[
     ("Tab", "queue for after this turn; Up takes it back"),
     ("Esc", "stop; twice: drop what was offered"),
     ("@", "a file, file:symbol or file:10-20"),
-    ("/", "commands"),
+    ("/ ?", "commands; this card (F1, too)"),
     ("Enter x", "hunks on offer: keep all, reject all"),
     ("j k", "hunks on offer: next, previous"),
     ("y n", "hunks on offer: keep or reject this one"),
-    ("e ?", "hunks on offer: edit by hand, explain"),
+    ("e w", "hunks on offer: edit by hand, ask what it is for"),
     (
         "i",
         "hunks on offer: write instead; a word typed on is text anyway",
@@ -70,7 +70,7 @@ pub(crate) const KEYS: &[(&str, &str)] = &[
     ("C-g", "hand over: what is written, else what runs or ran last"),
     ("C-j M-Enter", "a new line"),
     ("C-x", "write in $EDITOR"),
-    ("C-c C-d", "leave (C-c twice)"),
+    ("C-c C-d", "stop, clear what is written, twice: leave; leave"),
     ("token hunk", "last row: how long after your Enter they came"),
     ("usually", "last row: half of the first hunks came sooner"),
     (
@@ -108,7 +108,11 @@ impl App {
                 self.queue.push_back(wish);
                 self.next_queued();
             }
-            "model" if rest.is_empty() => self.use_model(None),
+            "model" if rest == "auto" => self.use_model(None),
+            "model" if rest.is_empty() => {
+                self.tell_choice("model", "ID, or auto; these are there:");
+                self.send(Call::Models);
+            }
             "model" => {
                 // Whether there is such a one is said now, not with the next prompt.
                 self.wanted = Some(ModelId(rest.to_owned()));
@@ -157,41 +161,54 @@ impl App {
     }
 
     pub(super) fn use_model(&mut self, model: Option<ModelId>) {
-        let now = model.as_ref().map_or("as Brisk chooses", |m| m.0.as_str());
-        let text = format!("model: {now}");
-        self.say(&text, look::DIM);
         self.model = model;
+        let text = format!("model: {}", self.choice("model"));
+        self.say(&text, look::DIM);
         // The last turn's is no longer the one.
         self.route = None;
     }
 
     fn use_lane(&mut self, name: &str) {
         self.lane = match name {
-            "" | "auto" => None,
+            "" => return self.tell_choice("lane", "fast, slow or auto"),
+            "auto" => None,
             "fast" => Some(Lane::Fast),
             "slow" => Some(Lane::Slow),
             _ => return self.usage("lane"),
         };
-        let text = match self.lane {
-            None => "lane: as Brisk chooses",
-            Some(Lane::Fast) => "lane: fast",
-            Some(Lane::Slow) => {
-                "lane: slow; prompts are handed over from now on, questions are answered here"
-            }
+        let more = match self.lane {
+            None | Some(Lane::Fast) => "",
+            Some(Lane::Slow) => "; prompts are handed over from now on, questions are answered here",
         };
-        self.say(text, look::DIM);
+        self.say(&format!("lane: {}{more}", self.choice("lane")), look::DIM);
         self.route = None;
     }
 
     fn use_latency(&mut self, name: &str) {
         self.latency = match (name, Latency::from_name(name)) {
-            ("" | "auto", _) => None,
+            ("", _) => return self.tell_choice("latency", "instant, normal, relaxed or auto"),
+            ("auto", _) => None,
             (_, Some(latency)) => Some(latency),
             (_, None) => return self.usage("latency"),
         };
-        let now = self.latency.map_or("as Brisk chooses", Latency::name);
-        self.say(&format!("latency: {now}"), look::DIM);
+        self.say(&format!("latency: {}", self.choice("latency")), look::DIM);
         self.route = None;
+    }
+
+    /// What the person chose, in a word.
+    fn choice(&self, of: &str) -> String {
+        let chosen = match of {
+            "lane" => self.lane.map(|l| l.to_string()),
+            "latency" => self.latency.map(|l| l.name().to_owned()),
+            _ => self.model.as_ref().map(|m| m.0.clone()),
+        };
+        chosen.unwrap_or_else(|| "as Brisk chooses".into())
+    }
+
+    /// Such a command alone changes nothing.
+    fn tell_choice(&mut self, of: &str, all: &str) {
+        let text = format!("{of}: {}; to choose: /{of} {all}", self.choice(of));
+        self.say(&text, look::DIM);
     }
 
     fn usage(&mut self, name: &str) {

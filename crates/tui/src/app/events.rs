@@ -7,7 +7,9 @@ use crate::felt::Felt;
 use crate::look;
 use crate::wire::Call;
 use brisk_protocol::Envelope;
-use brisk_protocol::domain::{CancelReason, Event, HunkId, HunkState, LineKind, Settled, StopReason, TurnId};
+use brisk_protocol::domain::{
+    CancelReason, Event, Failure, HunkId, HunkState, LineKind, Settled, StopReason, TurnId,
+};
 
 /// A turn that took longer rings at its end, microseconds.
 const BELL_AFTER: u64 = 15_000_000;
@@ -105,7 +107,7 @@ impl App {
         if turn.0 >= self.seq {
             self.withdraw_all();
         }
-        let at = self.sent.iter().position(|(_, w)| w.text == text);
+        let at = self.sent.iter().position(|(_, w)| w.said() == text);
         let own = at.and_then(|at| self.sent.remove(at));
         let written = own.map_or_else(|| text.clone(), |(_, w)| w.written);
         let key = self
@@ -114,11 +116,12 @@ impl App {
             .filter(|l| l.turn.is_none())
             .map(|l| l.felt.key);
         // The text of a large paste does not belong into the scrollback.
-        let mut shown: Vec<_> = text.lines().take(6).map(|l| look::line(l, look::OWN)).collect();
+        let rows = text.lines().take(6).flat_map(|l| self.fitted(l, 2));
+        let mut shown: Vec<_> = rows.map(|l| look::line(&l, look::OWN)).collect();
         if let Some(first) = shown.first_mut() {
             first.spans.insert(0, look::span("\u{203a} ", look::HEAD));
         }
-        let more = text.lines().count().saturating_sub(shown.len());
+        let more = text.lines().count().saturating_sub(6);
         // Room between turns; in plain mode an empty line would be read out.
         if !self.plain {
             shown.insert(0, Default::default());
@@ -224,14 +227,14 @@ impl App {
         if let Some((whole, rest)) = live.prose.rsplit_once('\n') {
             let (whole, rest) = (whole.to_owned(), rest.to_owned());
             live.prose = rest;
-            self.say(&whole, look::PLAIN);
+            self.print(look::lines(&whole, look::PLAIN));
         }
     }
 
     fn flush_prose(&mut self) {
         let rest = self.live.as_mut().map(|l| std::mem::take(&mut l.prose));
         if let Some(rest) = rest.filter(|r| !r.is_empty()) {
-            self.say(&rest, look::PLAIN);
+            self.print(look::lines(&rest, look::PLAIN));
         }
     }
 
@@ -258,7 +261,12 @@ impl App {
             }
             StopReason::EndTurn => {}
             StopReason::Cancelled { cause } => self.say(cancelled(*cause), look::DIM),
-            StopReason::Failed { message, .. } => self.say(message, look::BAD),
+            StopReason::Failed { message, failure } => {
+                self.say(message, look::BAD);
+                if *failure == Failure::Target && !self.plain && !self.is_past() {
+                    self.hint = Some("name a place with @, as in @file or @file:symbol".into());
+                }
+            }
         }
         let offered = self.book.offered().count();
         if self.plain && offered > 0 && !self.is_past() {
@@ -312,7 +320,7 @@ impl App {
         if let Some((_, wish)) = self.sent.front() {
             self.live = Some(Live {
                 turn: None,
-                text: wish.text.clone(),
+                text: wish.said().to_owned(),
                 written: wish.written.clone(),
                 stage: Stage::Sent,
                 felt: Felt {

@@ -134,7 +134,7 @@ impl App {
     }
 
     /// A policy is confirmed, so that there is something to run.
-    pub(super) fn can_verify(&self) -> bool {
+    pub(crate) fn can_verify(&self) -> bool {
         match &self.state {
             None | Some(TreeState::Draft { policy: false } | TreeState::Unknown { .. }) => false,
             Some(

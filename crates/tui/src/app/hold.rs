@@ -36,6 +36,8 @@ pub(crate) enum Deed {
     RejectAll,
     /// Open this one in the editor.
     Open(HunkId),
+    /// Ask what this one is for.
+    Explain(HunkId),
     /// Letters type from now on.
     Write,
     /// Take back what was kept last.
@@ -74,6 +76,7 @@ impl Deed {
             Deed::Reject(_) => Some("rejecting this hunk"),
             Deed::RejectAll => Some("rejecting all"),
             Deed::Open(_) => Some("opening the editor"),
+            Deed::Explain(_) => Some("asking what it is for"),
             Deed::Undo => Some("taking back the last keep"),
             Deed::Redo => Some("bringing it back"),
             Deed::Verify => Some("running the checks"),
@@ -119,8 +122,11 @@ impl App {
     pub(super) fn letters_are_text(&mut self) {
         if let Some(held) = self.letters.take() {
             self.selected = held.selected;
-            self.after = After::Nothing;
-            self.composer.set(&held.letters);
+            self.writing = true;
+            // The key that begins to write has done what it means, and is no part of what is written.
+            if held.last != Deed::Write {
+                self.composer.set(&held.letters);
+            }
         }
     }
 
@@ -133,8 +139,13 @@ impl App {
         }
         let pending = held.deed.is_some();
         if let Key::Char(c) = key {
+            if held.last == Deed::Write {
+                self.letters = None;
+                self.begin_word();
+                return false;
+            }
             let deed = self.meaning(c);
-            let same = held.letters.ends_with(c) && !matches!(held.last, Deed::Open(_) | Deed::Write);
+            let same = held.letters.ends_with(c) && !matches!(held.last, Deed::Open(_) | Deed::Explain(_));
             let row = held.last.is_of_a_row() && deed.is_some_and(Deed::is_of_a_row);
             if !(same || row) {
                 self.letters_are_text();
@@ -187,19 +198,26 @@ impl App {
             None => {}
         }
         let chosen = self.book.offered().nth(self.selected).map(|h| h.id);
-        match (c, chosen, self.after) {
+        match (c, chosen, self.offer()) {
             ('j', Some(_), _) => Some(Deed::Move(Step::Next)),
             ('k', Some(_), _) => Some(Deed::Move(Step::Previous)),
             ('y', Some(id), _) => Some(Deed::Keep(id)),
             ('n', Some(id), _) => Some(Deed::Reject(id)),
             ('x', Some(_), _) => Some(Deed::RejectAll),
             ('e', Some(id), _) => Some(Deed::Open(id)),
+            ('w', Some(id), _) => Some(Deed::Explain(id)),
             ('i', Some(_), _) => Some(Deed::Write),
             ('u', None, After::Kept | After::Undone) => Some(Deed::Undo),
             ('r', None, After::Undone) => Some(Deed::Redo),
             ('v', None, After::Kept | After::Undone) => Some(Deed::Verify),
             _ => None,
         }
+    }
+
+    /// What a single letter means beside hunks: what was done last, as long as nothing is being written.
+    pub(crate) fn offer(&self) -> After {
+        let busy = self.live.is_some() || self.book.is_offering() || self.writing || self.typing;
+        if busy { After::Nothing } else { self.after }
     }
 
     fn do_deed(&mut self, deed: Deed) {
@@ -209,6 +227,7 @@ impl App {
             Deed::Reject(id) => self.decide(Call::Reject(HunkSet::Ids(vec![id])), |h| h == id),
             Deed::RejectAll => self.reject_all(),
             Deed::Open(id) => self.edit_hunk(id),
+            Deed::Explain(id) => self.explain(id),
             Deed::Write => {
                 self.typing = true;
                 self.hint = Some("keys type now; Esc goes back to the hunks".into());

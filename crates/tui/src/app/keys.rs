@@ -1,7 +1,7 @@
 //! What keys mean, and in which order meanings are tried: stop first, then what is open (menu, help), then decisions
 //! about hunks, then the text.
 
-use super::{Act, After, App, Link, Purpose, Stage, TWICE};
+use super::{Act, App, Link, Purpose, Stage, TWICE};
 use crate::composer::Took;
 use crate::key::{Key, Typed};
 use crate::look;
@@ -13,7 +13,7 @@ impl App {
             Typed::Paste(text) => {
                 self.hint = None;
                 self.letters_are_text();
-                self.after = After::Nothing;
+                self.opening = false;
                 self.composer.paste(&text);
                 self.written();
             }
@@ -48,6 +48,7 @@ impl App {
         self.hint = None;
         if key != Key::Ctrl('c') {
             self.quit_at = None;
+            self.wiped = None;
         }
         if self.composer.searching().is_some() {
             self.composer.key(key);
@@ -60,6 +61,10 @@ impl App {
             Key::Esc => return self.escape(),
             Key::Ctrl('c') => return self.interrupt(),
             Key::Ctrl('d') if self.composer.is_empty() => return self.quit(),
+            Key::Ctrl('d') if self.composer.is_at_end() => {
+                self.hint = Some("Ctrl-D leaves where nothing is written; Ctrl-C clears it".into());
+                return;
+            }
             Key::Ctrl('l') => return self.act(Act::Redraw),
             Key::Ctrl('z') => return self.act(Act::Suspend),
             Key::Ctrl('g') => return self.give(),
@@ -78,7 +83,6 @@ impl App {
         if self.composer.is_empty() && !self.typing && self.single(key) {
             return;
         }
-        self.after = After::Nothing;
         match key {
             Key::Enter => match self.composer.is_empty() {
                 true => self.held = false,
@@ -100,6 +104,9 @@ impl App {
                 });
             }
             key => {
+                if !matches!(key, Key::Char(_) | Key::Backspace) {
+                    self.opening = false;
+                }
                 if self.composer.key(key) == Took::Yes {
                     self.written();
                     // On the way through the history a menu would take the arrows.
@@ -113,8 +120,11 @@ impl App {
     }
 
     fn written(&mut self) {
+        self.settle_opening(false);
         if self.composer.is_empty() {
             self.typing = false;
+        } else {
+            self.writing = true;
         }
         self.draft_changed();
         self.look_up();
@@ -141,6 +151,7 @@ impl App {
         }
         self.typing = false;
         self.composer.key(Key::Esc);
+        self.writing = !self.composer.is_empty();
     }
 
     pub(super) fn stop(&mut self) {
@@ -157,23 +168,29 @@ impl App {
         self.send(Call::Cancel);
     }
 
-    /// Ctrl-C: stops, clears what is written, or leaves at the second time.
+    /// Ctrl-C: stops, or clears what is written; where it has nothing else to do, a second one leaves. What the first one
+    /// cleared is then back at the next start.
     fn interrupt(&mut self) {
         if self.live.as_ref().is_some_and(|l| l.stage != Stage::Stopping) {
             return self.stop();
         }
         if !self.composer.is_empty() {
             let text = self.composer.take();
-            self.typing = false;
+            (self.typing, self.writing, self.opening) = (false, false, false);
             self.menu = None;
+            self.quit_at = Some(self.now);
+            self.wiped = Some(text.clone());
             self.act(Act::Remember(text));
-            self.hint = Some("cleared; the up arrow brings it back".into());
+            self.hint = Some("cleared, the up arrow brings it back; Ctrl-C again leaves".into());
             return self.draft_changed();
         }
         if self
             .quit_at
             .is_some_and(|at| self.now.saturating_sub(at) <= TWICE)
         {
+            if let Some(text) = self.wiped.take() {
+                self.composer.set(&text);
+            }
             return self.quit();
         }
         self.quit_at = Some(self.now);
@@ -211,8 +228,8 @@ impl App {
         match key {
             Key::Enter if budget => self.keep_all(),
             _ if budget => return false,
-            _ if self.book.is_offering() => return self.review_key(key),
             Key::Char('?') => self.help = true,
+            _ if self.book.is_offering() => return self.review_key(key),
             _ => return false,
         }
         true

@@ -38,6 +38,7 @@ impl App {
         }
         if last > 0 {
             if self.seq == 0 {
+                self.resumed = true;
                 // Only the end of a long past is asked for; a line of it is rarely less than an event.
                 let window = (self.rows as u64 * 20).max(1_000);
                 self.seq = last.saturating_sub(window);

@@ -1,6 +1,7 @@
 //! The client as one value: an input and a moment in, acts out. Everything that a person can do and everything that
 //! the daemon can say is decided here; nothing here waits, reads or paints.
 
+mod begin;
 mod commands;
 mod complete;
 mod events;
@@ -29,6 +30,7 @@ use crate::felt::{self, Felt};
 use crate::key::Typed;
 use crate::look;
 use crate::wire::{Call, Reply};
+use brisk_patch::visible::flow;
 use brisk_protocol::domain::{HunkId, HunkState, JobId, Lane, Latency, ModelId, Route, SessionId, TurnId};
 use brisk_protocol::gate::{TreeNews, TreeState, Verifying};
 use brisk_protocol::jobs::{JobBrief, JobsNews};
@@ -212,6 +214,8 @@ pub struct Setup {
     pub notify: Notify,
     /// Lines that fit the terminal: an old session is shown from so far back.
     pub rows: usize,
+    /// Columns of it: what is told is broken at spaces to fit. 0: nothing is broken.
+    pub columns: usize,
 }
 
 /// The client.
@@ -219,6 +223,7 @@ pub struct Setup {
 pub struct App {
     pub(crate) plain: bool,
     pub(crate) rows: usize,
+    columns: usize,
     pub(crate) composer: Composer,
     pub(crate) link: Link,
     pub(crate) session: Option<SessionId>,
@@ -241,12 +246,21 @@ pub struct App {
     /// Prompts that were sent and whose turn has not begun.
     sent: VecDeque<(u64, Wish)>,
     prompts: u64,
-    pub(crate) after: After,
+    /// What was done last, and a letter can follow up.
+    after: After,
+    /// Something is being written, or was and is wiped: letters are letters.
+    writing: bool,
+    /// The text begins with a letter that may have been a key.
+    opening: bool,
+    /// The session was there before: what was kept in it can be taken back.
+    resumed: bool,
     /// Letters type even though hunks are on offer.
     pub(crate) typing: bool,
     discard: bool,
     stopped_at: Option<u64>,
     quit_at: Option<u64>,
+    /// What Ctrl-C wiped, until another key is pressed.
+    wiped: Option<String>,
     pub(crate) menu: Option<Menu>,
     /// Places that were taken from the menu.
     known: BTreeSet<String>,
@@ -310,6 +324,7 @@ impl App {
         let mut app = App {
             plain: setup.plain,
             rows: setup.rows.max(5),
+            columns: setup.columns,
             composer,
             link: Link::Connecting,
             session: None,
@@ -326,10 +341,14 @@ impl App {
             sent: VecDeque::new(),
             prompts: 0,
             after: After::Nothing,
+            writing: false,
+            opening: false,
+            resumed: false,
             typing: false,
             discard: false,
             stopped_at: None,
             quit_at: None,
+            wiped: None,
             menu: None,
             known: BTreeSet::new(),
             help: false,
@@ -423,9 +442,10 @@ impl App {
         self.repo.as_ref().map(|r| r.root.as_path())
     }
 
-    /// The window has this many rows now.
-    pub fn resize(&mut self, rows: usize) {
+    /// The window has this many rows and columns now.
+    pub fn resize(&mut self, rows: usize, columns: usize) {
         self.rows = rows.max(5);
+        self.columns = columns;
     }
 
     fn act(&mut self, act: Act) {
@@ -453,8 +473,25 @@ impl App {
     }
 
     fn say(&mut self, text: &str, style: ratatui_core::style::Style) {
-        let lines = look::lines(text, style);
+        let lines = text.split('\n').flat_map(|l| self.fitted(l, 0));
+        let lines = lines.map(|l| look::line(&l, style)).collect();
         self.print(lines);
+    }
+
+    /// A line of words in rows that fit the window beside `taken` columns, each as far in as the line begins. Code is never
+    /// told so: broken by the terminal alone it is copied whole.
+    fn fitted(&self, line: &str, taken: usize) -> Vec<String> {
+        let room = self.columns.saturating_sub(taken);
+        if self.plain || room < 20 {
+            return vec![line.to_owned()];
+        }
+        let words = line.trim_start_matches(' ');
+        let indent = (line.len() - words.len()).min(room / 2);
+        let rows = flow(words, room - indent);
+        let rows = rows
+            .iter()
+            .map(|row| format!("{:indent$}{row}", "", row = row.trim_end()));
+        rows.collect()
     }
 
     fn is_past(&self) -> bool {

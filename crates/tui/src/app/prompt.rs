@@ -15,7 +15,7 @@ pub(super) const ASK: &str = "/ask ";
 /// One request in words, as it will be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Wish {
-    /// The request in words; its places are without their `@`.
+    /// The request in words, for who reads it elsewhere; its places are without their `@`.
     pub(crate) text: String,
     /// As the person wrote it: what goes back into the composer, or to the next start, still names its places.
     pub(crate) written: String,
@@ -24,6 +24,11 @@ pub(crate) struct Wish {
 }
 
 impl Wish {
+    /// The request in the person's own words.
+    pub(crate) fn said(&self) -> &str {
+        self.written.strip_prefix(ASK).unwrap_or(&self.written)
+    }
+
     /// From what an earlier wish had as `written`.
     pub(crate) fn again(written: &str, known: &BTreeSet<String>) -> Wish {
         match written.strip_prefix(ASK) {
@@ -41,7 +46,7 @@ impl Wish {
             let word = piece.trim_end();
             let place = word
                 .strip_prefix('@')
-                .map(|p| p.trim_end_matches([',', ';', '?', '!']));
+                .map(|p| p.trim_end_matches([',', ';', ':', '?', '!', ')']));
             let place = place.map(|p| {
                 if known.contains(p) {
                     p
@@ -155,7 +160,7 @@ impl App {
             self.prompt(wish);
         } else {
             if self.plain {
-                self.say(&format!("queued: {}", wish.text), look::DIM);
+                self.say(&format!("queued: {}", wish.written), look::DIM);
             }
             self.queue.push_back(wish);
         }
@@ -163,8 +168,9 @@ impl App {
     }
 
     fn taken(&mut self) -> Option<Wish> {
+        self.settle_opening(true);
         let text = self.composer.take();
-        self.typing = false;
+        (self.typing, self.writing, self.opening) = (false, false, false);
         self.menu = None;
         self.act(Act::Remember(text.clone()));
         self.wish_of(&text)
@@ -211,7 +217,7 @@ impl App {
         } else {
             self.live = Some(Live {
                 turn: None,
-                text: wish.text.clone(),
+                text: wish.said().to_owned(),
                 written: wish.written.clone(),
                 stage: Stage::Sent,
                 felt: Felt {
@@ -231,7 +237,7 @@ impl App {
             latency: self.latency,
             auto_keep: false,
         };
-        let text = wish.text.clone();
+        let text = wish.said().to_owned();
         self.sent.push_back((number, wish));
         self.track_key(number);
         self.send(Call::Prompt { number, text, extras });

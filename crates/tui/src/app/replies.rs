@@ -29,6 +29,9 @@ impl App {
                 if std::mem::take(&mut self.tell_status) {
                     self.tell(&status);
                 }
+                if std::mem::take(&mut self.resumed) && status.undoable > 0 && self.after == After::Nothing {
+                    self.after = After::Kept;
+                }
                 self.state = Some(status.state.clone());
                 self.repo = Some(status);
             }

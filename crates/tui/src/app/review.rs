@@ -30,7 +30,6 @@ impl App {
             (Key::Down, _) => self.step(Step::Next),
             (Key::Up, _) => self.step(Step::Previous),
             (Key::Char(' '), Some(id)) => self.decide(Call::Keep(HunkSet::Ids(vec![id])), |h| h == id),
-            (Key::Char('?'), Some(id)) => self.explain(id),
             _ => return false,
         }
         true
@@ -137,7 +136,7 @@ impl App {
     }
 
     /// Asks the model about one hunk; it stays on offer.
-    fn explain(&mut self, id: HunkId) {
+    pub(super) fn explain(&mut self, id: HunkId) {
         let Some(hunk) = self.book.find(id) else { return };
         let mut text = format!("Explain this change in {} in a few sentences:\n", hunk.place());
         for (sign, lines) in [('-', &hunk.removed), ('+', &hunk.added)] {

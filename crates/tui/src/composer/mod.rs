@@ -95,6 +95,11 @@ impl Composer {
         self.now.text.is_empty()
     }
 
+    /// Nothing stands after the cursor.
+    pub(crate) fn is_at_end(&self) -> bool {
+        self.after().is_empty()
+    }
+
     /// The text with its pastes whole.
     pub(crate) fn whole(&self) -> String {
         self.spelled(&self.now.text)

@@ -1,6 +1,6 @@
 //! Rows of the text that the person writes.
 
-use crate::app::App;
+use crate::app::{After, App};
 use crate::look;
 use brisk_patch::visible::{Tabs, visible, width, wrap};
 use ratatui_core::text::Line;
@@ -74,9 +74,12 @@ pub(super) fn rows(app: &App, columns: usize, room: usize) -> Text {
 }
 
 fn invitation(app: &App) -> &'static str {
-    match (&app.live, app.book.is_offering()) {
-        (Some(_), _) => "Esc stops, Enter redirects, Tab queues",
-        (None, true) => "",
-        (None, false) => "what to change? @ names a place, ? helps",
+    match (&app.live, app.book.is_offering(), app.offer()) {
+        (Some(_), ..) => "Esc stops, Enter redirects, Tab queues",
+        (None, true, _) => "",
+        (None, false, After::Nothing) => "what to change? @ names a place, ? helps",
+        (None, false, After::Kept) if app.can_verify() => "what to change? u undoes, v verifies, ? helps",
+        (None, false, After::Kept) => "what to change? u undoes, ? helps",
+        (None, false, After::Undone) => "what to change? r redoes, u undoes more, ? helps",
     }
 }

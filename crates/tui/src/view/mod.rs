@@ -168,7 +168,7 @@ fn hint(app: &App, columns: usize, room: usize) -> Vec<Line<'static>> {
             1 => (
                 "Enter keep \u{b7} x reject",
                 "",
-                "Enter keep \u{b7} x reject \u{b7} e edit \u{b7} ? explain",
+                "Enter keep \u{b7} x reject \u{b7} e edit \u{b7} w explain",
             ),
             _ => (
                 "Enter keep all \u{b7} x reject all",
@@ -176,7 +176,7 @@ fn hint(app: &App, columns: usize, room: usize) -> Vec<Line<'static>> {
                 "Enter all \u{b7} x none \u{b7} y n this one \u{b7} j k move \u{b7} e edit",
             ),
         };
-        let long = format!("{all}{one} \u{b7} e edit \u{b7} ? explain \u{b7} i write");
+        let long = format!("{all}{one} \u{b7} e edit \u{b7} w explain \u{b7} i write");
         let fits = brisk_patch::visible::width(&long) <= columns;
         return vec![look::line(if fits { &long } else { short }, look::DIM)];
     }

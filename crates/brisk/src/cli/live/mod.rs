@@ -94,6 +94,7 @@ pub(crate) fn run(context: &Context, wish: Wish) -> Result<Exit, CliError> {
         history: keep.history(),
         draft: keep.draft(),
         rows: usize::from(size.rows),
+        columns: usize::from(size.columns),
     });
     let raw = if plain {
         None
@@ -437,7 +438,7 @@ impl Shell<'_> {
         if size != self.size {
             self.size = size;
             self.painter.resized(size);
-            self.app.resize(usize::from(size.rows));
+            self.app.resize(usize::from(size.rows), usize::from(size.columns));
         }
     }
 

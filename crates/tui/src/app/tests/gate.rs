@@ -463,7 +463,7 @@ fn what_is_written_runs_or_was_asked_is_given_to_the_brain() {
     let mut w = world();
     w.write("one @shop.py:3-9 ");
     w.key(Enter);
-    w.begun(1, "one shop.py:3-9");
+    w.begun(1, "one @shop.py:3-9");
     w.calls();
     w.key(Ctrl('g'));
     assert_eq!(w.calls(), [delegate("one shop.py:3-9", &["shop.py:3-9"])]);
@@ -497,7 +497,9 @@ fn lane_and_latency_are_chosen_for_the_next_prompts() {
     let cases: &[(&[&str], Option<Lane>, Option<Latency>)] = &[
         (&[], None, None),
         (&["/lane fast"], Some(Lane::Fast), None),
-        (&["/lane fast", "/lane"], None, None),
+        (&["/lane fast", "/lane"], Some(Lane::Fast), None),
+        (&["/lane fast", "/lane auto"], None, None),
+        (&["/latency relaxed", "/latency"], None, Some(Latency::Relaxed)),
         (&["/lane quick"], None, None),
         (&["/latency relaxed"], None, Some(Latency::Relaxed)),
         (&["/latency relaxed", "/latency auto"], None, None),
@@ -522,6 +524,24 @@ fn lane_and_latency_are_chosen_for_the_next_prompts() {
             panic!("{commands:?}: {calls:?}");
         };
         assert_eq!((extras.lane, extras.latency), (*lane, *latency), "{commands:?}");
+    }
+    // Alone such a command says what is chosen and what there is.
+    let mut w = world();
+    for (command, told) in [
+        (
+            "/lane",
+            "lane: as Brisk chooses; to choose: /lane fast, slow or auto",
+        ),
+        ("/lane fast", "lane: fast"),
+        ("/lane", "lane: fast; to choose: /lane fast, slow or auto"),
+        (
+            "/latency",
+            "latency: as Brisk chooses; to choose: /latency instant, normal, relaxed or auto",
+        ),
+    ] {
+        w.app.composer.set(command);
+        w.key(Enter);
+        assert_eq!(w.printed(), told);
     }
     // The slow lane is the brain's, and a question is still answered here.
     let mut w = world();

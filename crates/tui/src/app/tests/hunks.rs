@@ -18,7 +18,7 @@ fn single_keys_decide_about_hunks() {
             &[Call::Reject(ids(&[1])), Call::Reject(ids(&[2]))],
         ),
         // Another key types, and then every key does.
-        (&[Char('w'), Char('n')], &[]),
+        (&[Char('s'), Char('n')], &[]),
         (&[Char('i'), Char('n')], &[]),
     ];
     for (keys, want) in cases {
@@ -70,6 +70,8 @@ fn a_word_that_begins_with_a_command_is_a_word() {
                 "no, multiply",
                 "next",
                 "explain why",
+                "what is it",
+                "why",
                 "extract it",
                 "keep the name",
                 "know",
@@ -104,6 +106,55 @@ fn a_word_that_begins_with_a_command_is_a_word() {
             assert!(!w.acts.iter().any(|a| matches!(a, Act::Edit { .. })), "{word}");
         }
     }
+    // `i` begins to write: what is typed at once is all that is written, unless it is a word with that letter.
+    let begun: &[(&str, &str)] = &[
+        ("ino, multiply", "no, multiply"),
+        ("iuse round", "use round"),
+        ("inever mind", "never mind"),
+        ("ideal with None", "deal with None"),
+        ("iinsert a check", "insert a check"),
+        ("insert a check", "insert a check"),
+        ("init it", "init it"),
+        ("i think so", "i think so"),
+        ("i'd round", "i'd round"),
+        ("i@shop.py:total round", "@shop.py:total round"),
+        ("i/ask why", "/ask why"),
+        ("i3 more", "3 more"),
+        ("item_price is wrong", "item_price is wrong"),
+        ("is it?", "is it?"),
+    ];
+    for (typed, text) in begun {
+        let mut w = before("offered");
+        for c in typed.chars() {
+            w.key(Char(c));
+            w.now += 30_000;
+        }
+        assert_eq!(w.text(), *text, "{typed}");
+        w.key(Enter);
+        assert_eq!((w.prompts().len(), w.text().as_str()), (1, ""), "{typed}");
+    }
+    // Sent in the middle of a word; and wiped again.
+    for (typed, sent) in [("ins", "ns"), ("if", "if"), ("in", "in"), ("inon", "non")] {
+        let mut w = before("offered");
+        w.write(typed);
+        w.key(Enter);
+        assert_eq!(w.prompts(), [sent]);
+    }
+    let mut w = before("offered");
+    w.write("in");
+    w.key(Key::Backspace);
+    w.write("use it");
+    assert_eq!(w.text(), "use it");
+    // A pause after it: it was the key, whatever follows.
+    let mut w = before("offered");
+    w.key(Char('i'));
+    w.pause();
+    w.write("f");
+    assert_eq!((w.text().as_str(), w.calls()), ("f", vec![]));
+    let mut w = before("offered");
+    w.key(Char('i'));
+    w.input(Input::Typed(Typed::Paste("not this".into())));
+    assert_eq!(w.text(), "not this");
     // A paste goes on with what was typed, too.
     let mut w = before("offered");
     w.key(Char('n'));
@@ -182,6 +233,19 @@ fn what_was_kept_is_told_and_can_be_taken_back() {
     w.key(Char('r'));
     w.pause();
     assert!(w.calls().contains(&Call::Redo));
+    // A command is no text: what it was about is still there.
+    for command in ["/vi", "/vi", "/verify", "/lane"] {
+        w.app.composer.set(command);
+        w.key(Enter);
+    }
+    w.reply(Reply::Verified {
+        run: 1,
+        outcome: Err("no policy is confirmed here".into()),
+    });
+    w.calls();
+    w.key(Char('u'));
+    w.pause();
+    assert_eq!(w.calls(), [Call::Undo]);
     // Once something is typed, letters are letters.
     w.write("x");
     w.key(Key::Backspace);
@@ -340,4 +404,29 @@ fn what_the_person_wrote_for_a_hunk_is_never_lost() {
             assert_eq!(w.text(), want, "{name} {written:?}");
         }
     }
+}
+
+#[test]
+fn a_question_mark_helps_and_w_explains_wherever_they_are_pressed() {
+    let mut w = before("offered");
+    w.key(Char('?'));
+    assert!(w.app.help);
+    w.key(Char('?'));
+    assert!(!w.app.help);
+    assert_eq!((w.calls(), w.text().as_str()), (vec![], ""));
+    w.key(Char('j'));
+    w.pause();
+    w.key(Char('w'));
+    assert_eq!(w.calls(), [], "it may be a word");
+    w.pause();
+    let calls = w.calls();
+    let [Call::Prompt { text, extras, .. }] = &calls[..] else {
+        panic!("{calls:?}")
+    };
+    assert!(text.starts_with("Explain this change in shop.py:12"), "{text}");
+    assert_eq!(
+        (extras.intent, &extras.targets[..]),
+        (Intent::Ask, &["shop.py".to_owned()][..])
+    );
+    assert_eq!(w.app.book.offered().count(), 2);
 }

@@ -1,6 +1,7 @@
 //! Connections, drafts, sessions, modes.
 
 use super::*;
+use brisk_protocol::gate::TreeState;
 
 #[test]
 fn a_daemon_that_dies_gives_the_prompt_back() {
@@ -81,7 +82,7 @@ fn a_place_is_not_lost_with_its_prompt() {
     let mut w = world();
     w.write("one in @shop.py:3-9 ");
     w.key(Enter);
-    w.begun(1, "one in shop.py:3-9");
+    w.begun(1, "one in @shop.py:3-9");
     w.input(Input::Lost);
     let last = w.seq;
     w.connect(2, last);
@@ -113,12 +114,14 @@ fn a_request_that_failed_is_there_to_be_mended() {
         w.write("shorten @signer.py:Signer");
         w.key(Esc);
         w.key(Enter);
-        w.begun(1, "shorten signer.py:Signer");
+        w.begun(1, "shorten @signer.py:Signer");
         w
     };
     let mut w = sent();
     w.ended(1, failed(), 0);
     assert_eq!(w.text(), "shorten @signer.py:Signer");
+    // How a place is named here, the daemon does not know.
+    assert!(w.app.hint.as_ref().is_some_and(|h| h.contains("@file:symbol")));
     // Not over what is written, and not where keys are for hunks.
     let mut w = sent();
     w.write("half");
@@ -174,13 +177,41 @@ fn ctrl_c_stops_clears_and_leaves() {
     assert_eq!(w.text(), "");
     w.key(Up);
     assert_eq!(w.text(), "half");
-    w.key(Ctrl('c'));
+    // It clears, and leaves at the second time; what it cleared is back at the next start.
     w.acts.clear();
     w.key(Ctrl('c'));
     assert!(!w.acts.contains(&Act::Quit));
+    assert!(
+        w.app
+            .hint
+            .as_ref()
+            .is_some_and(|h| h.contains("Ctrl-C again leaves"))
+    );
     w.now += 1_000_000;
     w.key(Ctrl('c'));
-    assert!(w.acts.contains(&Act::Quit));
+    assert!(
+        matches!(&w.acts[..], [.., Act::Save(d), Act::Quit] if d.text == "half"),
+        "{:?}",
+        w.acts
+    );
+    // Another key between the two: somebody goes on.
+    let mut w = world();
+    w.write("half");
+    w.key(Ctrl('c'));
+    w.write("a");
+    w.key(Ctrl('c'));
+    assert!(!w.acts.contains(&Act::Quit));
+    // Where something is written Ctrl-D deletes as in a shell, and says what it does at the end.
+    let mut w = world();
+    w.write("ab");
+    w.key(Key::Home);
+    w.key(Ctrl('d'));
+    assert_eq!(w.text(), "b");
+    w.key(Key::End);
+    w.key(Ctrl('d'));
+    assert_eq!(w.text(), "b");
+    assert!(w.app.hint.as_ref().is_some_and(|h| h.contains("Ctrl-C clears")));
+    assert!(!w.acts.contains(&Act::Quit));
     // Not twice, but two times.
     let mut w = world();
     w.key(Ctrl('c'));
@@ -429,4 +460,77 @@ fn plain_mode_says_what_is_held_and_sends_it_at_an_empty_line() {
     w.printed();
     w.input(Input::Lost);
     assert!(w.printed().ends_with("not sent: queued; an empty line sends it"));
+}
+
+#[test]
+fn what_was_kept_before_can_be_taken_back_where_the_row_says_so() {
+    let status = |undoable| {
+        Reply::Status(Ok(RepoStatus {
+            root: "/home/me/shop".into(),
+            tree: "0123456789abcdef".into(),
+            state: TreeState::Draft { policy: true },
+            undoable,
+            last: None,
+            recovered: None,
+        }))
+    };
+    // (a session that was there before, edits that can be undone, what the keys do)
+    for (last, undoable, works) in [(3, 1, true), (3, 0, false), (0, 1, false)] {
+        for (key, call) in [('u', Call::Undo), ('v', verify())] {
+            let mut w = World::unconnected(Setup {
+                rows: 24,
+                ..Setup::default()
+            });
+            w.connect(1, last);
+            for _ in 0..last {
+                w.event(Event::Queued { text: "x".into() });
+            }
+            w.reply(status(undoable));
+            assert_eq!(w.app.offer() == After::Kept, works, "{last} {undoable}");
+            w.calls();
+            w.key(Char(key));
+            w.pause();
+            let want = if works { vec![call] } else { vec![] };
+            assert_eq!(w.calls(), want, "{key} {last} {undoable}");
+            assert_eq!(w.text().is_empty(), works);
+        }
+    }
+}
+
+fn verify() -> Call {
+    Call::Verify {
+        run: 1,
+        checks: vec![],
+    }
+}
+
+#[test]
+fn what_is_told_is_broken_at_spaces_and_code_is_not() {
+    let told = |columns, plain| {
+        let mut w = World::unconnected(Setup {
+            plain,
+            rows: 24,
+            columns,
+            ..Setup::default()
+        });
+        w.connect(1, 0);
+        w.printed();
+        w.app.composer.set("/edit");
+        w.key(Enter);
+        w.printed()
+    };
+    let whole = "/edit TEXT: a change, also where the text begins with a slash";
+    assert_eq!(
+        told(30, false),
+        "/edit TEXT: a change, also\nwhere the text begins with a\nslash"
+    );
+    assert_eq!(told(30, true), whole);
+    assert_eq!(told(0, false), whole);
+    let mut w = world();
+    w.app.resize(24, 30);
+    w.begun(1, "one");
+    let code = "    total = the_first_name + the_second_name";
+    w.ready(1, 1, 4, &[], &[code]);
+    w.changed(1, HunkState::Kept);
+    assert!(w.printed().contains(code));
 }

@@ -8,19 +8,25 @@ fn a_prompt_is_sent_with_its_places() {
         ("fix it", "fix it", &[], Intent::Edit),
         (
             "fix @shop.py:subtotal now",
-            "fix shop.py:subtotal now",
+            "fix @shop.py:subtotal now",
             &["shop.py:subtotal"],
             Intent::Edit,
         ),
         (
             "fix @src/a, and @b.rs:10-20.",
-            "fix src/a, and b.rs:10-20.",
+            "fix @src/a, and @b.rs:10-20.",
             &["src/a", "b.rs:10-20"],
+            Intent::Edit,
+        ),
+        (
+            "@shop.py:subtotal: round it",
+            "@shop.py:subtotal: round it",
+            &["shop.py:subtotal"],
             Intent::Edit,
         ),
         ("add @property to it", "add @property to it", &[], Intent::Edit),
         ("mail a@b.c", "mail a@b.c", &[], Intent::Edit),
-        ("/ask why @shop.py", "why shop.py", &["shop.py"], Intent::Ask),
+        ("/ask why @shop.py", "why @shop.py", &["shop.py"], Intent::Ask),
         ("/edit /etc is wrong", "/etc is wrong", &[], Intent::Edit),
     ];
     for (typed, text, targets, intent) in cases {
@@ -257,9 +263,10 @@ fn a_model_that_is_not_there_is_not_chosen() {
         let text = r#"{"models": [{"id": "tiny", "state": "loaded", "source": "embedded", "ready": true}]}"#;
         Reply::Models(Ok(serde_json::from_str(text).unwrap()))
     };
+    let tiny = || Some(ModelId("tiny".into()));
     for (asked, chosen, told) in [
         ("nope", None, "there is no model nope; these are there:\ntiny"),
-        ("tiny", Some(ModelId("tiny".into())), "model: tiny"),
+        ("tiny", tiny(), "model: tiny"),
     ] {
         let mut w = world();
         w.app.composer.set(&format!("/model {asked}"));
@@ -268,6 +275,22 @@ fn a_model_that_is_not_there_is_not_chosen() {
         w.reply(models());
         assert_eq!(w.app.model, chosen);
         assert!(w.printed().starts_with(told), "{asked}");
+        // Alone it says what is chosen and what there is, and changes nothing; its own word takes it back.
+        w.write("/model ");
+        w.key(Enter);
+        assert_eq!(w.calls(), [Call::Models]);
+        w.reply(models());
+        let printed = w.printed();
+        let now = chosen.as_ref().map_or("as Brisk chooses", |m| m.0.as_str());
+        assert!(
+            printed.starts_with(&format!("model: {now}; to choose: /model ID, or auto"))
+                && printed.contains("\ntiny"),
+            "{printed}"
+        );
+        assert_eq!(w.app.model, chosen);
+        w.write("/model auto");
+        w.key(Enter);
+        assert_eq!((w.app.model.clone(), w.calls()), (None, vec![]));
     }
 }
 
