@@ -6,5 +6,6 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|input: (Vec<&str>, Vec<(&str, &str)>)| {
     let (words, calls) = input;
     brisk_lanes::checks::words(&words);
+    words.iter().for_each(|answer| brisk_lanes::checks::plan(answer));
     brisk_lanes::checks::calls(&calls);
 });

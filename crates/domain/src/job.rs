@@ -6,6 +6,7 @@
 use crate::cancel::CancelReason;
 use crate::evidence::{Digest, Tree};
 use crate::ids::JobId;
+use crate::parts::{Division, Parts};
 use crate::port::Usage;
 use crate::route::Candidate;
 use crate::spending::{Budget, Spent};
@@ -80,7 +81,7 @@ pub struct Task {
     pub base: Tree,
     /// The base holds what was not committed.
     pub draft: bool,
-    /// Who tries: one attempt for each, in order.
+    /// Who tries: one attempt for each, in order, unless the task is divided.
     pub models: Vec<Candidate>,
     /// Bounds of each attempt.
     pub bounds: Bounds,
@@ -90,6 +91,9 @@ pub struct Task {
     /// What a proven attempt means for the others.
     #[serde(default)]
     pub rivalry: Rivalry,
+    /// As one, or in parts. In parts each has an attempt of its own, and `models` are those that take them, in turn.
+    #[serde(default)]
+    pub division: Division,
     /// Checks may run in a sandbox without all of its parts; the evidence says so.
     pub degraded: bool,
 }
@@ -230,7 +234,32 @@ pub enum Step {
         /// Why.
         cause: CancelReason,
     },
+    /// The task was divided. This and what follows are steps of the queue ([`QUEUE`]), not of an attempt.
+    Divided {
+        /// Into these.
+        parts: Parts,
+    },
+    /// Parts were joined to what was joined before, and every check passes on all of it.
+    Joined {
+        /// Their numbers.
+        parts: Vec<u32>,
+        /// Evidence about the joined tree.
+        proof: Proof,
+    },
+    /// Parts were to be joined, and what they came to does not pass, or is none.
+    PutBack {
+        /// Their numbers.
+        parts: Vec<u32>,
+        /// What they came to; `None`: they stood in each other's way.
+        tree: Option<Tree>,
+        /// Why, as the checks say it.
+        said: String,
+    },
 }
+
+/// The number under which a divided job keeps the steps of its queue: no attempt has it. As a winner it means that all
+/// parts together are what counts.
+pub const QUEUE: u32 = 0;
 
 /// The best of what was not proved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -268,7 +297,7 @@ pub enum End {
 /// What can be merged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ready {
-    /// Number of the attempt that won.
+    /// Number of the attempt that won; [`QUEUE`]: all parts together.
     pub winner: u32,
     /// Evidence about what it made.
     pub proof: Proof,

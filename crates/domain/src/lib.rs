@@ -8,6 +8,7 @@ mod event;
 pub mod evidence;
 mod ids;
 pub mod job;
+pub mod parts;
 pub mod port;
 mod route;
 pub mod spending;

@@ -37,6 +37,7 @@ fn attempt(tooling: Tooling) -> Attempt {
             ..Bounds::default()
         },
         strategy: 0,
+        only: None,
     };
     Attempt::with(brief, &kit)
 }
@@ -127,4 +128,27 @@ fn is_inside(path: &str) -> bool {
         matches!(part, "" | "." | "..") || part.to_lowercase().starts_with(".git") && part.len() == 4
     };
     !path.split(['/', '\\']).any(bad)
+}
+
+/// A plan of parts, as a model answers it: whatever is taken for one holds no two parts that may change the same file, and
+/// says the same when it is written down and read again.
+pub fn plan(answer: &str) {
+    let Ok(parts) = crate::slow::read_parts(answer) else {
+        return;
+    };
+    let mut again = String::from("```parts\n");
+    for (n, part) in parts.list().iter().enumerate() {
+        for other in parts.list().iter().skip(n + 1) {
+            assert!(!part.files.iter().any(|f| other.files.iter().any(|o| o.meets(f))));
+        }
+        let files: Vec<&str> = part.files.iter().map(|f| f.as_str()).collect();
+        assert!(
+            files
+                .iter()
+                .all(|f| !f.starts_with('/') && !f.split('/').any(|p| p == ".."))
+        );
+        again.push_str(&format!("part: {}\nfiles: {}\n", part.text, files.join(", ")));
+    }
+    again.push_str("```\n");
+    assert_eq!(crate::slow::read_parts(&again), Ok(parts));
 }

@@ -47,7 +47,24 @@ fn arguments() -> impl Strategy<Value = String> {
     prop_oneof![4 => object, 1 => "[ -~]{0,20}"]
 }
 
+/// Lines of plans, and a few that nearly are.
+fn plan_line() -> impl Strategy<Value = String> {
+    prop_oneof![
+        3 => Just("```parts".to_owned()),
+        1 => Just("```".to_owned()),
+        6 => "part: ?[a-c ]{0,5}",
+        6 => "files: ?((\\./)?[a-cA-C]{1,2}(/[a-c.]{1,2}/?)?,? ?){0,3}",
+        1 => "[ -~é]{0,20}",
+    ]
+}
+
 proptest! {
+    #[test]
+    fn plans_are_read_strictly(lines in prop::collection::vec(plan_line(), 0..14), whole in any::<bool>()) {
+        let lines = lines.join("\n");
+        checks::plan(&if whole { format!("```parts\n{lines}\n```") } else { lines });
+    }
+
     #[test]
     fn words_stay_inside(answers in prop::collection::vec(prop::collection::vec(line(), 0..12), 1..6)) {
         let answers: Vec<String> = answers.into_iter().map(|lines| lines.join("\n")).collect();

@@ -2,6 +2,7 @@
 
 use brisk_domain::evidence::Tree;
 use brisk_domain::job::{End, JobState, PatchSize, Rivalry, Step};
+use brisk_domain::parts::{Scope, Standing};
 use brisk_domain::spending::{Budget, Spent};
 use brisk_domain::{JobId, ModelId};
 use serde::{Deserialize, Serialize};
@@ -65,8 +66,21 @@ pub struct Delegate {
     pub budget: Budget,
     /// What a proven attempt means for the others.
     pub rivalry: Rivalry,
+    /// Ask a model for parts that need nothing of each other; each has an attempt of its own.
+    pub split: bool,
+    /// The parts, where the person divides it: no model is asked for them.
+    pub parts: Vec<PartWish>,
     /// Settle for a sandbox without all of its parts.
     pub degraded: bool,
+}
+
+/// One part of a task, as the person wants it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct PartWish {
+    /// What is to be done.
+    pub text: String,
+    /// Files and folders that it may change, relative to `cwd`. No two parts may name the same.
+    pub files: Vec<String>,
 }
 
 /// The answer to [`Delegate`].
@@ -112,6 +126,9 @@ pub struct JobList {
 pub struct AttemptView {
     /// Counted from 1.
     pub number: u32,
+    /// Of a divided job: at which part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<u32>,
     /// Who tries.
     pub model: ModelId,
     /// What it does now, in a few words; empty when it is over or waits.
@@ -162,6 +179,32 @@ pub struct JobView {
     pub spent: Spent,
     /// Its attempts, in order.
     pub attempts: Vec<AttemptView>,
+    /// Of a divided job: its parts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<SplitView>,
+}
+
+/// The parts of a divided job, and what becomes of them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SplitView {
+    /// In order; empty while a model is asked for them.
+    pub parts: Vec<PartView>,
+    /// What is done now beside the attempts, in a few words; empty if nothing is.
+    pub doing: String,
+}
+
+/// One part, for people.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PartView {
+    /// Counted from 1.
+    pub number: u32,
+    /// What is to be done.
+    pub text: String,
+    /// What it may change.
+    pub files: Vec<Scope>,
+    /// Where it stands.
+    #[serde(flatten)]
+    pub standing: Standing,
 }
 
 /// The answer to [`JobList`].

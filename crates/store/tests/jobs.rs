@@ -26,6 +26,7 @@ fn task(text: &str) -> Task {
         bounds: Bounds::default(),
         budget: Budget::default(),
         rivalry: Rivalry::default(),
+        division: Default::default(),
         degraded: false,
     }
 }

@@ -28,6 +28,8 @@ pub(crate) fn run(context: &Context, args: &DelegateArgs) -> Result<Exit, CliErr
             true => Rivalry::First,
             false => Rivalry::Smallest,
         },
+        split: args.split,
+        parts: args.parts.clone(),
         degraded: args.degraded,
     };
     let mut asks = args.models.iter().map(|model| Asks::Named(model));

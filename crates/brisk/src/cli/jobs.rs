@@ -1,5 +1,6 @@
 //! `jobs`: what became of delegated work, and what becomes of it.
 
+mod parts;
 mod text;
 
 use crate::cli::args::JobsCmd;
@@ -10,7 +11,7 @@ use crate::cli::{connect, cwd, json, say};
 use crate::exit::{CliError, Exit};
 use crate::verify::Gate;
 use brisk_domain::JobId;
-use brisk_domain::job::{Checked, JobState};
+use brisk_domain::job::{Checked, JobState, QUEUE};
 use brisk_protocol::jobs::{
     AttemptRef, DiffReply, JobList, JobRef, JobSteer, JobView, JobsReply, Merge, Merged, StepsReply,
     StepsRequest, Watch, Watched, method,
@@ -166,7 +167,8 @@ fn over(job: &JobView) -> Result<Exit, CliError> {
 fn log(context: &Context, job: JobId, attempt: Option<u32>) -> Result<Exit, CliError> {
     let mut link = connect::open(&context.home)?;
     let watched: Watched = link.call(method::WATCH, &Watch { job, seen: 0 })?;
-    let wanted = watched.job.attempts.iter().map(|a| a.number);
+    let queue = watched.job.split.iter().map(|_| QUEUE);
+    let wanted = queue.chain(watched.job.attempts.iter().map(|a| a.number));
     for attempt in wanted.filter(|n| attempt.is_none_or(|a| a == *n)) {
         let ask = StepsRequest {
             job,

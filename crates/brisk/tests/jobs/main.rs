@@ -13,6 +13,7 @@ mod life;
 mod merge;
 mod odd;
 mod orders;
+mod parts;
 mod small;
 mod story;
 mod tools;

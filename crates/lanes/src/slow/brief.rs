@@ -4,6 +4,7 @@ use super::answer::{Answer, Look};
 use super::calls::{self, Act};
 use brisk_domain::Candidate;
 use brisk_domain::job::{AttemptId, Bounds, End, Step};
+use brisk_domain::parts::Scope;
 use brisk_domain::port::GenerateRequest;
 use brisk_domain::tool::{Tool, ToolCall, ToolRequest, Tooling};
 use brisk_patch::Text;
@@ -29,6 +30,8 @@ pub struct Brief {
     pub bounds: Bounds,
     /// How many attempts of this job the same model makes before this one: each goes about it in another way.
     pub strategy: usize,
+    /// All that it may change, if it is at one part of a task; else anything.
+    pub only: Option<Vec<Scope>>,
 }
 
 /// What a model may use beside the files. The steps of an attempt mean the same whatever it holds: it only says how the
@@ -73,7 +76,10 @@ pub fn plan_in(step: &Step) -> Option<Vec<String>> {
         | Step::Checked(_)
         | Step::Steered { .. }
         | Step::Faulted { .. }
-        | Step::Stopped { .. } => return None,
+        | Step::Stopped { .. }
+        | Step::Divided { .. }
+        | Step::Joined { .. }
+        | Step::PutBack { .. } => return None,
     };
     (!plan.is_empty()).then_some(plan)
 }

@@ -2,6 +2,7 @@
 
 use super::answer::Look;
 use brisk_domain::job::PatchSize;
+use brisk_domain::parts::Scope;
 use brisk_patch::{
     Change, Hunk, Language, PatchStream, Refusal, StreamEvent, Symbol, Text, apply, minimise, outline,
     parses_as_well,
@@ -48,6 +49,8 @@ struct Known {
 pub(super) struct Files {
     paths: Arc<BTreeSet<String>>,
     known: BTreeMap<String, Known>,
+    /// All that may be changed; `None`: anything.
+    only: Option<Vec<Scope>>,
 }
 
 /// What came of the edits of one answer.
@@ -75,10 +78,15 @@ impl Outcome {
 }
 
 impl Files {
-    pub(super) fn new(paths: Arc<BTreeSet<String>>, read: Vec<(String, Text)>) -> Files {
+    pub(super) fn new(
+        paths: Arc<BTreeSet<String>>,
+        read: Vec<(String, Text)>,
+        only: Option<Vec<Scope>>,
+    ) -> Files {
         let mut files = Files {
             paths,
             known: BTreeMap::new(),
+            only,
         };
         for (path, text) in read {
             files.learn(&path, text);
@@ -255,8 +263,19 @@ impl Files {
         outcome
     }
 
+    /// Why a file stays as it is, whatever an edit says.
+    fn foreign(&self, path: &str) -> Option<String> {
+        let only = self.only.as_ref()?;
+        let names = || only.iter().map(Scope::as_str).collect::<Vec<_>>().join(", ");
+        (!only.iter().any(|scope| scope.covers(path)))
+            .then(|| format!("{path}: this part may change nothing but {}", names()))
+    }
+
     fn refused(&self, refusal: Refusal, spoilt: &mut BTreeSet<String>, outcome: &mut Outcome) {
         match &refusal {
+            Refusal::UnknownFile { path } if let Some(why) = self.foreign(path) => {
+                return outcome.refuse(why);
+            }
             Refusal::UnknownFile { path } if inside(path) && self.paths.contains(path) => {
                 outcome.refuse(format!("{path}: it was not read before; edit it as it is"));
                 outcome.unread.insert(path.clone());
@@ -309,6 +328,9 @@ impl Files {
     }
 
     fn put(&mut self, path: String, after: Text, max_lines: usize, outcome: &mut Outcome) {
+        if let Some(why) = self.foreign(&path) {
+            return outcome.refuse(why);
+        }
         let before = self.known.get(&path).cloned();
         let parses = Language::of_path(&path).is_none_or(|language| {
             let old = before.as_ref().map(|k| k.now.joined()).unwrap_or_default();

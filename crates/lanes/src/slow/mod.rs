@@ -12,12 +12,16 @@ mod calling;
 mod calls;
 mod edits;
 mod native;
+mod plan;
+mod queue;
 mod rewrite;
 mod talk;
 mod words;
 
 pub use answer::Look;
 pub use brief::{Brief, Effect, Kit, plan_in};
+pub use plan::read as read_parts;
+pub use queue::{Best, Go, Join, Made, Next as QueueNext, Outcome, Queue};
 pub use words::strategy;
 
 use answer::Answer;
@@ -70,6 +74,8 @@ pub struct Attempt {
     model: Candidate,
     bounds: Bounds,
     files: Files,
+    /// It is at one part of a task: what it makes may pass only together with the others.
+    share: bool,
     talk: Talk,
     /// What the model may call; empty if it is read in words.
     tools: Vec<Tool>,
@@ -107,7 +113,8 @@ impl Attempt {
             talk,
             tools,
             calling: None,
-            files: Files::new(brief.paths, brief.files),
+            share: brief.only.is_some(),
+            files: Files::new(brief.paths, brief.files, brief.only),
             model: brief.model,
             bounds: brief.bounds,
             state: match rewriter {
@@ -171,7 +178,12 @@ impl Attempt {
             },
             Step::Faulted { message } => self.fail(message),
             Step::Stopped { cause } => self.fail(stopped(cause).to_owned()),
-            Step::Said { .. } | Step::Called { .. } | Step::Checked(_) => {}
+            Step::Said { .. }
+            | Step::Called { .. }
+            | Step::Checked(_)
+            | Step::Divided { .. }
+            | Step::Joined { .. }
+            | Step::PutBack { .. } => {}
         }
     }
 
@@ -275,6 +287,7 @@ impl Attempt {
                 self.wasted = 0;
                 self.state = State::Checking;
             }
+            (true, 0, false) if words.is_empty() && self.hands_over() => {}
             (true, 0, false) if words.is_empty() => {
                 let untouched = self.files.changed_paths().is_empty();
                 self.waste(
@@ -297,6 +310,16 @@ impl Attempt {
             _ if moved || (outcome.refused == 0 && answer.unknown.is_empty()) => self.go_on(words),
             _ => self.waste(words),
         }
+    }
+
+    /// A part that was checked, and with which its model is ready: whether it is enough shows only together with the
+    /// others.
+    fn hands_over(&mut self) -> bool {
+        let ready = self.share && self.best.is_some();
+        if ready {
+            self.fail(words::HANDED_OVER.to_owned());
+        }
+        ready
     }
 
     /// Whether an answer was given before. One that was is no way forward.

@@ -82,6 +82,9 @@ impl Attempt {
                 (0, false) => Some(words::CHECKED_ALREADY),
                 _ => Some(words::REFUSED_EDIT),
             };
+            if why == Some(words::CHECKED_ALREADY) && self.hands_over() {
+                return;
+            }
             if let Some(why) = why {
                 calling.refuse(n, why);
                 calling.check = None;

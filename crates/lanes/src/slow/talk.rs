@@ -57,6 +57,11 @@ impl Talk {
         talk
     }
 
+    /// The same task with other instructions.
+    pub(super) fn instructed(self, system: &'static str) -> Talk {
+        Talk { system, ..self }
+    }
+
     fn first(&self, brief: &Brief, kit: &Kit) -> String {
         let mut out = format!("The task: {}\n{}", brief.text, strategy(brief.strategy));
         if let Some(instructions) = &brief.instructions {

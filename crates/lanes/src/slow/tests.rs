@@ -43,6 +43,7 @@ fn brief(bounds: Bounds, context: usize) -> Brief {
         },
         bounds,
         strategy: 0,
+        only: None,
     }
 }
 

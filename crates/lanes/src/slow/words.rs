@@ -87,6 +87,9 @@ pub(super) const NOTHING_CHANGED: &str =
 pub(super) const CHECKED_ALREADY: &str =
     "Nothing was changed since the checks ran, and they did not pass. Edit a file.\n";
 
+/// Why an attempt at a part ended that its model is ready with, and that does not pass alone.
+pub(super) const HANDED_OVER: &str = "it does not pass alone, and waits for the other parts";
+
 pub(super) const NO_STEP: &str = "\
 There was no request and no edit in that answer. Answer with a block of requests (```do ... ```), or with edits \
 (path, <<<<<<< SEARCH, =======, >>>>>>> REPLACE).\n";

@@ -1,6 +1,7 @@
 //! `delegate` and `jobs`, as `clap` reads them.
 
 use brisk_domain::spending::Allowance;
+use brisk_protocol::jobs::PartWish;
 use clap::{Args, Subcommand};
 
 /// `delegate`.
@@ -28,6 +29,12 @@ pub(crate) struct DelegateArgs {
     /// The first attempt that is proven ends the others (default: those end whose patch is larger than a proven one)
     #[arg(long)]
     pub first: bool,
+    /// Let a model divide it into parts that are worked on side by side, joined, and checked as one
+    #[arg(long, conflicts_with_all = ["attempts", "first"])]
+    pub split: bool,
+    /// One part of it, and with `@` each file or folder that it alone may change; give one for each part
+    #[arg(long = "part", value_name = "TEXT @FILE", value_parser = part, conflicts_with_all = ["split", "attempts", "first"])]
+    pub parts: Vec<PartWish>,
     /// How often the checks may run for each attempt
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub rounds: Option<u32>,
@@ -126,6 +133,20 @@ pub(crate) enum JobsCmd {
         #[arg(value_parser = job)]
         job: u64,
     },
+}
+
+/// Words, and among them files with `@` before their names.
+fn part(text: &str) -> Result<PartWish, String> {
+    let (files, words): (Vec<&str>, Vec<&str>) = text
+        .split_whitespace()
+        .partition(|word| word.len() > 1 && word.starts_with('@'));
+    match files.is_empty() || words.is_empty() {
+        true => Err("say what is to be done and which files it may change, for example \"round half up @money.py @tests/\"".to_owned()),
+        false => Ok(PartWish {
+            text: words.join(" "),
+            files: files.iter().map(|file| file[1..].to_owned()).collect(),
+        }),
+    }
 }
 
 /// A job's number; its letter (`j3`) may stay.

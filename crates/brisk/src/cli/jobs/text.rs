@@ -1,16 +1,17 @@
 //! Jobs in words. Pure.
 
+use super::parts;
 use crate::cli::style::{Tone, count};
-use brisk_domain::job::{Checked, End, Found, JobState, PatchSize, Step};
+use brisk_domain::job::{Checked, End, Found, JobState, PatchSize, QUEUE, Step};
 use brisk_domain::spending::Dollars;
 use brisk_protocol::jobs::{AttemptView, JobView, StepView};
 
-type Line = (Tone, String);
+pub(super) type Line = (Tone, String);
 
 /// Characters of a text that a line shows.
 const SHOWN: usize = 100;
 
-fn first_line(text: &str) -> String {
+pub(super) fn first_line(text: &str) -> String {
     let line = text.lines().find(|l| !l.trim().is_empty()).unwrap_or_default();
     line.chars().take(SHOWN).collect()
 }
@@ -31,11 +32,14 @@ fn size(size: PatchSize) -> String {
 /// One line of `jobs list`.
 pub(super) fn row(job: &JobView) -> Line {
     let over = job.attempts.iter().filter(|a| a.end.is_some()).count();
+    let done = match &job.split {
+        Some(split) => parts::joined(split),
+        None => format!("{over}/{} over", job.attempts.len()),
+    };
     let text = format!(
-        "{:>5} {:<9} {over}/{} over  {}  ({})",
+        "{:>5} {:<9} {done}  {}  ({})",
         job.job.to_string(),
         state(job),
-        job.attempts.len(),
         first_line(&job.text),
         spent(job)
     );
@@ -53,14 +57,16 @@ pub(super) fn table(job: &JobView) -> Vec<Line> {
         JobState::Ready(ready) | JobState::Merged { ready, .. } => Some(ready.winner),
         JobState::Open | JobState::Failed { .. } | JobState::Cancelled | JobState::Dropped => None,
     };
+    lines.extend(job.split.iter().flat_map(parts::table));
     for attempt in &job.attempts {
         let mark = if winner == Some(attempt.number) { '*' } else { ' ' };
         let won = job.attempts.iter().find(|a| Some(a.number) == winner);
         let (tone, verdict) = verdict(attempt, won);
         let spent = format!("{}, {}", counted(attempt.rounds, "round"), cost(attempt));
-        let strategy = match attempt.strategy.as_str() {
-            "" => String::new(),
-            strategy => format!(" [{}]", strategy.trim_end_matches('.')),
+        let strategy = match (attempt.part, attempt.strategy.as_str()) {
+            (Some(part), _) => format!(" [part {part}]"),
+            (None, "") => String::new(),
+            (None, strategy) => format!(" [{}]", strategy.trim_end_matches('.')),
         };
         lines.push((
             tone,
@@ -170,6 +176,9 @@ pub(super) fn news(before: Option<&JobView>, now: &JobView) -> Vec<Line> {
         (true, false) => lines.push((Tone::Plain, "it goes on".to_owned())),
         (false, false) | (true, true) => {}
     }
+    if let Some(split) = &now.split {
+        lines.extend(parts::news(before.and_then(|job| job.split.as_ref()), split));
+    }
     for attempt in &now.attempts {
         let was = old(attempt.number).map(|a| verdict(a, None));
         let is = verdict(attempt, None);
@@ -189,7 +198,10 @@ pub(super) fn news(before: Option<&JobView>, now: &JobView) -> Vec<Line> {
 
 /// One step of the log.
 pub(super) fn step(attempt: u32, step: &StepView) -> Vec<Line> {
-    let head = |what: &str| format!("a{attempt} {:>3} {what}", step.seq);
+    let head = |what: &str| match attempt {
+        QUEUE => format!("queue {:>3} {what}", step.seq),
+        _ => format!("a{attempt} {:>3} {what}", step.seq),
+    };
     let mut lines = Vec::new();
     let mut indented = |tone, text: &str| {
         lines.extend(text.lines().map(|l| (tone, format!("      {l}"))));
@@ -239,6 +251,28 @@ pub(super) fn step(attempt: u32, step: &StepView) -> Vec<Line> {
         Step::Steered { text } => (Tone::Head, head(&format!("you said: {text}"))),
         Step::Faulted { message } => (Tone::Bad, head(message)),
         Step::Stopped { cause } => (Tone::Warn, head(&format!("stopped: {cause:?}"))),
+        Step::Divided { parts } => {
+            indented(Tone::Plain, &parts::list(parts));
+            (Tone::Head, head("these are the parts"))
+        }
+        Step::Joined { parts, proof } => {
+            let passed = format!("every check passes on {}", proof.tree().short());
+            (
+                Tone::Good,
+                head(&format!("{} joined: {passed}", parts::which(parts))),
+            )
+        }
+        Step::PutBack { parts, tree, said } => {
+            indented(Tone::Dim, said);
+            let why = match tree {
+                Some(_) => "the checks did not pass",
+                None => "they stand in each other's way",
+            };
+            (
+                Tone::Bad,
+                head(&format!("{} put back: {why}", parts::which(parts))),
+            )
+        }
     };
     lines.insert(0, first);
     lines
@@ -277,6 +311,7 @@ mod tests {
         };
         let attempt = |number, model: &str, end| AttemptView {
             number,
+            part: None,
             model: ModelId(model.into()),
             doing: String::new(),
             steps: 3,
@@ -294,6 +329,7 @@ mod tests {
         let won = PatchSize { lines: 2, files: 1 };
         let job = JobView {
             job: JobId(4),
+            split: None,
             root: "/r".into(),
             text: "fix it\nplease".into(),
             base: Tree::parse(&"1".repeat(40)).unwrap(),

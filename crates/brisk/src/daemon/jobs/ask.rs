@@ -1,16 +1,18 @@
 //! Asking the model of an attempt, until it has answered or cannot be asked any more.
 
-use super::attempt::{Halted, Note, Worker};
+use super::attempt::{Halted, Note};
 use super::purse::Bill;
+use super::{Held, Jobs, lock, wall_us};
 use crate::daemon::fleet::prompt;
 use crate::daemon::now;
-use brisk_domain::job::Step;
+use brisk_domain::job::{AttemptId, PatchSize, Step, needless};
 use brisk_domain::port::{FaultSource, GenerateRequest, ModelEvent, Retry, Running, Sink, Usage};
 use brisk_domain::tool::{Calling, Calls, ToolCall, ToolRequest};
 use brisk_domain::{CancelReason, Lane};
 use brisk_router::score::Size;
+use brisk_store::JobRow;
 use std::sync::Arc;
-use std::sync::mpsc::RecvTimeoutError;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 /// A model that says nothing for so long is lost. Long prompts are read slowly on small machines.
@@ -25,7 +27,56 @@ const MAX_PAUSE: Duration = Duration::from_secs(60);
 /// Bytes of an answer that are read.
 const MAX_ANSWER: usize = 256 << 10;
 
-impl Worker<'_> {
+/// Who asks, for which job, and what it hears meanwhile: an attempt, or the queue of a divided job.
+pub(super) struct Line<'a> {
+    pub(super) jobs: &'a Arc<Jobs>,
+    pub(super) held: &'a Arc<Held>,
+    pub(super) row: &'a JobRow,
+    pub(super) id: AttemptId,
+    pub(super) notes: &'a Sender<Note>,
+    pub(super) inbox: Receiver<Note>,
+    pub(super) generation: u64,
+    /// What was changed so far.
+    pub(super) mine: PatchSize,
+}
+
+impl Line<'_> {
+    /// Whether another one is proven against which this one cannot win.
+    pub(super) fn needless(&self) -> bool {
+        let proven = *lock(&self.held.proven);
+        let mine = (self.mine, self.id.number);
+        proven.is_some_and(|best| needless(self.row.task.rivalry, best, mine))
+    }
+
+    pub(super) fn doing(&self, what: &str) {
+        self.jobs.doing(self.held, self.id.number, what);
+    }
+
+    /// Until its time is up.
+    pub(super) fn left(&self) -> Duration {
+        let minutes = u64::from(self.row.task.bounds.minutes);
+        // The time that it was put aside does not count.
+        let from = self.row.made_us.saturating_add(self.row.rested_us);
+        let until = from.saturating_add(minutes * 60_000_000);
+        Duration::from_micros(until.saturating_sub(wall_us()))
+    }
+
+    /// Something that is no report of a model that is asked now.
+    pub(super) fn heard(&self, note: Note) -> Result<(), Halted> {
+        match note {
+            Note::Halt => Err(Halted),
+            Note::Others | Note::Model(..) | Note::Call(..) => Ok(()),
+        }
+    }
+
+    /// Everything that was said meanwhile.
+    pub(super) fn catch_up(&self) -> Result<(), Halted> {
+        while let Ok(note) = self.inbox.try_recv() {
+            self.heard(note)?;
+        }
+        Ok(())
+    }
+
     /// Asks the model until it has answered, with pauses where a fault or a quota asks for one.
     pub(super) fn ask(&mut self, question: &Question) -> Result<Step, Halted> {
         let request = question.plain();

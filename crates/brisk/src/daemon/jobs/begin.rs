@@ -7,9 +7,10 @@ use crate::exit::Exit;
 use crate::verify::{Gate, worktree};
 use brisk_domain::evidence::Tree;
 use brisk_domain::job::{Bounds, Task};
+use brisk_domain::parts::{Division, NoParts, Part, Parts, Scope};
 use brisk_domain::{Candidate, Intent, Lane, ModelId};
 use brisk_protocol::ErrorBody;
-use brisk_protocol::jobs::{Delegate, Delegated};
+use brisk_protocol::jobs::{Delegate, Delegated, PartWish};
 use brisk_router::decide::{Wish, decide, refusal as said, way_out};
 use brisk_router::score::price;
 use brisk_router::shape::{Given, Site, shape};
@@ -37,6 +38,7 @@ impl Jobs {
             return Err(refuse(Exit::Policy, why));
         }
         let files = gate.shadow.base(&base).map_err(|e| gate_refusal(worktree(e)))?;
+        let division = division(&gate, wish)?;
         let models = self.candidates(wish, &gate)?;
         self.priced(wish, &gate, &models)?;
         let bounds = Bounds::default();
@@ -53,6 +55,7 @@ impl Jobs {
             },
             budget: wish.budget,
             rivalry: wish.rivalry,
+            division,
             degraded: wish.degraded,
         };
         let job = self.store().enqueue(gate.shadow.root(), &task).map_err(refusal)?;
@@ -142,6 +145,12 @@ impl Jobs {
             None if wish.models.is_empty() => 1,
             None => who.len(),
         };
+        if wish.attempts.is_some() && (wish.split || !wish.parts.is_empty()) {
+            return Err(refuse(
+                Exit::Usage,
+                "a divided task has one attempt for each of its parts; leave the number of attempts out",
+            ));
+        }
         if !(1..=MAX_ATTEMPTS).contains(&count) {
             return Err(refuse(
                 Exit::Usage,
@@ -172,14 +181,58 @@ fn start(gate: &mut Gate, wish: &Delegate) -> Result<Tree, ErrorBody> {
     Ok(tree)
 }
 
+/// Whether it is divided, and how. No file may belong to two parts.
+fn division(gate: &Gate, wish: &Delegate) -> Result<Division, ErrorBody> {
+    let usage = |e: NoParts| refuse(Exit::Usage, e.to_string());
+    match (wish.split, wish.parts.as_slice()) {
+        (false, []) => return Ok(Division::Whole),
+        (true, []) => return Ok(Division::Asked),
+        (true, _) => {
+            return Err(refuse(
+                Exit::Usage,
+                "either say the parts, or let a model divide the task",
+            ));
+        }
+        (false, _) => {}
+    }
+    let prefix = below(gate, wish);
+    let scope = |path: &String| {
+        let path = path.strip_prefix("./").unwrap_or(path);
+        let path = match prefix.is_empty() {
+            true => path.to_owned(),
+            false => format!("{prefix}/{path}"),
+        };
+        Scope::try_from(path)
+    };
+    let part = |part: &PartWish| {
+        Ok(Part {
+            text: part.text.clone(),
+            files: part.files.iter().map(scope).collect::<Result<_, _>>()?,
+        })
+    };
+    let parts: Vec<Part> = wish
+        .parts
+        .iter()
+        .map(part)
+        .collect::<Result<_, _>>()
+        .map_err(usage)?;
+    Ok(Division::Given(Parts::new(parts).map_err(usage)?))
+}
+
+/// The folder that names are relative to, below the root.
+fn below(gate: &Gate, wish: &Delegate) -> String {
+    let below = wish.cwd.canonicalize().ok();
+    let below = below
+        .as_deref()
+        .and_then(|c| c.strip_prefix(gate.shadow.root()).ok());
+    below
+        .map(|b| b.to_string_lossy().into_owned())
+        .unwrap_or_default()
+}
+
 /// The files that were named, below the root. Lines and symbols that were named with them stay in the person's words.
 fn named(gate: &Gate, files: &Files, wish: &Delegate) -> Result<Vec<String>, ErrorBody> {
-    let root = gate.shadow.root();
-    let below = wish.cwd.canonicalize().ok();
-    let below = below.as_deref().and_then(|c| c.strip_prefix(root).ok());
-    let prefix = below
-        .map(|b| b.to_string_lossy().into_owned())
-        .unwrap_or_default();
+    let prefix = below(gate, wish);
     let paths = files.paths();
     let mut out = Vec::new();
     for name in &wish.files {

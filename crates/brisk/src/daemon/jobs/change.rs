@@ -68,13 +68,17 @@ impl Jobs {
         let steps = self.store().steps(id, 1).map_err(refusal)?;
         let checked = steps.into_iter().rev().find_map(|s| match s.step {
             Step::Checked(Checked::Unproven { tree, .. }) => Some(tree),
-            Step::Checked(Checked::Proven { proof }) => Some(proof.tree().clone()),
+            Step::Checked(Checked::Proven { proof }) | Step::Joined { proof, .. } => {
+                Some(proof.tree().clone())
+            }
+            Step::PutBack { tree, .. } => tree,
             Step::Said { .. }
             | Step::Called { .. }
             | Step::Looked { .. }
             | Step::Steered { .. }
             | Step::Faulted { .. }
-            | Step::Stopped { .. } => None,
+            | Step::Stopped { .. }
+            | Step::Divided { .. } => None,
         });
         checked.ok_or_else(|| refuse(Exit::Target, format!("{id} has made nothing that was checked")))
     }

@@ -32,7 +32,7 @@ impl Worker<'_> {
     fn look(&mut self, look: &Look) -> Result<Found, Halted> {
         Ok(match look {
             Look::Read { path, .. } | Look::Outline { path } => {
-                self.doing("reads");
+                self.line.doing("reads");
                 match self.gate.shadow.file(&self.files, path) {
                     Some(text) => Found::File {
                         path: path.clone(),
@@ -46,8 +46,8 @@ impl Worker<'_> {
             Look::Grep { pattern, below } => self.search(look, Needle::pattern(pattern), below),
             Look::Run { check } => self.run(check)?,
             Look::Tool { name, arguments } => {
-                self.doing(&format!("calls {name}"));
-                let held = self.held;
+                self.line.doing(&format!("calls {name}"));
+                let held = self.line.held;
                 match self.servers.call(name, arguments, &|| !held.halted()) {
                     // What a stop cut off says nothing.
                     _ if held.halted() => return Err(Halted),
@@ -59,7 +59,7 @@ impl Worker<'_> {
     }
 
     fn search(&self, look: &Look, needle: Result<Needle, String>, below: &str) -> Found {
-        self.doing("searches");
+        self.line.doing("searches");
         let needle = match needle {
             Ok(needle) => needle,
             Err(why) => return refused(format!("{look}: {why}")),
@@ -83,14 +83,14 @@ impl Worker<'_> {
 
     /// Takes its turn as every check does.
     fn run(&mut self, check: &str) -> Result<Found, Halted> {
-        self.doing("waits for its turn to check");
-        let turn = self.jobs.turns.take(|| !self.held.halted());
+        self.line.doing("waits for its turn to check");
+        let turn = self.line.jobs.turns.take(|| !self.line.held.halted());
         let Some(_turn) = turn else {
             return Err(Halted);
         };
-        self.doing(&format!("runs {check}"));
+        self.line.doing(&format!("runs {check}"));
         match again(|| self.run_alone(check)) {
-            _ if self.held.halted() => Err(Halted),
+            _ if self.line.held.halted() => Err(Halted),
             Ok(Alone::Ran(said)) => Ok(words(format!("run {said}"))),
             Ok(Alone::NoCheck(names)) => Ok(refused(format!(
                 "there is no check {check:?} in the policy; there are: {}",
@@ -105,18 +105,19 @@ impl Worker<'_> {
         let made = self.gate.shadow.with_texts(&self.files, &changed);
         let tree = made.map_err(crate::verify::worktree)?;
         let base = Base {
-            tree: Some(self.row.task.base.clone()),
+            tree: Some(self.line.row.task.base.clone()),
             ..self.gate.base(&tree)?
         };
         // A run on the base itself is compared with nothing.
-        let base = match tree == self.row.task.base {
+        let base = match tree == self.line.row.task.base {
             true => Base { tree: None, ..base },
             false => {
                 self.based(&base)?;
                 base
             }
         };
-        self.gate.prove_one(&tree, &base, check, self.row.task.degraded)
+        self.gate
+            .prove_one(&tree, &base, check, self.line.row.task.degraded)
     }
 }
 

@@ -11,9 +11,12 @@ mod attempt;
 mod begin;
 mod brief;
 mod change;
+mod errand;
+mod join;
 mod look;
 mod purse;
 mod turns;
+mod view;
 mod work;
 
 use super::fleet::Fleet;
@@ -24,12 +27,12 @@ use crate::config::ToolServer;
 use crate::exit::{CliError, Exit};
 use crate::home::Home;
 use attempt::Note;
-use brisk_domain::job::{AttemptId, JobState, PatchSize, Rivalry, Step};
+use brisk_domain::job::{AttemptId, JobState, PatchSize, QUEUE, Rivalry};
 use brisk_domain::{CancelReason, JobId};
 use brisk_protocol::ErrorBody;
-use brisk_protocol::jobs::{AttemptView, JobView, StepView, StepsReply};
+use brisk_protocol::jobs::{StepView, StepsReply};
 use brisk_sandbox::Stop;
-use brisk_store::{Claim, JobRow, JobStore, StoreError};
+use brisk_store::{Claim, JobStore, StoreError};
 use purse::Purse;
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -259,78 +262,6 @@ impl Jobs {
         self.changed();
     }
 
-    /// One job as it is now.
-    pub(crate) fn view(&self, job: JobId) -> Result<JobView, ErrorBody> {
-        let row = self.store().job(job).map_err(refusal)?;
-        self.view_of(row)
-    }
-
-    /// The newest jobs of a repository, or of all.
-    pub(crate) fn list(
-        &self,
-        root: Option<&std::path::Path>,
-        limit: usize,
-    ) -> Result<Vec<JobView>, ErrorBody> {
-        // Jobs are few: those of other repositories are passed over here.
-        let rows = self.store().jobs(usize::MAX).map_err(refusal)?;
-        rows.into_iter()
-            .filter(|row| root.is_none_or(|root| row.root == root))
-            .take(limit)
-            .map(|row| self.view_of(row))
-            .collect()
-    }
-
-    fn view_of(&self, row: JobRow) -> Result<JobView, ErrorBody> {
-        let held = lock(&self.held).get(&row.id).cloned();
-        let mut attempts = Vec::new();
-        for (number, candidate) in (1..).zip(&row.task.models) {
-            let id = AttemptId { job: row.id, number };
-            let steps = self.store().steps(id, 1).map_err(refusal)?;
-            let mut view = AttemptView {
-                number,
-                model: candidate.model.clone(),
-                doing: String::new(),
-                steps: steps.len() as u64,
-                rounds: 0,
-                tokens: row.spent_by(number).tokens,
-                micros: row.spent_by(number).micros,
-                strategy: strategy_of(&row, number),
-                plan: Vec::new(),
-                end: row
-                    .ends
-                    .iter()
-                    .find(|(n, _)| *n == number)
-                    .map(|(_, end)| end.clone()),
-            };
-            for step in steps {
-                if let Some(plan) = brisk_lanes::slow::plan_in(&step.step) {
-                    view.plan = plan;
-                }
-                view.rounds += u64::from(matches!(step.step, Step::Checked(_)));
-            }
-            if let Some(held) = &held
-                && view.end.is_none()
-                && let Some(live) = lock(&held.attempts).get(&number)
-            {
-                view.doing.clone_from(&live.doing);
-            }
-            attempts.push(view);
-        }
-        let spent = row.spent();
-        Ok(JobView {
-            job: row.id,
-            root: row.root,
-            text: row.task.text,
-            base: row.task.base,
-            made_us: row.made_us,
-            paused: row.paused,
-            budget: row.task.budget,
-            spent,
-            state: row.state,
-            attempts,
-        })
-    }
-
     /// What an attempt did.
     pub(crate) fn steps(&self, id: AttemptId, from: u64) -> Result<StepsReply, ErrorBody> {
         self.store().job(id.job).map_err(refusal)?;
@@ -377,9 +308,18 @@ impl Jobs {
     pub(crate) fn steer(&self, job: JobId, text: &str) -> Result<(), ErrorBody> {
         let mut store = self.store();
         let row = store.job(job).map_err(refusal)?;
-        let count = u32::try_from(row.task.models.len()).unwrap_or(u32::MAX);
-        let over = |number: &u32| row.ends.iter().any(|(n, _)| n == number);
-        let left: Vec<u32> = (1..=count).filter(|number| !over(number)).collect();
+        let id = AttemptId { job, number: QUEUE };
+        let steps = store.steps(id, 1).map_err(refusal)?;
+        let left: Vec<u32> = match errand::queue(&row, steps) {
+            // Before there are parts, whoever asks for them hears it.
+            Some(queue) if queue.parts().is_none() => vec![QUEUE],
+            Some(queue) => queue.to_run().iter().map(|go| go.number).collect(),
+            None => {
+                let count = u32::try_from(row.task.models.len()).unwrap_or(u32::MAX);
+                let over = |number: &u32| row.ends.iter().any(|(n, _)| n == number);
+                (1..=count).filter(|number| !over(number)).collect()
+            }
+        };
         store.say(job, &left, text).map_err(refusal)
     }
 
@@ -461,15 +401,6 @@ impl Held {
             let _ = live.notes.send(Note::Others);
         }
     }
-}
-
-/// How an attempt goes about it, where the same model tries more than once.
-fn strategy_of(row: &JobRow, number: u32) -> String {
-    let models = &row.task.models;
-    let own = models.get(number as usize - 1).map(|c| &c.model);
-    let earlier = models.iter().take(number as usize - 1);
-    let before = earlier.filter(|c| Some(&c.model) == own).count();
-    brisk_lanes::slow::strategy(before).trim().to_owned()
 }
 
 /// Who claims: this process, and no later one with its number.

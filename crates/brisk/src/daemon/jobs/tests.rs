@@ -14,6 +14,7 @@ fn task(budget: Budget) -> Task {
         bounds: Bounds::default(),
         budget,
         rivalry: Rivalry::default(),
+        division: Default::default(),
         degraded: false,
     }
 }

@@ -1,22 +1,48 @@
-//! One job from its claim to its end: its attempts side by side, then the judgement.
+//! One job from its claim to its end: its attempts side by side, then the judgement; of a divided one the queue.
 
 use super::attempt::{self, Halted};
-use super::{Held, Jobs, Live, lock, note};
+use super::errand::Errand;
+use super::{Held, Jobs, Live, join, lock, note};
 use crate::verify::Gate;
 use brisk_domain::job::{AttemptId, End, JobState, PatchSize, judge};
+use brisk_domain::parts::Division;
 use brisk_sandbox::Stop;
 use brisk_store::{JobRow, StoreError};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 
 /// Attempts of one job that run at once.
-const SIDE_BY_SIDE: usize = 4;
+pub(super) const SIDE_BY_SIDE: usize = 4;
 
 /// Runs a job to its end, or to where it was stopped.
 pub(super) fn job(jobs: &Arc<Jobs>, held: &Arc<Held>, row: &JobRow) {
     let id = held.claim.job;
     let told = |e: StoreError| note(&format!("{id}: {e}"));
     sweep(jobs, row);
+    let state = match row.task.division {
+        Division::Whole => rivals(jobs, held, row),
+        Division::Asked | Division::Given(_) => join::job(jobs, held, row),
+    };
+    if held.halted() {
+        // Cancelled: nobody comes back to its folders. Else the next daemon does.
+        if jobs.store().job(id).is_ok_and(|row| row.state != JobState::Open) {
+            clear(jobs, row, |name| of_job(name, row));
+        }
+        return;
+    }
+    let Some(state) = state else {
+        return;
+    };
+    // First the folders: once the job is over nobody looks for them.
+    clear(jobs, row, |name| of_job(name, row));
+    if let Err(e) = jobs.store().finish(&held.claim, &state) {
+        told(e);
+    }
+    note(&format!("{id} is {}", state.name()));
+}
+
+/// Attempts at all of the task, side by side, and the judgement; `None`: they were stopped.
+fn rivals(jobs: &Arc<Jobs>, held: &Arc<Held>, row: &JobRow) -> Option<JobState> {
     let over = |number: &u32| row.ends.iter().any(|(n, _)| n == number);
     let count = u32::try_from(row.task.models.len()).unwrap_or(u32::MAX);
     let left: Vec<u32> = (1..=count).filter(|n| !over(n)).rev().collect();
@@ -32,38 +58,33 @@ pub(super) fn job(jobs: &Arc<Jobs>, held: &Arc<Held>, row: &JobRow) {
                     let Some(_seat) = jobs.seats.take(|| !held.halted()) else {
                         return;
                     };
-                    one(jobs, held, row, AttemptId { job: id, number });
+                    // There is one of every number.
+                    if let Some(errand) = Errand::whole(row, number) {
+                        one(jobs, held, row, (AttemptId { job: row.id, number }, errand));
+                    }
                 }
             });
         }
     });
     if held.halted() {
-        // Cancelled: nobody comes back to its folders. Else the next daemon does.
-        if jobs.store().job(id).is_ok_and(|row| row.state != JobState::Open) {
-            clear(jobs, row, |name| of_job(name, row));
+        return None;
+    }
+    let now = match jobs.store().job(row.id) {
+        Ok(now) => now,
+        Err(e) => {
+            note(&format!("{}: {e}", row.id));
+            return None;
         }
-        return;
-    }
-    let now = match jobs.store().job(id) {
-        Ok(row) => row,
-        Err(e) => return told(e),
     };
-    let ends = &now.ends;
     // An attempt that could not write down how it ended is done again by whoever claims the job next.
-    if ends.len() < row.task.models.len() {
-        return;
-    }
-    let state = judge(ends.iter().map(|(n, end)| (*n, end, now.spent_by(*n))));
-    // First the folders: once the job is over nobody looks for them.
-    clear(jobs, row, |name| of_job(name, row));
-    if let Err(e) = jobs.store().finish(&held.claim, &state) {
-        told(e);
-    }
-    note(&format!("{id} is {}", state.name()));
+    let over = now.ends.len() >= row.task.models.len();
+    let ends = now.ends.iter().map(|(n, end)| (*n, end, now.spent_by(*n)));
+    over.then(|| judge(ends))
 }
 
 /// One attempt, as one that can be stopped and spoken to.
-fn one(jobs: &Arc<Jobs>, held: &Arc<Held>, row: &JobRow, id: AttemptId) {
+pub(super) fn one(jobs: &Arc<Jobs>, held: &Arc<Held>, row: &JobRow, errand: (AttemptId, Errand)) {
+    let id = errand.0;
     let (notes, inbox) = channel();
     let stop = match Stop::new() {
         Ok(stop) => stop,
@@ -78,7 +99,7 @@ fn one(jobs: &Arc<Jobs>, held: &Arc<Held>, row: &JobRow, id: AttemptId) {
     // A halt may have come between the look and the insertion.
     let end = match held.halted() {
         true => Err(Halted),
-        false => attempt::run(jobs, held, row, id, stop, &notes, inbox),
+        false => attempt::run(jobs, held, row, errand, stop, &notes, inbox),
     };
     lock(&held.attempts).remove(&id.number);
     match end {
@@ -87,7 +108,10 @@ fn one(jobs: &Arc<Jobs>, held: &Arc<Held>, row: &JobRow, id: AttemptId) {
             match jobs.store().end(&held.claim, id.number, &end) {
                 Err(e) => note(&format!("{id}: {e}")),
                 Ok(()) => {
-                    if let End::Proven { size, .. } = &end {
+                    // Parts are no rivals.
+                    if let End::Proven { size, .. } = &end
+                        && row.task.division == Division::Whole
+                    {
                         held.proves(id.number, *size);
                     }
                 }
@@ -104,6 +128,9 @@ fn one(jobs: &Arc<Jobs>, held: &Arc<Held>, row: &JobRow, id: AttemptId) {
 
 /// The smallest patch of a job that is proven by now, and whose it is.
 pub(super) fn smallest(row: &JobRow) -> Option<(PatchSize, u32)> {
+    if row.task.division != Division::Whole {
+        return None;
+    }
     let proven = row.ends.iter().filter_map(|(number, end)| match end {
         End::Proven { size, .. } => Some((*size, *number)),
         End::Failed { .. } => None,

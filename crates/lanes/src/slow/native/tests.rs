@@ -32,6 +32,7 @@ fn with(context: usize, tooling: Tooling) -> Attempt {
         },
         bounds: Bounds::default(),
         strategy: 0,
+        only: None,
     };
     let kit = Kit {
         tooling,

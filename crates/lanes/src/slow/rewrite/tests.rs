@@ -51,6 +51,7 @@ fn brief(strategy: usize, named: bool, bounds: Bounds) -> Brief {
         },
         bounds,
         strategy,
+        only: None,
     }
 }
 
