@@ -411,6 +411,7 @@ fn an_open_job_that_does_not_run_is_not_called_running() {
         budget: Default::default(),
         spent: Default::default(),
         attempts: vec![],
+        split: None,
     };
     w.printed();
     w.reply(Reply::Jobs(Ok(JobsReply {
