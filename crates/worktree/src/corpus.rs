@@ -1,11 +1,13 @@
 //! Searching a tree by ripgrep's engine.
 //!
-//! The texts of a tree are written behind each other into one file when it is searched first. A search reads that file
-//! from end to end in large pieces: no folder is walked, no object is inflated, nothing is held in memory. What a tree
-//! holds never changes, so the file is never out of date; it may be removed at any time and is made again.
+//! The texts of a tree are written behind each other into one file when it is searched first, in pieces of whole texts,
+//! each with a filter of what stands in it. A search reads the pieces that can hold what is sought, and nothing else: no
+//! folder is walked, no object is inflated, nothing is held in memory. What a tree holds never changes, so the file is
+//! never out of date; it may be removed at any time and is made again.
 
 use crate::attempt::Base;
 use crate::shadow::Shadow;
+use crate::trigrams::{FILTER, Filter, Wanted};
 use brisk_patch::Text;
 use grep_regex::{RegexMatcher, RegexMatcherBuilder};
 use grep_searcher::{BinaryDetection, Searcher, SearcherBuilder, Sink, SinkMatch};
@@ -16,14 +18,14 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-/// Bytes that are read at once: as many as stay in a core's own cache until they are searched.
+/// Bytes of a piece, about: as many as stay in a core's own cache until they are searched.
 const PIECE: usize = 256 << 10;
 
 /// A file of so many bytes is worth more than one thread.
 const SHARED: u64 = 4 << 20;
 
 /// Threads of one search, at most.
-const WORKERS: u64 = 4;
+const WORKERS: usize = 4;
 
 /// Bytes that a file may have; texts beyond it are not searched, and a hit list of that tree says so.
 const LARGEST: u64 = 1 << 30;
@@ -40,12 +42,16 @@ const COMPILED: usize = 4 << 20;
 /// Begins the line in front of each text; no text holds this byte.
 const HEAD: u8 = 0;
 
-/// Ends a file that does not hold all of a tree. No path is empty, so it begins no text.
-const CUT: [u8; 2] = [HEAD, b'\n'];
+/// Ends a file that holds all of a tree, and one that does not.
+const WHOLE: &[u8; 8] = b"texts 2\n";
+const CUT: &[u8; 8] = b"some 2 \n";
 
 /// What is searched for.
 #[derive(Debug, Clone)]
-pub struct Needle(RegexMatcher);
+pub struct Needle {
+    matcher: RegexMatcher,
+    wanted: Wanted,
+}
 
 impl Needle {
     /// Lines that hold this text.
@@ -70,7 +76,14 @@ impl Needle {
         // Never across lines, and so never from one text into the next.
         builder.line_terminator(Some(b'\n'));
         let built = builder.build(pattern).map_err(|e| e.to_string())?;
-        Ok(Needle(built))
+        let wanted = match literally {
+            true => Wanted::of_text(pattern),
+            false => Wanted::of_pattern(pattern),
+        };
+        Ok(Needle {
+            matcher: built,
+            wanted,
+        })
     }
 }
 
@@ -145,33 +158,32 @@ impl Shadow {
         if hits.len() >= limit {
             return Ok(Extent::All);
         }
-        let file = self.corpus(base)?;
-        let size = file.metadata()?.len();
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u64;
+        let corpus = self.corpus(base)?;
+        let size = corpus.pieces.last().map_or(0, |(_, end)| *end);
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let workers = if size < SHARED { 1 } else { cores.min(WORKERS) };
-        let part = size.div_ceil(workers).max(1);
+        let share = corpus.pieces.len().div_ceil(workers).max(1);
         let left = limit - hits.len();
         let found: Vec<io::Result<Vec<String>>> = std::thread::scope(|threads| {
-            let begin = |n: u64| {
-                let (file, bounds) = (&file, (n * part, (n + 1) * part));
-                threads.spawn(move || range(file, bounds, PIECE, needle, scope, left))
-            };
-            let begun: Vec<_> = (0..workers).map(begin).collect();
+            let file = &corpus.file;
+            let begin = |pieces| threads.spawn(move || among(file, pieces, needle, scope, left));
+            let begun: Vec<_> = corpus.pieces.chunks(share).map(begin).collect();
             let lost = |_| Err(io::Error::other("a thread of the search was lost"));
             begun.into_iter().map(|t| t.join().unwrap_or_else(lost)).collect()
         });
         for found in found {
             hits.extend(found?);
         }
-        extent(&file, size)
+        Ok(corpus.extent)
     }
 
     /// The file of a tree's texts, made if it is not there.
-    fn corpus(&self, base: &Base) -> io::Result<File> {
+    fn corpus(&self, base: &Base) -> io::Result<Corpus> {
         let folder = self.state.join("corpus");
         let path = folder.join(base.tree().as_str());
-        if let Ok(file) = File::open(&path) {
-            return Ok(file);
+        // One of an earlier version is made anew.
+        if let Ok(corpus) = File::open(&path).and_then(Corpus::open) {
+            return Ok(corpus);
         }
         fs::create_dir_all(&folder)?;
         // Whoever comes first makes it; a second one beside makes the same and puts it in the same place.
@@ -184,12 +196,13 @@ impl Shadow {
             return Err(e);
         }
         forget(&folder);
-        File::open(&path)
+        Corpus::open(File::open(&path)?)
     }
 
     fn write_corpus(&self, base: &Base, to: &Path, largest: u64) -> io::Result<()> {
-        let mut out = BufWriter::with_capacity(1 << 20, File::create(to)?);
+        let mut out = Writer::new(File::create(to)?, PIECE);
         let mut size = 0;
+        let mut extent = Extent::All;
         for path in base.paths() {
             let Some(text) = self.file(base, &path) else {
                 continue;
@@ -197,32 +210,123 @@ impl Shadow {
             let record = record(&path, &text);
             size += record.len() as u64;
             if size > largest {
-                out.write_all(&CUT)?;
+                extent = Extent::Cut;
                 break;
             }
             // A text with the byte that separates them cannot be told from two.
             if record.iter().skip(1).all(|b| *b != HEAD) {
-                out.write_all(&record)?;
+                out.push(&record)?;
             }
         }
         // A file that has its name is believed for ever.
-        out.into_inner()?.sync_all()
+        out.finish(extent)?.sync_all()
     }
 }
 
 /// How much of a tree a file holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Extent {
     All,
     Cut,
 }
 
-fn extent(file: &File, size: u64) -> io::Result<Extent> {
-    let mut end = [0; CUT.len()];
-    let Some(from) = size.checked_sub(CUT.len() as u64) else {
-        return Ok(Extent::All);
-    };
-    file.read_exact_at(&mut end, from)?;
-    Ok(if end == CUT { Extent::Cut } else { Extent::All })
+/// Writes texts in pieces: each is followed by its filter, all by where they end, how many they are, and a word.
+struct Writer {
+    out: BufWriter<File>,
+    piece: usize,
+    /// Bytes of the piece so far.
+    filled: usize,
+    filter: Filter,
+    at: u64,
+    ends: Vec<u64>,
+}
+
+impl Writer {
+    fn new(file: File, piece: usize) -> Writer {
+        Writer {
+            out: BufWriter::with_capacity(1 << 20, file),
+            piece,
+            filled: 0,
+            filter: Filter::empty(),
+            at: 0,
+            ends: Vec::new(),
+        }
+    }
+
+    fn push(&mut self, record: &[u8]) -> io::Result<()> {
+        self.out.write_all(record)?;
+        self.filter.add(record);
+        self.filled += record.len();
+        self.at += record.len() as u64;
+        if self.filled >= self.piece {
+            self.close()?;
+        }
+        Ok(())
+    }
+
+    fn close(&mut self) -> io::Result<()> {
+        self.out.write_all(self.filter.bytes())?;
+        self.ends.push(self.at);
+        self.at += FILTER as u64;
+        (self.filled, self.filter) = (0, Filter::empty());
+        Ok(())
+    }
+
+    fn finish(mut self, extent: Extent) -> io::Result<File> {
+        if self.filled > 0 {
+            self.close()?;
+        }
+        for end in self.ends.iter().chain([&(self.ends.len() as u64)]) {
+            self.out.write_all(&end.to_le_bytes())?;
+        }
+        self.out.write_all(match extent {
+            Extent::All => WHOLE,
+            Extent::Cut => CUT,
+        })?;
+        Ok(self.out.into_inner()?)
+    }
+}
+
+/// The file of a tree's texts.
+struct Corpus {
+    file: File,
+    /// Where each piece begins and ends; its filter follows.
+    pieces: Vec<(u64, u64)>,
+    extent: Extent,
+}
+
+impl Corpus {
+    fn open(file: File) -> io::Result<Corpus> {
+        let strange = || io::Error::new(io::ErrorKind::InvalidData, "this is no file of texts");
+        let size = file.metadata()?.len();
+        let number = |from: u64| -> io::Result<u64> {
+            let mut bytes = [0; 8];
+            file.read_exact_at(&mut bytes, from)?;
+            Ok(u64::from_le_bytes(bytes))
+        };
+        let tail = size.checked_sub(16).ok_or_else(strange)?;
+        let extent = match &number(tail + 8)?.to_le_bytes() {
+            WHOLE => Extent::All,
+            CUT => Extent::Cut,
+            _ => return Err(strange()),
+        };
+        let count = number(tail)?;
+        let first = count.checked_mul(8).and_then(|bytes| tail.checked_sub(bytes));
+        let first = first.ok_or_else(strange)?;
+        let mut ends = vec![0; usize::try_from(tail - first).map_err(|_| strange())?];
+        file.read_exact_at(&mut ends, first)?;
+        let mut from = 0;
+        let mut pieces = Vec::new();
+        for end in ends.chunks_exact(8) {
+            let to = u64::from_le_bytes(end.try_into().map_err(|_| strange())?);
+            if to < from || to > first {
+                return Err(strange());
+            }
+            pieces.push((from, to));
+            from = to + FILTER as u64;
+        }
+        Ok(Corpus { file, pieces, extent })
+    }
 }
 
 /// One text as it stands in the file: a line with its path, then the text, always with a last line end.
@@ -261,68 +365,35 @@ fn forget(folder: &Path) {
     }
 }
 
-/// The records that begin within these bounds, read piece by piece.
-fn range(
+/// What these pieces hold of it. Those that cannot are not read.
+fn among(
     file: &File,
-    (from, to): (u64, u64),
-    piece: usize,
+    pieces: &[(u64, u64)],
     needle: &Needle,
     scope: &Scope<'_>,
     limit: usize,
 ) -> io::Result<Vec<String>> {
     let mut hits = Vec::new();
-    let mut buffer = vec![0; piece.max(1)];
-    // Bytes of the buffer that are filled, and where the first of them stands in the file.
-    let (mut filled, mut begin) = (0, from);
-    let mut begun = false;
-    loop {
-        let room = buffer.get_mut(filled..).unwrap_or_default();
-        let read = file.read_at(room, begin + filled as u64)?;
-        filled += read;
-        let there = buffer.get(..filled).unwrap_or_default();
-        let head_from = |at: usize| {
-            let rest = there.get(at..)?;
-            Some(at + rest.iter().position(|b| *b == HEAD)?)
-        };
-        let bound = usize::try_from(to.saturating_sub(begin)).unwrap_or(usize::MAX);
-        if !begun {
-            let head = head_from(0);
-            let over = head.is_some_and(|at| at >= bound) || bound == 0 || (head.is_none() && read == 0);
-            if over {
-                return Ok(hits);
-            }
-            begun = head.is_some();
-            let skip = head.unwrap_or(filled);
-            if skip > 0 {
-                buffer.copy_within(skip..filled, 0);
-                filled -= skip;
-                begin += skip as u64;
+    let (mut filter, mut buffer) = (vec![0; FILTER], Vec::new());
+    for (from, to) in pieces {
+        if hits.len() >= limit {
+            break;
+        }
+        if needle.wanted.any() {
+            file.read_exact_at(&mut filter, *to)?;
+            if !needle.wanted.may_be_in(&filter) {
                 continue;
             }
         }
-        let (end, last) = match head_from(bound) {
-            Some(end) => (end, true),
-            None if read == 0 => (filled, true),
-            // The last record may not be whole yet.
-            None => (there.iter().rposition(|b| *b == HEAD).unwrap_or(0), false),
-        };
-        scan(
-            there.get(..end).unwrap_or_default(),
-            needle,
-            scope,
-            limit,
-            &mut hits,
-        );
-        if last || hits.len() >= limit {
-            return Ok(hits);
+        let size = usize::try_from(to - from).unwrap_or_default();
+        if buffer.len() < size {
+            buffer.resize(size, 0);
         }
-        buffer.copy_within(end..filled, 0);
-        filled -= end;
-        begin += end as u64;
-        if filled == buffer.len() {
-            buffer.resize(buffer.len() * 2, 0);
-        }
+        let records = buffer.get_mut(..size).unwrap_or_default();
+        file.read_exact_at(records, *from)?;
+        scan(records, needle, scope, limit, &mut hits);
     }
+    Ok(hits)
 }
 
 /// Whole records.
@@ -341,7 +412,7 @@ fn scan(records: &[u8], needle: &Needle, scope: &Scope<'_>, limit: usize, hits: 
         lines: (0, 0),
     };
     // What is in memory is searched without a failure, and the sink makes none.
-    let _ = searcher.search_slice(&needle.0, records, found);
+    let _ = searcher.search_slice(&needle.matcher, records, found);
 }
 
 struct Found<'a> {
@@ -460,27 +531,66 @@ mod tests {
     }
 
     #[test]
-    fn where_the_file_is_divided_and_cut_into_pieces_does_not_matter() {
-        let files = [("a", "x\nno\n"), ("b", ""), ("c", "no\nx"), ("dd", "x x\n\nx\n")];
-        let records = texts(&files);
+    fn how_large_the_pieces_are_and_who_reads_them_does_not_matter() {
+        let files = [
+            ("a", "xyz\nno\n"),
+            ("b", ""),
+            ("c", "no\nxyz"),
+            ("dd", "xyz y\n\nxyz\n"),
+        ];
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("corpus");
-        fs::write(&path, &records).unwrap();
-        let file = File::open(&path).unwrap();
-        let (needle, changed) = (Needle::text("x").unwrap(), BTreeMap::new());
+        let changed = BTreeMap::new();
         let scope = Scope {
             changed: &changed,
             below: "",
         };
-        let want = ["a:1: x", "c:2: x", "dd:1: x x", "dd:3: x"];
-        let size = records.len() as u64;
-        for middle in 0..=size {
-            for piece in [1, 2, 3, 7, 64] {
-                let part = |bounds| range(&file, bounds, piece, &needle, &scope, 9).unwrap();
-                let all = [part((0, middle)), part((middle, size))].concat();
-                assert_eq!(all, want, "divided at {middle}, {piece} bytes at once");
+        let all = ["a:1: xyz", "c:2: xyz", "dd:1: xyz y", "dd:3: xyz"];
+        for piece in [0, 1, 5, 8, 64] {
+            let mut out = Writer::new(File::create(&path).unwrap(), piece);
+            for file in &files {
+                out.push(&texts(&[*file])).unwrap();
+            }
+            out.finish(Extent::All).unwrap();
+            let corpus = Corpus::open(File::open(&path).unwrap()).unwrap();
+            assert_eq!(corpus.extent, Extent::All);
+            for (needle, want) in [
+                (Needle::text("xyz"), &all[..]),
+                (Needle::text("xy"), &all),
+                (Needle::pattern("^xyz y"), &["dd:1: xyz y"]),
+                (Needle::text("zyx"), &[]),
+            ] {
+                let needle = needle.unwrap();
+                for share in 1..=corpus.pieces.len() {
+                    let part = |pieces| among(&corpus.file, pieces, &needle, &scope, 9).unwrap();
+                    let found: Vec<String> = corpus.pieces.chunks(share).flat_map(part).collect();
+                    assert_eq!(found, want, "{piece} bytes, {share} at once");
+                }
             }
         }
+    }
+
+    #[test]
+    fn a_file_that_is_no_file_of_texts_is_not_believed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("corpus");
+        let strange = |count: u64| [&count.to_le_bytes(), WHOLE.as_slice()].concat();
+        for bytes in [
+            vec![],
+            texts(&[("a", "x\n"), ("b", "long enough\n")]),
+            strange(1),
+            strange(u64::MAX),
+        ] {
+            fs::write(&path, &bytes).unwrap();
+            assert!(Corpus::open(File::open(&path).unwrap()).is_err(), "{bytes:?}");
+        }
+        fs::write(&path, strange(0)).unwrap();
+        assert!(
+            Corpus::open(File::open(&path).unwrap())
+                .unwrap()
+                .pieces
+                .is_empty()
+        );
     }
 
     #[test]
