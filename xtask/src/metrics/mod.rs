@@ -6,6 +6,7 @@ mod engine;
 mod fallback;
 mod figure;
 mod gate;
+mod jobs;
 mod live;
 mod machine;
 mod page;
@@ -46,9 +47,9 @@ pub(crate) struct Options {
     /// One object a line
     #[arg(long)]
     json: bool,
-    /// Only this figure; may be given several times
-    #[arg(long, value_name = "NAME")]
-    only: Vec<Name>,
+    /// Only this figure, or those whose names begin with this word; may be given several times
+    #[arg(long, value_name = "NAME", value_parser = Names::parse)]
+    only: Vec<Names>,
     /// Also write the whole table to this file, as Markdown; with --only, put these figures into the table that it holds
     #[arg(long, value_name = "FILE")]
     write: Option<PathBuf>,
@@ -103,6 +104,16 @@ enum Name {
     Patch,
     /// Delegated work: a search over 100,000 files.
     Search,
+    /// Delegated work: what eight jobs cost the person's own edits.
+    JobsBeside,
+    /// Delegated work: from the command to the first request.
+    JobsFirst,
+    /// Delegated work: sixteen attempts side by side.
+    JobsPace,
+    /// Delegated work: cancel to all stopped.
+    JobsCancel,
+    /// Delegated work: what kills leave of it.
+    JobsKills,
     /// Tokens of the prompt beside the file.
     Overhead,
     /// The embedded model's speed.
@@ -116,6 +127,12 @@ enum Name {
 }
 
 impl Name {
+    /// For `--only`.
+    fn word(self) -> String {
+        self.to_possible_value()
+            .map_or_else(String::new, |v| v.get_name().to_owned())
+    }
+
     fn what(self) -> &'static str {
         match self {
             Name::Start => "warm daemon: process start of `brisk edit` to the request at the model",
@@ -138,11 +155,38 @@ impl Name {
             Name::Gate => "verify and ship: cost over the bare command, answers from memory, honest flows",
             Name::Patch => "streaming parser, locator, minimiser on a 1 MB file",
             Name::Search => "delegated work: a search over 100,000 files, warm",
+            Name::JobsBeside => {
+                "delegated work: the person's own edits with eight jobs running, against none"
+            }
+            Name::JobsFirst => "delegated work: `brisk delegate` to the first request of the attempt",
+            Name::JobsPace => "delegated work: sixteen attempts side by side, time and memory",
+            Name::JobsCancel => "delegated work: cancel to all of a job stopped",
+            Name::JobsKills => "delegated work: `kill -9` of daemon, attempts and sandboxes",
             Name::Overhead => "prompt overhead of the fast lane",
             Name::Embedded => "embedded model: drafts, first token, stops",
             Name::Evals => "embedded edits on the tasks: pass rate, invalid edits, churn",
             Name::Upstream => "the kept socket to a remote model against new and kept connections",
             Name::Memory => "memory of the daemon without a model, and the binary",
+        }
+    }
+}
+
+/// The figures that a word stands for: one, or a group.
+#[derive(Debug, Clone)]
+struct Names(Vec<Name>);
+
+impl Names {
+    fn parse(word: &str) -> Result<Names, String> {
+        let belongs = |name: &Name| {
+            let own = name.word();
+            let rest = own.strip_prefix(word);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+        };
+        let all: Vec<Name> = Name::value_variants().iter().copied().filter(belongs).collect();
+        let known = || Vec::from_iter(Name::value_variants().iter().map(|name| name.word()));
+        match all.is_empty() {
+            true => Err(format!("there are {}", known().join(", "))),
+            false => Ok(Names(all)),
         }
     }
 }
@@ -162,13 +206,11 @@ pub(crate) fn run(options: Options) -> anyhow::Result<ExitCode> {
     let mut random = fastrand::Rng::with_seed(options.seed);
     let mut figures = Vec::new();
     for name in Name::value_variants() {
-        if !options.only.is_empty() && !options.only.contains(name) {
+        if !options.only.is_empty() && !options.only.iter().any(|names| names.0.contains(name)) {
             continue;
         }
         let figure = Figure {
-            name: name
-                .to_possible_value()
-                .map_or_else(String::new, |v| v.get_name().to_owned()),
+            name: name.word(),
             what: name.what(),
             outcome: measure(*name, &programs, &machine, &options, &mut random)?,
         };
@@ -243,6 +285,11 @@ fn measure(
         Name::Patch => engine::patch(&crate::root()?),
         Name::Search if quick => return skipped("it is built first; leave --quick out"),
         Name::Search => search::repository(&crate::root()?),
+        Name::JobsBeside => jobs::hands(programs, quick, random),
+        Name::JobsFirst => jobs::request(programs, quick),
+        Name::JobsPace => jobs::side_by_side(programs, quick),
+        Name::JobsCancel => jobs::all_stopped(programs, quick, random),
+        Name::JobsKills => jobs::survived(programs, quick, random),
         Name::Overhead => start::overhead(programs),
         Name::Embedded => match &options.model {
             None => return skipped("no model file; name one with --model or BRISK_MODEL"),
@@ -272,4 +319,33 @@ fn measure(
 /// A series that has something in it.
 fn series(values: Vec<u64>) -> anyhow::Result<Series> {
     Series::new(values).context("nothing was measured")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_stands_for_a_figure_or_a_group() {
+        let cases: &[(&str, &[Name])] = &[
+            ("stop", &[Name::Stop]),
+            ("jobs-first", &[Name::JobsFirst]),
+            (
+                "jobs",
+                &[
+                    Name::JobsBeside,
+                    Name::JobsFirst,
+                    Name::JobsPace,
+                    Name::JobsCancel,
+                    Name::JobsKills,
+                ],
+            ),
+        ];
+        for (word, want) in cases {
+            assert_eq!(Names::parse(word).unwrap().0, *want, "{word}");
+        }
+        for bad in ["", "job", "jobs-", "nothing"] {
+            assert!(Names::parse(bad).is_err(), "{bad}");
+        }
+    }
 }

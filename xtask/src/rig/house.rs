@@ -114,18 +114,40 @@ impl House {
         Ok(std::fs::write(self.home.path().join("config.toml"), config)?)
     }
 
-    /// Gives the product a second model, on a server of its own, which is asked when the first one fails. Before the
-    /// daemon starts.
+    /// Gives the product one more model, on a server of its own; `how`: more of its configuration. Before the daemon
+    /// starts.
+    pub(crate) fn with_model(
+        &self,
+        programs: &Programs,
+        name: &str,
+        how: &str,
+        script: &Value,
+    ) -> anyhow::Result<Fake> {
+        let file = self.home.path().join(format!("{name}.json"));
+        let fake = Fake::start(&programs.fake, &file, script)?;
+        let url = &fake.url;
+        self.configure_more(&format!(
+            "\n[models.{name}]\nbase_url = \"{url}/v1\"\nmodel = \"{name}\"\n{how}\n"
+        ))?;
+        Ok(fake)
+    }
+
+    /// Gives the product a second model, which is asked when the first one fails. Before the daemon starts.
     pub(crate) fn with_fallback(&self, programs: &Programs, script: &Value) -> anyhow::Result<Fake> {
-        let second = Fake::start(&programs.fake, &self.home.path().join("second.json"), script)?;
-        let file = self.home.path().join("config.toml");
-        let more = format!(
-            "\n[models.second]\nbase_url = \"{}/v1\"\nmodel = \"second\"\nformat = \"region\"\nprefill = true\n\n\
-             [lanes.fast]\ncandidates = [\"fake\", \"second\"]\n",
-            second.url
-        );
-        std::fs::write(&file, std::fs::read_to_string(&file)? + &more)?;
+        let second = self.with_model(programs, "second", "format = \"region\"\nprefill = true", script)?;
+        self.configure_more("\n[lanes.fast]\ncandidates = [\"fake\", \"second\"]\n")?;
         Ok(second)
+    }
+
+    /// Adds to the configuration. Before the daemon starts.
+    pub(crate) fn configure_more(&self, more: &str) -> anyhow::Result<()> {
+        let file = self.home.path().join("config.toml");
+        Ok(std::fs::write(&file, std::fs::read_to_string(&file)? + more)?)
+    }
+
+    /// The product's own folder.
+    pub(crate) fn home(&self) -> &Path {
+        self.home.path()
     }
 
     pub(crate) fn root(&self) -> &Path {
