@@ -1,6 +1,7 @@
 //! One exchange on a socket: a request, its answer, and the end of an answer that nobody wants.
 
 use super::Shared;
+use super::chain::Chain;
 use super::lane::{Kept, Line, Way};
 use super::pool::Hold;
 use super::socket::Socket;
@@ -60,7 +61,7 @@ pub(super) async fn ask<'a>(
     mut turn: Turn<'a>,
     sink: &Sink,
     cancel: &CancellationToken,
-    free: impl Fn(&Rest),
+    free: impl Fn(&Rest) -> Chain,
 ) -> Round<'a> {
     let upstream = &shared.server.upstream;
     let timeouts = shared.config.endpoint.timeouts;
@@ -162,11 +163,12 @@ pub(super) async fn ask<'a>(
             }
             Next::Over { end, rest } => {
                 deliver(&mut text, sink);
-                free(&rest);
+                let outdated = free(&rest);
                 sink(match end {
                     Ok((finish, usage)) => ModelEvent::Done { finish, usage },
                     Err(fault) => ModelEvent::Failed { fault },
                 });
+                drop(outdated);
                 return Round::Over(turn, rest);
             }
             Next::Resend(fault) => return Round::Resend(turn, fault),

@@ -3,7 +3,7 @@
 
 use super::Shared;
 use super::body::{self, Purpose};
-use super::chain::Plan;
+use super::chain::{Chain, Plan};
 use super::exchange::{Round, ask, stop};
 use super::health::Trouble;
 use super::pool::{Followed, Hold, LaneId};
@@ -111,7 +111,10 @@ pub(crate) async fn run(shared: Arc<Shared>, id: LaneId, mut line: Line, mut job
                 let Some(job) = job else { break };
                 let hold = job.hold;
                 match serve(&shared, &mut line, job).await {
-                    Kept::Yes(followed) => shared.pool().free(hold, followed),
+                    Kept::Yes(followed) => {
+                        let outdated = shared.pool().free(hold, followed);
+                        drop(outdated);
+                    }
                     Kept::Untouched => shared.pool().untouched(hold),
                     Kept::No => break,
                 }
@@ -237,24 +240,27 @@ async fn serve(shared: &Shared, line: &mut Line, job: Job) -> Kept {
     kept
 }
 
-/// Who hears the end may ask again at once, and is to find the lane free.
+/// Who hears the end may ask again at once, and is to find the lane free. Gives what is to be dropped after that.
 fn before_the_end(
     shared: &Shared,
     hold: Hold,
     request: &Arc<GenerateRequest>,
     purpose: Purpose,
     rest: &Rest,
-) {
+) -> Chain {
     match rest {
         Rest::Settled { id, spoken } => {
             let answer = (purpose == Purpose::Answer).then(|| spoken.clone());
             let mut pool = shared.pool();
             pool.health.works();
-            pool.free(hold, Some((id.clone(), Arc::clone(request), answer)));
+            pool.free(hold, Some((id.clone(), Arc::clone(request), answer)))
         }
         Rest::Forgotten => shared.pool().free(hold, None),
-        Rest::Writing => shared.pool().settling(hold),
-        Rest::Lost => {}
+        Rest::Writing => {
+            shared.pool().settling(hold);
+            Chain::default()
+        }
+        Rest::Lost => Chain::default(),
     }
 }
 

@@ -196,14 +196,17 @@ impl Shared {
         self.signal.lock().unwanted.get(&request).copied()
     }
 
-    fn finished(&self, request: usize, bytes: usize) {
+    /// The answer is over; what the onlooker is to be told of that, stamped, unless it was told before.
+    #[must_use]
+    fn finished(&self, request: usize, bytes: usize) -> Option<Noticed> {
         let first = self
             .signal
             .change(|s| s.finished.insert(request, bytes).is_none());
-        if first {
-            let t_us = monotonic_us();
-            self.notice(&Noticed::Ended { t_us, request, bytes });
-        }
+        first.then(|| Noticed::Ended {
+            t_us: monotonic_us(),
+            request,
+            bytes,
+        })
     }
 
     /// Nobody wants this answer, unless it had ended before.

@@ -174,29 +174,35 @@ impl Play<'_> {
             Say::Complete => {
                 let [item, end] = speech::complete(&self.id, &self.said, &self.usage());
                 self.event(&item)?;
-                self.finish();
-                self.event(&end)
+                self.last(&end)
             }
             Say::Length => {
                 let end = speech::incomplete(&self.id, "max_output_tokens", &self.usage());
-                self.finish();
-                self.event(&end)
+                self.last(&end)
             }
         }
     }
 
-    /// Noted before the last bytes, so that a client that closes after them does not count as gone. The state is
+    /// The event that ends the answer.
+    ///
+    /// Its end is noted before the bytes, so that a client that closes after them does not count as gone. The state is
     /// there before them as well: the next request may come at once.
-    fn finish(&self) {
+    fn last(&mut self, event: &str) -> Result<(), Stop> {
         let mut state = self.input.to_vec();
         if !self.said.is_empty() {
             state.push(("assistant".to_owned(), self.said.clone()));
         }
         self.shared.remember(self.request, &self.id, state);
-        // Stamped last: what the fake does for itself is no time of the line.
-        if self.cut_after.is_none() {
-            self.shared.finished(self.request, self.written);
+        // Stamped just before the write and told after it: what the fake does for itself is no time of the line.
+        let noticed = match self.cut_after {
+            None => self.shared.finished(self.request, self.written),
+            Some(_) => None,
+        };
+        let written = self.event(event);
+        if let Some(noticed) = noticed {
+            self.shared.notice(&noticed);
         }
+        written
     }
 
     fn usage(&self) -> Value {

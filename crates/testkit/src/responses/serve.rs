@@ -293,7 +293,11 @@ fn ask(
         let ended = play.run(speech);
         let (id, written) = (play.id.clone(), play.written);
         match ended {
-            Ended::Whole | Ended::Cut => shared.finished(request, written),
+            Ended::Whole | Ended::Cut => {
+                if let Some(noticed) = shared.finished(request, written) {
+                    shared.notice(&noticed);
+                }
+            }
             Ended::Interrupted => shared.remember(request, &id, input.clone()),
             Ended::Gone => shared.not_wanted(request, Unwanted::Gone),
         }
