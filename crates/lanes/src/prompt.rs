@@ -10,13 +10,24 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 
-/// An answer that was cut off by a new prompt; it stays in the context.
+/// How an earlier request came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Past {
+    /// A new prompt cut its answer off.
+    Redirected,
+    /// The person stopped it.
+    Stopped,
+    /// Its answer is on offer.
+    Offered,
+}
+
+/// An answer that a new prompt goes on from; it stays in the context.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Carried {
     /// The earlier request.
     pub(crate) request: String,
-    /// A new prompt cut it off; else the person stopped it.
-    pub(crate) redirected: bool,
+    /// What became of it.
+    pub(crate) past: Past,
     /// What the model had written.
     pub(crate) partial: String,
 }
@@ -92,17 +103,14 @@ fn ends(text: String) -> String {
 
 fn carried(earlier: Option<&Carried>, out: &mut String) {
     if let Some(c) = earlier {
-        let how = if c.redirected {
-            "now redirected"
-        } else {
-            "which was stopped"
+        let (how, began) = match c.past {
+            Past::Redirected => ("now redirected", "unfinished answer to it began"),
+            Past::Stopped => ("which was stopped", "unfinished answer to it began"),
+            Past::Offered => ("which the new one goes on from", "answer to it, to be kept, was"),
         };
         out.push_str(&format!("Earlier request, {how}: {}\n", c.request));
         if !c.partial.trim().is_empty() {
-            out.push_str(&format!(
-                "Your unfinished answer to it began:\n{}\n",
-                ends(c.partial.clone())
-            ));
+            out.push_str(&format!("Your {began}:\n{}\n", ends(c.partial.clone())));
         }
         out.push('\n');
     }

@@ -8,11 +8,11 @@ use crate::attempt::Attempt;
 use crate::io::{Before, Effect, Input};
 use crate::limits::Limits;
 use crate::mention;
-use crate::prompt::Carried;
+use crate::prompt::{Carried, Past};
 use brisk_domain::port::Usage;
 use brisk_domain::{
-    CancelReason, Command, EffectId, Event, Failure, HunkId, HunkState, Now, Prompt, Settled, StopReason,
-    TurnId,
+    CancelReason, Command, EffectId, Event, Failure, HunkId, HunkState, Intent, Now, Prompt, Settled,
+    StopReason, TurnId,
 };
 use brisk_patch::{Change, Text};
 use brisk_router::hedge::Race;
@@ -74,6 +74,8 @@ pub struct Session {
     offered: BTreeMap<HunkId, Offered>,
     /// What an interrupted answer had said, for the next turn.
     earlier: Option<Carried>,
+    /// The last edit that was answered whole.
+    answered: Option<(TurnId, Carried)>,
     /// Where the last turn worked whose place is known.
     before: Option<Before>,
 }
@@ -91,6 +93,7 @@ impl Session {
             queue_held: false,
             offered: BTreeMap::new(),
             earlier: None,
+            answered: None,
             before: None,
         }
     }
@@ -190,7 +193,16 @@ impl Session {
             before: self.before.clone().filter(|_| !named),
         });
         // After a stop, who names a place begins something else; what goes on is said without one.
-        let earlier = self.earlier.take().filter(|c| c.redirected || !named);
+        let earlier = self
+            .earlier
+            .take()
+            .filter(|c| c.past == Past::Redirected || !named);
+        let earlier = earlier.or_else(|| {
+            self.answered
+                .take()
+                .filter(|_| !named)
+                .and_then(|a| self.on_offer(a))
+        });
         self.turn = Some(Turn {
             id,
             prompt,
@@ -212,7 +224,11 @@ impl Session {
                 out.extend(lead.abandon().into_iter().map(Effect::Emit));
                 self.earlier = Some(Carried {
                     request: mention::words(&turn.prompt),
-                    redirected: cause == CancelReason::Steered,
+                    past: if cause == CancelReason::Steered {
+                        Past::Redirected
+                    } else {
+                        Past::Stopped
+                    },
                     partial: std::mem::take(&mut lead.partial),
                 });
                 stopped.push(lead.effect);
@@ -228,6 +244,18 @@ impl Session {
 
     fn end(&mut self, stop: StopReason, out: &mut Vec<Effect>) {
         let Some(turn) = self.turn.take() else { return };
+        if let Phase::Generating(answer) = &turn.phase
+            && stop == StopReason::EndTurn
+            && turn.prompt.intent == Intent::Edit
+        {
+            let answer = Carried {
+                request: mention::words(&turn.prompt),
+                past: Past::Offered,
+                partial: answer.lead.partial.clone(),
+            };
+            self.answered = Some((turn.id, answer));
+        }
+        self.replace_older(turn.id, out);
         let ready = self.offered.values().filter(|o| o.turn == turn.id).count();
         let settled = Settled {
             stop,

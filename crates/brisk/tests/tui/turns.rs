@@ -34,10 +34,10 @@ fn an_edit_streams_and_is_kept_undone_and_redone() {
     terminal.shows("kept 1 hunk (+1 -1)");
     assert_eq!(house.file("shop.py"), edited());
     terminal.press("u");
-    terminal.shows("undone: multiply shop.py:subtotal (shop.py)");
+    terminal.shows("undone: multiply @shop.py:subtotal (shop.py)");
     assert_eq!(house.file("shop.py"), SHOP);
     terminal.press("r");
-    terminal.shows("redone: multiply shop.py:subtotal (shop.py)");
+    terminal.shows("redone: multiply @shop.py:subtotal (shop.py)");
     assert_eq!(house.file("shop.py"), edited());
     // Not the command `u`, but a word that begins with it.
     terminal.press("use it");
@@ -190,5 +190,69 @@ fn a_question_is_answered_in_words() {
     house.server.open("more");
     terminal.shows("the prices.");
     terminal.shows("ready");
+    assert_eq!(house.file("shop.py"), SHOP);
+}
+
+#[test]
+fn a_follow_up_stays_at_its_place_and_a_model_reads_no_raw_mention() {
+    let house = House::new();
+    house.answers(REGION);
+    house.answers(&REGION.replace("return total", "return round(total)"));
+    house.answers("def names(items):\n    return sorted(item[\"name\"] for item in items)\n");
+    let mut terminal = client(&house, 100, 30, &[]);
+    say(&mut terminal, "multiply them, please @shop.py:subtotal");
+    terminal.shows("\u{203a} multiply them, please @shop.py:subtotal");
+    terminal.shows("1 hunk on offer");
+    // The key that begins to write, and words that name nothing, at once.
+    terminal.press("inow round it to cents");
+    terminal.shows("> now round it to cents");
+    terminal.press("\r");
+    terminal.shows("withdrawn: a newer hunk changes the same lines");
+    terminal.shows("+    return round(total)");
+    let asked = house.server.wait_request(2).unwrap();
+    assert!(asked.body.to_string().contains("def subtotal"), "{}", asked.body);
+    // A name in it is another place.
+    terminal.press("\r");
+    terminal.shows("kept 1 hunk (+2 -2)");
+    assert!(house.file("shop.py").contains("quantity") && house.file("shop.py").contains("round(total)"));
+    say(&mut terminal, "the same in names");
+    terminal.shows("1 hunk on offer");
+    let screen = terminal.shows("@@ shop.py:9");
+    assert!(!screen.contains("no place"), "{screen}");
+    for request in house.server.requests() {
+        assert!(
+            !request.body.to_string().contains("shop.py:subtotal"),
+            "{}",
+            request.body
+        );
+    }
+}
+
+#[test]
+fn what_the_row_offers_is_done_in_a_session_that_goes_on() {
+    let house = House::new();
+    house.answers(REGION);
+    let mut terminal = client(&house, 100, 24, &[]);
+    say(&mut terminal, "multiply @shop.py:subtotal");
+    terminal.shows("1 hunk on offer");
+    terminal.press("\r");
+    terminal.shows("> what to change? u undoes");
+    // A command is no text.
+    say(&mut terminal, "/verify");
+    terminal.shows("brisk verify --accept");
+    terminal.shows("> what to change? u undoes");
+    // Ctrl-C clears, and leaves at the second time; what it cleared is back.
+    terminal.press("half a thought");
+    terminal.shows("> half a thought");
+    terminal.press("\x03");
+    terminal.shows("Ctrl-C again leaves");
+    terminal.press("\x03");
+    assert_eq!(terminal.ends().1, 0);
+    let mut terminal = client(&house, 100, 24, &["--continue"]);
+    terminal.shows("> half a thought");
+    terminal.press("\x03");
+    terminal.shows("> what to change? u undoes");
+    terminal.press("u");
+    terminal.shows("undone: multiply @shop.py:subtotal");
     assert_eq!(house.file("shop.py"), SHOP);
 }

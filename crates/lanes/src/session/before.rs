@@ -1,10 +1,11 @@
 //! Where the last turn worked, for a prompt that goes on without naming a place.
 
-use super::{Session, Turn};
+use super::{Offered, Session, Turn, changed};
 use crate::attempt::Work;
-use crate::io::{Before, Hint};
+use crate::io::{Before, Effect, Hint};
 use crate::place::{Kind, symbols_of};
-use brisk_domain::{HunkId, Intent};
+use crate::prompt::{Carried, Past};
+use brisk_domain::{HunkId, HunkState, Intent, TurnId};
 use brisk_patch::{Change, Hunk};
 use std::ops::Range;
 
@@ -58,13 +59,54 @@ fn written(mut hunks: Vec<&Hunk>) -> Option<Range<usize>> {
     Some(first..end.max(first + 1))
 }
 
+/// Whether only one of the two can be written.
+fn meet(one: &Change, other: &Change) -> bool {
+    if one.path() != other.path() {
+        return false;
+    }
+    match (one, other) {
+        (Change::Modify { hunk: a, .. }, Change::Modify { hunk: b, .. }) => {
+            let (a, b) = (a.at..a.at + a.old.len(), b.at..b.at + b.old.len());
+            (a.start < b.end && b.start < a.end) || a == b
+        }
+        _ => true,
+    }
+}
+
 impl Session {
     /// What was said before a stop goes along only where the turn goes on at the same place.
     pub(super) fn same_matter(&mut self, was: Option<&Before>) {
         let same = self.before.as_ref().zip(was.as_ref());
         let same = same.is_some_and(|(now, was)| (&now.path, &now.symbol) == (&was.path, &was.symbol));
         if !same && let Some(turn) = &mut self.turn {
-            turn.earlier.take_if(|c| !c.redirected);
+            turn.earlier.take_if(|c| c.past != Past::Redirected);
+        }
+    }
+
+    /// What a turn answered, while something of it waits for the person.
+    pub(super) fn on_offer(&self, (turn, answer): (TurnId, Carried)) -> Option<Carried> {
+        self.offered.values().any(|o| o.turn == turn).then_some(answer)
+    }
+
+    /// A turn is over: where it answered for lines that an older hunk on offer changes, only its own can be kept.
+    pub(super) fn replace_older(&mut self, turn: TurnId, out: &mut Vec<Effect>) {
+        let newer = |o: &&Offered| o.turn == turn;
+        let ids: Vec<HunkId> = self
+            .offered
+            .iter()
+            .filter(|(_, o)| o.turn != turn && o.writing.is_none())
+            .filter(|(_, o)| {
+                self.offered
+                    .values()
+                    .filter(newer)
+                    .any(|n| meet(&n.change, &o.change))
+            })
+            .map(|(id, _)| *id)
+            .collect();
+        for id in ids {
+            self.offered.remove(&id);
+            let why = "a newer hunk changes the same lines".to_owned();
+            out.push(changed(id, HunkState::Withdrawn { why }));
         }
     }
 

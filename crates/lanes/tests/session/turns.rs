@@ -541,3 +541,43 @@ fn what_was_stopped_is_told_only_to_what_goes_on_with_it() {
         assert!(!words.contains('@'), "{words}");
     }
 }
+
+#[test]
+fn a_follow_up_builds_on_what_is_on_offer_and_replaces_it() {
+    let mut w = world();
+    w.ask(prompt("double it @a.py:edge"));
+    w.say(ANSWER);
+    w.done();
+    let first = w.ready();
+    w.ask(unnamed("and name it"));
+    let (_, request) = w.running.last().unwrap();
+    let words: String = request.messages.iter().map(|m| m.text.as_str()).collect();
+    assert!(
+        words.contains("goes on from: double it\n") && words.contains("total = 2 * (w + h)"),
+        "{words}"
+    );
+    w.say(&ANSWER.replace("total", "around"));
+    w.done();
+    let then = w.ready();
+    assert!(first.iter().all(|id| !then.contains(id)), "{first:?} {then:?}");
+    w.tell(Command::Keep(HunkSelector::All));
+    assert!(
+        w.disk
+            .joined()
+            .contains("around = 2 * (w + h)\n    return around")
+    );
+    assert!(w.ready().is_empty());
+    // Nothing is left of it, or a place is named: it is no matter any more.
+    for next in [unnamed("and name it"), prompt("and name it")] {
+        let mut w = world();
+        w.ask(prompt("double it"));
+        w.say(ANSWER);
+        w.done();
+        if next.targets.is_empty() {
+            w.tell(Command::Reject(HunkSelector::All));
+        }
+        w.ask(next);
+        let (_, request) = w.running.last().unwrap();
+        assert!(request.messages.iter().all(|m| !m.text.contains("goes on from")));
+    }
+}
