@@ -100,7 +100,10 @@ pub enum StoreError {
         source: io::Error,
     },
     /// Everything else that SQLite says.
-    #[error("the database {} could not be used: {source}", path.display())]
+    #[error(
+        "the database {} could not be used: {source}; see that there is space for it, and the rights on its folder",
+        path.display()
+    )]
     Sqlite {
         /// The database file.
         path: PathBuf,

@@ -31,6 +31,7 @@ pub(crate) use models::{CONTEXT, MODEL_ENV, embedded_files};
 pub use server::{DaemonError, run};
 
 use brisk_domain::Now;
+use std::io::Write;
 
 /// The moment on CLOCK_MONOTONIC, so that other processes on this machine can compare.
 pub(crate) fn now() -> Now {
@@ -38,8 +39,8 @@ pub(crate) fn now() -> Now {
     Now(t.tv_sec.unsigned_abs() * 1_000_000 + t.tv_nsec.unsigned_abs() / 1_000)
 }
 
-/// Writes a line for whoever reads the daemon's log file (its standard error).
-#[allow(clippy::print_stderr, reason = "standard error is the daemon's log file")]
+/// Writes a line for whoever reads the daemon's log file (its standard error). Where it cannot be written, it is lost: a
+/// full disk, of which it may be telling, must end nobody's work.
 pub(crate) fn note(line: &str) {
-    eprintln!("brisk daemon: {line}");
+    let _ = writeln!(std::io::stderr(), "brisk daemon: {line}");
 }

@@ -8,12 +8,15 @@
 )]
 
 mod bad;
+mod gone;
 mod house;
 mod life;
 mod merge;
 mod odd;
 mod orders;
 mod parts;
+mod room;
 mod small;
 mod story;
 mod tools;
+mod words;

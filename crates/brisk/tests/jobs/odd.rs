@@ -1,6 +1,6 @@
 //! Repositories that are not plain, and what happens to them while a job runs.
 
-use crate::house::{House, WRONG, right};
+use crate::house::{House, WRONG, edit, requests, right};
 use brisk_testkit::{Act, Reply};
 
 const POINTER: &str = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n";
@@ -80,4 +80,48 @@ fn a_base_that_is_deleted_and_pruned_while_the_job_runs_is_still_there_for_it() 
         !house.repo.join("mine.txt").exists(),
         "what the base held is not the job's change"
     );
+}
+
+/// What the person chose not to have on disk, and what belongs to another repository.
+#[test]
+fn what_is_not_laid_out_is_not_guessed_at() {
+    // A file that the checkout leaves out: the job may change it, and whoever merges is told.
+    let house = House::new(&["m"]);
+    house.write("notes/a.txt", "a\n");
+    house.git(&["add", "-A"]);
+    house.git(&["commit", "-q", "-m", "notes"]);
+    house.git(&["sparse-checkout", "set", "--no-cone", "/*", "!/notes/"]);
+    let both = format!("{}{}", edit("notes/a.txt", "a\n", "b\n"), right());
+    house.says(0, &requests("read notes/a.txt"));
+    house.says(0, &both);
+    house.ends(0, &["delegate", "make the tests pass", "shop.py", "--wait"]);
+    let said = house.ends(6, &["jobs", "merge", "j1"]);
+    assert!(
+        said.contains("notes/a.txt: it is not there any more") && said.contains("nothing was written"),
+        "{said}"
+    );
+    assert_eq!(house.file("shop.py"), WRONG);
+    assert_eq!(house.git(&["status", "--porcelain"]), "");
+
+    // A file of a submodule: nothing of this repository.
+    let house = House::new(&["m"]);
+    let head = house.git(&["rev-parse", "HEAD"]);
+    let entry = format!("160000,{},sub", head.trim());
+    house.git(&["update-index", "--add", "--cacheinfo", &entry]);
+    house.git(&["commit", "-q", "-m", "a submodule"]);
+    let status = house.git(&["status", "--porcelain"]);
+    house.says(0, &format!("{}{}", edit("sub/x.py", "", "b\n"), right()));
+    house.says(0, "I give up.");
+    let args = [
+        "delegate",
+        "make the tests pass",
+        "shop.py",
+        "--rounds",
+        "1",
+        "--wait",
+    ];
+    let said = house.ends(26, &args);
+    assert!(said.contains("sub/x.py is a link, a folder"), "{said}");
+    assert_eq!(house.git(&["status", "--porcelain"]), status);
+    assert!(!house.repo.join("sub/x.py").exists());
 }

@@ -144,16 +144,7 @@ impl Worker<'_> {
 
     /// A step counts once it is on disk.
     fn done(&mut self, step: Step) -> Result<(), Halted> {
-        let written =
-            self.line
-                .jobs
-                .store()
-                .append(&self.line.held.claim, self.line.id.number, self.seq + 1, &step);
-        if let Err(e) = written {
-            // Somebody else's job by now, or the disk is full: whoever claims it next goes on from the step before.
-            note(&format!("{}: {e}", self.line.id));
-            return Err(Halted);
-        }
+        self.line.keep(self.line.id.number, self.seq + 1, &step)?;
         self.seq += 1;
         self.attempt.take(step);
         self.line.jobs.changed();
@@ -198,7 +189,7 @@ impl Worker<'_> {
             }
             Ok(checked) => Ok(Step::Checked(checked)),
             Err(e) => Ok(Step::Faulted {
-                message: format!("nothing can be checked: {}", e.message),
+                message: format!("nothing can be checked: {}", super::gate_refusal(e).message),
             }),
         }
     }

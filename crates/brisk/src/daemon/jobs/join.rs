@@ -118,12 +118,7 @@ impl<'a> Joiner<'a> {
     }
 
     fn done(&mut self, step: Step) -> Result<(), Halted> {
-        let (claim, seq) = (&self.line.held.claim, self.seq + 1);
-        let written = self.line.jobs.store().append(claim, QUEUE, seq, &step);
-        if let Err(e) = written {
-            note(&format!("{}: {e}", self.line.id));
-            return Err(Halted);
-        }
+        self.line.keep(QUEUE, self.seq + 1, &step)?;
         self.seq += 1;
         self.queue.take(step);
         self.line.jobs.changed();
@@ -249,7 +244,7 @@ impl<'a> Joiner<'a> {
             _ if held.halted() => Err(Halted),
             Ok(step) => Ok(step),
             Err(e) => Ok(Step::Faulted {
-                message: format!("nothing can be checked: {}", e.message),
+                message: format!("nothing can be checked: {}", super::gate_refusal(e).message),
             }),
         }
     }

@@ -13,6 +13,7 @@ mod brief;
 mod change;
 mod errand;
 mod join;
+mod keep;
 mod look;
 mod purse;
 mod turns;
@@ -183,15 +184,19 @@ impl Jobs {
             }
             let until = wall_us() + LEASE_US;
             let held: Vec<Arc<Held>> = lock(&self.held).values().cloned().collect();
+            let mut room = AT_ONCE.saturating_sub(held.len());
             for h in &held {
                 match self.store().renew(&h.claim, until) {
                     // Cancelled, or somebody else's: what it would write is refused from here on.
                     Err(StoreError::Fenced { .. }) => self.halt(h, CancelReason::Interrupted),
-                    Err(e) => note(&format!("{}: its lease was not renewed: {e}", h.claim.job)),
+                    Err(e) => {
+                        note(&format!("{}: its lease was not renewed: {e}", h.claim.job));
+                        // It may look like nobody's now, and must not be claimed beside the one that works on it.
+                        room = 0;
+                    }
                     Ok(()) => {}
                 }
             }
-            let mut room = AT_ONCE.saturating_sub(held.len());
             while room > 0 {
                 let claimed = self.store().claim(&owner(), wall_us(), LEASE_US);
                 match claimed {
