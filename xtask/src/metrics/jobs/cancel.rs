@@ -27,6 +27,22 @@ struct Met {
     checks: usize,
 }
 
+/// From each cancel, microseconds.
+#[derive(Debug, Default)]
+struct Times {
+    answer: Vec<u64>,
+    models: Vec<u64>,
+    processes: Vec<u64>,
+    last: Vec<u64>,
+}
+
+/// Since when no answer is under way, no process is there, no attempt does anything.
+struct Gone {
+    models: u64,
+    processes: u64,
+    attempts: u64,
+}
+
 /// Cancels at random moments of jobs that stream and check.
 pub(in crate::metrics) fn all_stopped(
     programs: &Programs,
@@ -47,7 +63,7 @@ pub(in crate::metrics) fn all_stopped(
     let site = Site::new(programs, &plan)?;
     let mut client = site.house.client()?;
     let daemon = site.daemon()?;
-    let (mut times, mut answered, mut met, mut left) = (Vec::new(), Vec::new(), Met::default(), 0);
+    let (mut all, mut met, mut left) = (Times::default(), Met::default(), 0);
     let mut traffic = Traffic::default();
     for _ in 0..cancels {
         let asked = traffic.asked;
@@ -61,17 +77,25 @@ pub(in crate::metrics) fn all_stopped(
         met.checks += usize::from(!below(daemon).is_empty());
         let began = now_us();
         tell(&mut client, method::CANCEL, job)?;
-        answered.push(now_us() - began);
-        times.push(stopped(&site, &mut client, job, &mut traffic, daemon)?.saturating_sub(began));
+        let answered = now_us();
+        let gone = stopped(&site, &mut client, job, &mut traffic, daemon)?;
+        all.answer.push(answered - began);
+        all.models.push(gone.models.saturating_sub(began));
+        all.processes.push(gone.processes.saturating_sub(began));
+        let last = gone.models.max(gone.processes).max(gone.attempts);
+        all.last.push(last.saturating_sub(began));
         left += below(daemon).len() + naming(&attempts(&site));
     }
     let wanted = [(50, Reach::Told), (99, Reach::AtMost(250.0)), (100, Reach::Told)];
-    let mut parts = Part::times("cancel to all stopped: ", &series(times)?, &wanted);
-    parts.extend(Part::times(
-        "cancel to its answer: ",
-        &series(answered)?,
-        &[(50, Reach::Told), (99, Reach::Told)],
-    ));
+    let mut parts = Part::times("cancel to all stopped: ", &series(all.last)?, &wanted);
+    let told = [(50, Reach::Told), (99, Reach::Told)];
+    for (label, times) in [
+        ("cancel to its answer: ", all.answer),
+        ("cancel to the last model let go: ", all.models),
+        ("cancel to the last process gone: ", all.processes),
+    ] {
+        parts.extend(Part::times(label, &series(times)?, &told));
+    }
     parts.push(Part::none_of("processes left after a cancel", left));
     let how = format!(
         "{cancels} cancels at random moments of jobs with {ATTEMPTS} attempts; answers streamed in {} of them, a check ran in \
@@ -90,31 +114,35 @@ pub(super) fn attempts(site: &Site) -> String {
         .into_owned()
 }
 
-/// Waits until nothing of it runs; gives that moment.
+/// Waits until nothing of it runs.
 fn stopped(
     site: &Site,
     client: &mut Client,
     job: brisk_domain::JobId,
     traffic: &mut Traffic,
     daemon: i32,
-) -> anyhow::Result<u64> {
+) -> anyhow::Result<Gone> {
     let until = now_us() + 30_000_000;
     // Each is looked at until it is so, and cannot come back.
-    let (mut silent, mut empty, mut idle) = (None, None, None);
+    let (mut models, mut processes, mut attempts) = (None, None, None);
     loop {
-        if empty.is_none() && below(daemon).is_empty() {
-            empty = Some(now_us());
+        if processes.is_none() && below(daemon).is_empty() {
+            processes = Some(now_us());
         }
-        if idle.is_none() && !works(&view(client, job)?) {
-            idle = Some(now_us());
+        if attempts.is_none() && !works(&view(client, job)?) {
+            attempts = Some(now_us());
         }
         traffic.read(&site.brain, Duration::from_millis(1))?;
-        if idle.is_some() && traffic.open.is_empty() {
+        if attempts.is_some() && traffic.open.is_empty() {
             // The model has noted the moment itself.
-            silent = Some(traffic.over.last().map_or(0, |(t_us, _)| *t_us));
+            models = Some(traffic.over.last().map_or(0, |(t_us, _)| *t_us));
         }
-        if let (Some(silent), Some(empty), Some(idle)) = (silent, empty, idle) {
-            return Ok(silent.max(empty).max(idle));
+        if let (Some(models), Some(processes), Some(attempts)) = (models, processes, attempts) {
+            return Ok(Gone {
+                models,
+                processes,
+                attempts,
+            });
         }
         if now_us() > until {
             bail!("30 s after the cancel of {job} something still runs: {traffic:?}");
