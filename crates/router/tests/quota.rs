@@ -113,6 +113,47 @@ fn a_lane_leaves_the_other_its_share() {
 }
 
 #[test]
+fn a_ledger_at_rest_has_what_waiting_brings_back_and_no_money() {
+    for (limits, want) in [
+        (
+            Limits {
+                concurrent: Some(1),
+                ..Limits::default()
+            },
+            None,
+        ),
+        (
+            Limits {
+                requests: Some(1),
+                ..Limits::default()
+            },
+            None,
+        ),
+        (
+            Limits {
+                tokens: Some(10),
+                ..Limits::default()
+            },
+            None,
+        ),
+        (
+            Limits {
+                money: Some(10),
+                ..Limits::default()
+            },
+            Some(Bound::Money),
+        ),
+    ] {
+        let mut ledger = limited(Limits::default(), limits);
+        let _lease = ledger.borrow(&ask(Lane::Fast, 9), Now(0)).unwrap();
+        let wish = ask(Lane::Slow, 9);
+        assert!(ledger.check(&wish, Now(1)).is_err(), "{limits:?}");
+        let short = ledger.at_rest().check(&wish, Now(1)).err();
+        assert_eq!(short.map(|s| s.bound), want, "{limits:?}");
+    }
+}
+
+#[test]
 fn settling_gives_back_or_takes_more() {
     let model = Limits {
         tokens: Some(100),

@@ -1,6 +1,7 @@
 //! The models that this daemon can reach, behind one port. The embedded one is loaded on first use and stays.
 
 mod lazily;
+mod persons;
 
 use crate::config::{Config, ConfigError, Protocol};
 use crate::home::Home;
@@ -9,7 +10,7 @@ use crate::models::began::Marks;
 use crate::models::catalogue;
 use crate::models::connect::connect;
 use crate::models::known::{Origin, Remote};
-use brisk_domain::port::{GenerateRequest, Model, Running, Sink};
+use brisk_domain::port::{GenerateRequest, Model, Priority, Running, Sink};
 use brisk_domain::tool::{Calls, ToolRequest, Tooling};
 use brisk_domain::{Candidate, EditFormat, ModelId};
 use brisk_lanes::{Limits, open_file_request, open_request};
@@ -17,6 +18,7 @@ use brisk_llama::FlashAttention;
 use brisk_patch::Text;
 use brisk_protocol::ModelState;
 use lazily::{Lazily, Stage, failed};
+use persons::Persons;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -53,6 +55,7 @@ pub(crate) struct Models {
     began: Option<Marks>,
     /// When servers that read ahead were last sent something.
     ahead: Mutex<BTreeMap<ModelId, Instant>>,
+    persons: Arc<Persons>,
 }
 
 impl Models {
@@ -137,6 +140,7 @@ impl Models {
             limits,
             began,
             ahead: Mutex::default(),
+            persons: Arc::default(),
         })
     }
 
@@ -177,7 +181,9 @@ impl Models {
             request.max_tokens = room(remote, request.max_tokens);
             self.sends(remote);
         }
-        match upstream {
+        let model = request.model.clone();
+        let interactive = request.priority == Priority::Interactive;
+        let begin = |sink: Sink| match upstream {
             Some(Upstream::Configured(model, _)) => model.generate(request, sink),
             Some(Upstream::Preset(model, _) | Upstream::Embedded { engine: model, .. }) => {
                 model.generate(request, sink)
@@ -186,7 +192,38 @@ impl Models {
                 let message = format!("there is no model {}; see `brisk model list`", request.model);
                 failed(message, &sink)
             }
+        };
+        match interactive {
+            true => self.persons.wait(&model, sink, begin),
+            false => begin(sink),
         }
+    }
+
+    /// Whether a person waits for an answer of this model.
+    pub(crate) fn person_at(&self, model: &ModelId) -> bool {
+        self.persons.at(model)
+    }
+
+    /// Whether delegated work rests at this model, because a person waits for it: an engine of this process answers one
+    /// after the other, and persons first.
+    pub(crate) fn rests(&self, model: &ModelId) -> bool {
+        let embedded = matches!(self.upstreams.get(model), Some(Upstream::Embedded { .. }));
+        embedded && self.person_at(model)
+    }
+
+    /// `told` is called whenever a person begins to wait for a model or does not any more; it must not block.
+    pub(crate) fn tell_of_persons(&self, told: impl Fn() + Send + Sync + 'static) {
+        self.persons.tell(told);
+    }
+
+    /// Takes this for the engine of an embedded model.
+    #[cfg(test)]
+    pub(crate) fn embed(&mut self, id: ModelId, model: Arc<dyn Model>) {
+        let engine = Arc::new(Lazily::new(move || Ok(Arc::clone(&model))));
+        // Made ahead: who asks first does not wait for a thread.
+        engine.with(|_| ()).unwrap();
+        let path = PathBuf::new();
+        self.upstreams.insert(id, Upstream::Embedded { path, engine });
     }
 
     /// The same, in a conversation with tools.

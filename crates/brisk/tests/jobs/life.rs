@@ -188,3 +188,52 @@ fn an_attempt_that_has_grown_larger_than_a_proven_one_is_stopped_and_its_diff_ke
     house.servers[0].wait_gone(2).unwrap();
     assert!(house.ends(0, &["jobs", "diff", "j1", "1"]).contains("+X29 = 29"));
 }
+
+/// One request at once for both lanes: while a person's edit has it, the job says so and waits, and goes on after.
+#[test]
+fn a_job_waits_for_an_edit_that_has_the_quota_and_says_so() {
+    let house = House::new(&["m"]);
+    std::fs::write(
+        house.home.path().join("policy.toml"),
+        "[models.m]\nquota = { concurrent = 1 }\n",
+    )
+    .unwrap();
+    house.servers[0].reply(Reply::stream(vec![
+        Act::text("So:\n"),
+        Act::gate("edit"),
+        Act::text(right()),
+        Act::stop(),
+        Act::Done,
+    ]));
+    let gated = vec![Act::gate("job"), Act::text(right()), Act::stop(), Act::Done];
+    house.servers[0].reply(Reply::stream(gated));
+    let editing = house.start(&["edit", "add them up", "shop.py", "--json"]);
+    house.servers[0].wait_request(1).unwrap();
+    let mut news = house.start(&["delegate", "make the tests pass", "shop.py", "--wait", "--json"]);
+    let doing = |job: &serde_json::Value| {
+        job["attempts"][0]["doing"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let paused = loop {
+        let job = news.next("job");
+        assert_eq!(job["state"]["state"], "open", "{job}");
+        if doing(&job).starts_with("paused for you") {
+            break doing(&job);
+        }
+    };
+    assert!(paused.contains("requests at once are used up"), "{paused}");
+    assert!(
+        house
+            .ends(0, &["jobs", "show", "j1"])
+            .contains("a1 m: paused for you")
+    );
+    assert_eq!(house.servers[0].requests().len(), 1, "nothing is asked meanwhile");
+    house.servers[0].open("edit");
+    // What is offered and not kept: no terminal is there.
+    assert_eq!(editing.finish(), Some(11));
+    while doing(&news.next("job")) != "asks m" {}
+    house.servers[0].open("job");
+    assert_eq!(news.finish(), Some(0));
+}

@@ -262,6 +262,20 @@ impl Ledger {
         share.check(ask.estimate, now)
     }
 
+    /// The same a minute after the last request that runs now has ended. For work that can wait so long: what is left of a
+    /// day's money stays as it is.
+    #[must_use]
+    pub fn at_rest(mut self) -> Ledger {
+        self.open.clear();
+        for usage in self.lanes.iter_mut().chain(self.models.values_mut().flatten()) {
+            *usage = Usage {
+                money: usage.money.clone(),
+                ..Usage::default()
+            };
+        }
+        self
+    }
+
     /// Borrows, from both accounts or from neither.
     ///
     /// # Errors

@@ -2,13 +2,16 @@
 
 use super::attempt::{Halted, Note};
 use super::purse::Bill;
+use super::view::PAUSED;
 use super::{Held, Jobs, lock, wall_us};
 use crate::daemon::fleet::prompt;
 use crate::daemon::now;
 use brisk_domain::job::{AttemptId, PatchSize, Step, needless};
 use brisk_domain::port::{FaultSource, GenerateRequest, ModelEvent, Retry, Running, Sink, Usage};
 use brisk_domain::tool::{Calling, Calls, ToolCall, ToolRequest};
-use brisk_domain::{CancelReason, Lane};
+use brisk_domain::{CancelReason, Lane, ModelId};
+use brisk_router::live::Board;
+use brisk_router::quota::{Amount, Ask, Bound, Whose};
 use brisk_router::score::Size;
 use brisk_store::JobRow;
 use std::sync::Arc;
@@ -79,14 +82,12 @@ impl Line<'_> {
 
     /// Asks the model until it has answered, with pauses where a fault or a quota asks for one.
     pub(super) fn ask(&mut self, question: &Question) -> Result<Step, Halted> {
-        let request = question.plain();
         let mut tries = 0;
         loop {
-            self.doing(&format!("asks {}", request.model));
             if let Some(message) = self.held.purse.used_up() {
                 return Ok(Step::Faulted { message });
             }
-            let (pause, message) = match self.generate(question)? {
+            let (pause, waits) = match self.generate(question)? {
                 Asked::Answered(text, usage) => return Ok(Step::Said { text, usage }),
                 Asked::Called(text, calls, usage) => return Ok(Step::Called { text, calls, usage }),
                 Asked::Stopped(cause) => return Ok(stopped(cause)),
@@ -99,12 +100,15 @@ impl Line<'_> {
                     if tries == TRIES {
                         return Ok(Step::Faulted { message });
                     }
-                    (pause.min(MAX_PAUSE), message)
+                    (pause.min(MAX_PAUSE), format!("waits: {message}"))
                 }
                 // A quota comes back by itself: that is no fault of anybody.
-                Asked::Denied { message } => (Duration::from_secs(1), message),
+                Asked::Denied { message, yields } => {
+                    let waits = if yields { PAUSED } else { "waits" };
+                    (Duration::from_secs(1), format!("{waits}: {message}"))
+                }
             };
-            self.doing(&format!("waits: {message}"));
+            self.doing(&waits);
             let until = Instant::now() + pause.min(self.left());
             loop {
                 match self
@@ -122,6 +126,25 @@ impl Line<'_> {
             if self.needless() {
                 return Ok(stopped(CancelReason::Superseded));
             }
+        }
+    }
+
+    /// Whether what is in the way of a request is a person's: their answer, or what is reserved for them.
+    fn yields(&self, board: &Board, model: &ModelId, estimate: Amount) -> bool {
+        let member = board.fleet.iter().find(|m| m.model == *model);
+        let short = member.and_then(|member| {
+            let ask = Ask {
+                lane: Lane::Slow,
+                model: &model.0,
+                pool: &member.pool,
+                estimate,
+            };
+            board.ledger.check(&ask, now()).err()
+        });
+        match short.map(|short| (short.whose, short.bound)) {
+            Some((Whose::Share, _)) => true,
+            Some((Whose::Model, Bound::Concurrent)) => self.jobs.models.person_at(model),
+            Some((Whose::Lane | Whose::Model | Whose::Pool, _)) | None => false,
         }
     }
 
@@ -156,9 +179,11 @@ impl Line<'_> {
             Err(denied) => {
                 return Ok(Asked::Denied {
                     message: denied.message,
+                    yields: self.yields(&board, &request.model, estimate),
                 });
             }
         };
+        self.jobs.asks(self.held, self.id.number, &request.model);
         ticket.sends(bytes);
         let mut bill = Bill {
             jobs: self.jobs,
@@ -303,6 +328,8 @@ enum Asked {
     /// Its quota is used up for now, or it failed too often lately.
     Denied {
         message: String,
+        /// To a person.
+        yields: bool,
     },
     /// It was not let finish.
     Stopped(CancelReason),

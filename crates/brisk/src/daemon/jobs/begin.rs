@@ -95,7 +95,9 @@ impl Jobs {
     /// Who tries: those that were named, else whom the router would send it to, the best first; in turn.
     fn candidates(&self, wish: &Delegate, gate: &Gate) -> Result<Vec<Candidate>, ErrorBody> {
         let no_model = |message: String| refuse(Exit::NoModel, message);
-        let board = self.fleet.board(gate.shadow.root(), now()).map_err(no_model)?;
+        let mut board = self.fleet.board(gate.shadow.root(), now()).map_err(no_model)?;
+        // Attempts wait for their turn: that a model is busy now refuses nothing.
+        board.ledger = board.ledger.at_rest();
         let given = Given {
             sites: wish.files.iter().map(|f| Site::parse(f)).collect(),
             interactive: Some(false),

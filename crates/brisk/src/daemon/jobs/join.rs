@@ -52,6 +52,7 @@ pub(super) fn job(jobs: &Arc<Jobs>, held: &Arc<Held>, row: &JobRow) -> Option<Jo
         notes: notes.clone(),
         stop: stop.clone(),
         doing: String::new(),
+        asks: None,
     };
     lock(&held.attempts).insert(QUEUE, live);
     let failed = |why: String| Some(JobState::Failed { why, best: None });

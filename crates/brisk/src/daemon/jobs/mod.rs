@@ -29,7 +29,7 @@ use crate::exit::{CliError, Exit};
 use crate::home::Home;
 use attempt::Note;
 use brisk_domain::job::{AttemptId, JobState, PatchSize, QUEUE, Rivalry};
-use brisk_domain::{CancelReason, JobId};
+use brisk_domain::{CancelReason, JobId, ModelId};
 use brisk_protocol::ErrorBody;
 use brisk_protocol::jobs::{StepView, StepsReply};
 use brisk_sandbox::Stop;
@@ -68,6 +68,8 @@ struct Live {
     /// Ends the check that runs.
     stop: Stop,
     doing: String,
+    /// The model that it waits for, if it does.
+    asks: Option<ModelId>,
 }
 
 /// A job that runs.
@@ -141,6 +143,13 @@ impl Jobs {
             turns: Turns::of_this_machine(),
             seats: Turns::of(ATTEMPTS),
             version: watch::Sender::new(1),
+        });
+        // Work that rests for a person looks as if it did, and goes on after: whoever watches has to look.
+        let shown = Arc::downgrade(&jobs);
+        jobs.models.tell_of_persons(move || {
+            if let Some(jobs) = shown.upgrade() {
+                jobs.changed();
+            }
         });
         let supervised = Arc::clone(&jobs);
         std::thread::spawn(move || supervised.supervise(&woken));
@@ -263,6 +272,15 @@ impl Jobs {
     fn doing(&self, held: &Held, number: u32, what: &str) {
         if let Some(live) = lock(&held.attempts).get_mut(&number) {
             what.clone_into(&mut live.doing);
+            live.asks = None;
+        }
+        self.changed();
+    }
+
+    fn asks(&self, held: &Held, number: u32, model: &ModelId) {
+        if let Some(live) = lock(&held.attempts).get_mut(&number) {
+            live.doing = format!("asks {model}");
+            live.asks = Some(model.clone());
         }
         self.changed();
     }

@@ -1,8 +1,13 @@
+use super::ask::{Line, Question};
 use super::*;
 use brisk_domain::evidence::Tree;
 use brisk_domain::job::{Bounds, Task};
+use brisk_domain::port::{GenerateRequest, Priority, Sink};
 use brisk_domain::spending::{Budget, Spent};
+use brisk_domain::{Candidate, EditFormat};
+use brisk_router::fleet::Member;
 use std::path::Path;
+use std::time::Instant;
 
 fn task(budget: Budget) -> Task {
     Task {
@@ -66,5 +71,131 @@ fn a_job_goes_on_with_all_that_was_taken_before() {
     });
     next.wait_gone();
     assert!(next.purse.used_up().is_some());
+    jobs.leave();
+}
+
+fn request(priority: Priority) -> GenerateRequest {
+    GenerateRequest {
+        model: ModelId("local".into()),
+        messages: vec![],
+        answer_prefix: String::new(),
+        stop: vec![],
+        prediction: None,
+        differ: None,
+        keep_close: false,
+        max_tokens: 9,
+        cache_key: 0,
+        priority,
+    }
+}
+
+/// What the only attempt of a job does, once it is `want`; else what it does when time is up.
+fn does(jobs: &Jobs, runtime: &tokio::runtime::Runtime, job: JobId, want: &str) -> String {
+    let end = Instant::now() + Duration::from_secs(60);
+    let mut seen = 0;
+    loop {
+        seen = runtime.block_on(jobs.news(seen));
+        let doing = jobs.view(job).unwrap().attempts.remove(0).doing;
+        if doing == want || Instant::now() > end {
+            return doing;
+        }
+    }
+}
+
+/// The engine is of a kind that answers a person first: what waits for it meanwhile says so, and goes back after.
+#[test]
+fn work_on_the_embedded_model_is_paused_while_a_person_waits_for_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let home = Home::under(dir.path());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    let local = ModelId("local".into());
+    let (engine, control) = brisk_testkit::GatedModel::new();
+    let mut models = Models::new(&Default::default(), &home, (None, vec![]), runtime.handle()).unwrap();
+    models.embed(local.clone(), Arc::new(engine));
+    let models = Arc::new(models);
+    let fleet = Fleet::start(&home, vec![Member::new(local.clone(), 8_192)]);
+    let jobs = Jobs::start(&home, &BTreeMap::new(), Arc::clone(&models), fleet).unwrap();
+    let task = Task {
+        models: vec![Candidate {
+            model: local,
+            format: EditFormat::Region,
+            context: 8_192,
+        }],
+        ..task(Budget::default())
+    };
+    let (job, claim) = {
+        let mut store = jobs.store();
+        let job = store.enqueue(dir.path(), &task).unwrap();
+        // The supervisor looks, too: for it this lease is never over.
+        (
+            job,
+            store.claim("test", wall_us(), u64::MAX >> 2).unwrap().unwrap(),
+        )
+    };
+    let row = jobs.store().job(job).unwrap();
+    let (notes, inbox) = channel();
+    let held = Arc::new(Held {
+        claim,
+        attempts: Mutex::default(),
+        halted: Mutex::default(),
+        based: Mutex::default(),
+        proven: Mutex::default(),
+        rivalry: Rivalry::default(),
+        purse: Purse::new(task.budget, Spent::default()),
+        gone: (Mutex::default(), Condvar::new()),
+    });
+    let live = Live {
+        notes: notes.clone(),
+        stop: Stop::new().unwrap(),
+        doing: "begins".into(),
+        asks: None,
+    };
+    lock(&held.attempts).insert(1, live);
+    lock(&jobs.held).insert(job, Arc::clone(&held));
+    control.script(vec![
+        brisk_testkit::Step::gate("job"),
+        brisk_testkit::Step::text("done"),
+        brisk_testkit::Step::done(),
+    ]);
+    control.script(vec![
+        brisk_testkit::Step::gate("person"),
+        brisk_testkit::Step::done(),
+    ]);
+    control.script(vec![brisk_testkit::Step::Hang]);
+    std::thread::scope(|scope| {
+        let asked = scope.spawn(|| {
+            let mut line = Line {
+                jobs: &jobs,
+                held: &held,
+                row: &row,
+                id: AttemptId { job, number: 1 },
+                notes: &notes,
+                inbox,
+                generation: 0,
+                mine: PatchSize::default(),
+            };
+            line.ask(&Question::Words(request(Priority::Background)))
+        });
+        let does = |want| does(&jobs, &runtime, job, want);
+        assert_eq!(does("asks local"), "asks local");
+        control.wait_request(1).unwrap();
+        let silent = || -> Sink { Arc::new(|_| {}) };
+        let first = models.generate(request(Priority::Interactive), silent());
+        assert_eq!(does("paused for you"), "paused for you");
+        control.open("person");
+        assert_eq!(does("asks local"), "asks local", "the person has their answer");
+        // One that the person stops is over, too.
+        let second = models.generate(request(Priority::Interactive), silent());
+        assert_eq!(does("paused for you"), "paused for you");
+        drop(second);
+        assert_eq!(does("asks local"), "asks local");
+        drop(first);
+        control.open("job");
+        let said = asked.join().unwrap();
+        assert!(matches!(said, Ok(brisk_domain::job::Step::Said { text, .. }) if text == "done"));
+    });
     jobs.leave();
 }

@@ -9,6 +9,9 @@ use brisk_protocol::ErrorBody;
 use brisk_protocol::jobs::{AttemptView, JobView, PartView, SplitView};
 use brisk_store::JobRow;
 
+/// What an attempt does that waits until a person has their answer.
+pub(super) const PAUSED: &str = "paused for you";
+
 impl Jobs {
     /// One job as it is now.
     pub(crate) fn view(&self, job: JobId) -> Result<JobView, ErrorBody> {
@@ -35,8 +38,12 @@ impl Jobs {
         let held = lock(&self.held).get(&row.id).cloned();
         let doing = |number: u32| {
             let held = held.as_ref()?;
-            let doing = lock(&held.attempts).get(&number).map(|live| live.doing.clone());
-            doing
+            let attempts = lock(&held.attempts);
+            let live = attempts.get(&number)?;
+            match &live.asks {
+                Some(model) if self.models.rests(model) => Some(PAUSED.to_owned()),
+                Some(_) | None => Some(live.doing.clone()),
+            }
         };
         let queue = match row.task.division {
             Division::Whole => None,

@@ -94,6 +94,7 @@ pub(super) fn one(jobs: &Arc<Jobs>, held: &Arc<Held>, row: &JobRow, errand: (Att
         notes: notes.clone(),
         stop: stop.clone(),
         doing: "begins".to_owned(),
+        asks: None,
     };
     lock(&held.attempts).insert(id.number, live);
     // A halt may have come between the look and the insertion.
