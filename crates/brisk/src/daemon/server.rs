@@ -35,7 +35,7 @@ use tokio::time::Instant;
 #[derive(Debug, thiserror::Error)]
 pub enum DaemonError {
     /// Another one runs already.
-    #[error("a daemon runs already")]
+    #[error("a daemon runs already; `brisk daemon status` shows it, `brisk daemon stop` ends it")]
     Running,
     /// The configuration cannot be used.
     #[error(transparent)]

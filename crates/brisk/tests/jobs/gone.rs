@@ -18,7 +18,10 @@ fn a_second_daemon_is_refused_and_the_first_goes_on() {
     let house = waiting();
     let first = house.last(0, "daemon", &["daemon", "status"])["pid"].clone();
     let said = house.ends(8, &["daemon", "run"]);
-    assert!(said.contains("a daemon runs already"), "{said}");
+    assert!(
+        said.contains("a daemon runs already; `brisk daemon status`"),
+        "{said}"
+    );
     assert_eq!(house.last(0, "daemon", &["daemon", "status"])["pid"], first);
     house.servers[0].open("go");
     assert!(house.ends(0, &["jobs", "watch", "j1"]).contains("j1 ready"));

@@ -16,6 +16,7 @@ mod odd;
 mod orders;
 mod parts;
 mod room;
+mod servers;
 mod small;
 mod story;
 mod tools;

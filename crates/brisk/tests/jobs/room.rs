@@ -3,7 +3,7 @@
 
 use crate::house::{House, WRONG, right};
 use brisk_testkit::{Act, Reply};
-use rustix::process::{Pid, Resource, Rlimit, prlimit};
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 use std::process::Command;
 
 /// Starts a daemon to which a file beyond its bound is an error, as a full disk is, and no signal.
@@ -28,9 +28,10 @@ fn daemon(house: &House) -> Pid {
 }
 
 fn room(daemon: Pid, bytes: Option<u64>) {
+    let maximum = getrlimit(Resource::Fsize).maximum;
     let limit = Rlimit {
-        current: bytes,
-        maximum: None,
+        current: bytes.or(maximum),
+        maximum,
     };
     prlimit(Some(daemon), Resource::Fsize, limit).unwrap();
 }
