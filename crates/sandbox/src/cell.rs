@@ -69,6 +69,7 @@ impl Cell {
         sockopt::set_socket_passcred(&socket, true).map_err(io::Error::from)?;
         socket.set_read_timeout(Some(PATIENCE))?;
         socket.set_write_timeout(Some(PATIENCE))?;
+        let within = bound.as_ref().map(Bound::enter).transpose()?;
         let mut child = Command::new(program)
             .args(arguments)
             .env_clear()
@@ -77,6 +78,7 @@ impl Cell {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()?;
+        drop(within);
         let met = meet(&socket).and_then(|pid| Ok((pid, pidfd_open(pid, PidfdFlags::empty())?)));
         let (pid, first) = match met {
             Ok(met) => met,

@@ -10,14 +10,32 @@ use std::sync::atomic::{AtomicU64, Ordering};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Groups {
     folder: PathBuf,
-    /// Whether the memory of all together can be bounded.
-    memory: bool,
+    kind: Kind,
+}
+
+/// How a process gets into a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// cgroup v2: it is moved. For that the kernel holds up every fork of the machine and waits until all have noticed,
+    /// 10 to 20 ms on some. `memory`: whether the memory of all together can be bounded.
+    Moved { memory: bool },
+    /// cgroup v1, where a thread may stand elsewhere than its process: who starts it goes in first and out again, which
+    /// holds up nobody.
+    Born,
 }
 
 /// A group of one sandbox. Removed when dropped, by then it must be empty.
 #[derive(Debug)]
 pub(crate) struct Bound {
     folder: PathBuf,
+    kind: Kind,
+}
+
+/// The calling thread stands in a group, and what it starts does too. Dropped, it is back where it was.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Within {
+    back: PathBuf,
 }
 
 /// Names of our groups begin like this.
@@ -43,9 +61,14 @@ impl Groups {
             .folder
             .join(format!("{PREFIX}{}-{number}", std::process::id()));
         fs::create_dir(&folder)?;
-        let bound = Bound { folder };
-        bound.write("pids.max", &processes.to_string())?;
-        if let Some(memory) = memory.filter(|_| self.memory) {
+        let bound = Bound {
+            folder,
+            kind: self.kind,
+        };
+        // Bubblewrap, which waits outside, is in it from its start.
+        let outside = u64::from(self.kind == Kind::Born);
+        bound.write("pids.max", &processes.saturating_add(outside).to_string())?;
+        if let Some(memory) = memory.filter(|_| self.kind == Kind::Moved { memory: true }) {
             bound.write("memory.max", &memory.to_string())?;
         }
         Ok(bound)
@@ -69,9 +92,24 @@ impl Groups {
 }
 
 impl Bound {
-    /// Moves a process into the group; what it starts from then on is in it too.
+    /// Takes the calling thread in, where that is the way for what it starts to get in.
+    pub(crate) fn enter(&self) -> io::Result<Option<Within>> {
+        match (self.kind, self.folder.parent()) {
+            (Kind::Moved { .. }, _) | (_, None) => Ok(None),
+            (Kind::Born, Some(above)) => {
+                self.write("tasks", SELF)?;
+                let back = above.to_owned();
+                Ok(Some(Within { back }))
+            }
+        }
+    }
+
+    /// Moves a process into the group that was not started there; what it starts from then on is in it too.
     pub(crate) fn take_in(&self, pid: Pid) -> io::Result<()> {
-        self.write("cgroup.procs", &pid.as_raw_nonzero().to_string())
+        match self.kind {
+            Kind::Moved { .. } => self.write("cgroup.procs", &pid.as_raw_nonzero().to_string()),
+            Kind::Born => Ok(()),
+        }
     }
 
     /// Kills everything in the group, where the kernel can do that (cgroup v2, Linux 5.14).
@@ -81,10 +119,24 @@ impl Bound {
     }
 
     fn write(&self, file: &str, value: &str) -> io::Result<()> {
-        // Never made: a file that is not there is a thing that this kernel cannot do.
-        use std::io::Write;
-        let mut file = fs::OpenOptions::new().write(true).open(self.folder.join(file))?;
-        file.write_all(value.as_bytes())
+        write(&self.folder.join(file), value)
+    }
+}
+
+/// The calling thread, in the language of `tasks`. By its number it would be looked for, and that holds up all forks.
+const SELF: &str = "0";
+
+fn write(file: &Path, value: &str) -> io::Result<()> {
+    // Never made: a file that is not there is a thing that this kernel cannot do.
+    use std::io::Write;
+    let mut file = fs::OpenOptions::new().write(true).open(file)?;
+    file.write_all(value.as_bytes())
+}
+
+impl Drop for Within {
+    fn drop(&mut self) {
+        // A thread that stays in it ends with its sandbox.
+        let _ = write(&self.back.join("tasks"), SELF);
     }
 }
 
@@ -106,18 +158,19 @@ enum Place {
 
 impl Place {
     fn usable(self) -> Option<Groups> {
-        let (folder, memory) = match self {
-            Place::Pids(folder) => (folder, false),
+        let (folder, kind) = match self {
+            Place::Pids(folder) => (folder, Kind::Born),
             Place::Unified(folder) => {
                 let on = fs::read_to_string(folder.join("cgroup.subtree_control")).ok()?;
                 let has = |wanted| on.split_whitespace().any(|name| name == wanted);
                 if !has("pids") {
                     return None;
                 }
-                (folder, has("memory"))
+                let memory = has("memory");
+                (folder, Kind::Moved { memory })
             }
         };
-        let groups = Groups { folder, memory };
+        let groups = Groups { folder, kind };
         // The only way to know is to try.
         groups.bound(1, None).ok().map(|_tried| groups)
     }
