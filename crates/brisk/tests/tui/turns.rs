@@ -207,6 +207,7 @@ fn a_follow_up_stays_at_its_place_and_a_model_reads_no_raw_mention() {
     terminal.press("inow round it to cents");
     terminal.shows("> now round it to cents");
     terminal.press("\r");
+    terminal.shows("place: shop.py:1-5 (as before; symbol subtotal)");
     terminal.shows("withdrawn: a newer hunk changes the same lines");
     terminal.shows("+    return round(total)");
     let asked = house.server.wait_request(2).unwrap();
@@ -218,7 +219,10 @@ fn a_follow_up_stays_at_its_place_and_a_model_reads_no_raw_mention() {
     say(&mut terminal, "the same in names");
     terminal.shows("1 hunk on offer");
     let screen = terminal.shows("@@ shop.py:9");
-    assert!(!screen.contains("no place"), "{screen}");
+    assert!(
+        screen.contains("(named by the request; symbol names)"),
+        "{screen}"
+    );
     for request in house.server.requests() {
         assert!(
             !request.body.to_string().contains("shop.py:subtotal"),

@@ -1,7 +1,7 @@
 //! What the session tells.
 
 use super::review::GONE;
-use super::{Act, App, Live, Stage};
+use super::{Act, App, Live, Stage, Wish};
 use crate::colour::Job;
 use crate::felt::Felt;
 use crate::look;
@@ -45,7 +45,12 @@ impl App {
                 ..
             } => {
                 let place = format!("{} ({why})", lines_of(&path, start, end));
-                if self.plain {
+                // Who named no place is to know where it goes, and still does when the hunk is decided.
+                let unnamed = self
+                    .live
+                    .as_ref()
+                    .is_some_and(|l| Wish::again(&l.written, &self.known).targets.is_empty());
+                if self.plain || unnamed {
                     self.say(&format!("place: {place}"), look::DIM);
                 }
                 if !self.is_past() {

@@ -7,6 +7,7 @@ use crate::look;
 use brisk_patch::visible::{clip, width};
 use brisk_protocol::QuotaOf;
 use brisk_protocol::domain::{Lane, Route};
+use brisk_protocol::gate::TreeState;
 use ratatui_core::style::Style;
 use ratatui_core::text::Line;
 
@@ -92,8 +93,13 @@ fn parts(app: &App) -> Vec<Part> {
         out.push(part(format!("+{added} -{removed}{most}"), look::PLAIN, 1));
     }
     if let Some(state) = &app.state {
-        out.push(part(state.word().to_owned(), state_style(state), 2));
         let edits = app.repo.as_ref().map_or(0, |r| r.undoable);
+        // Where nothing was drafted, and nothing could be verified yet, the same is said in other words.
+        let word = match state {
+            TreeState::Draft { policy: false } if edits == 0 => "not verified",
+            state => state.word(),
+        };
+        out.push(part(word.to_owned(), state_style(state), 2));
         if edits > 0 {
             out.push(Part {
                 more: true,

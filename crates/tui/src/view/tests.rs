@@ -235,3 +235,25 @@ fn a_tiny_window_shows_the_text() {
     w.write("hello");
     assert_eq!(shown(&w, 8, 2), "> hello\u{258f}");
 }
+
+#[test]
+fn where_nothing_was_drafted_the_last_row_speaks_of_no_draft() {
+    let cases = [
+        (false, 0, "ready \u{b7} not verified"),
+        (false, 1, "ready \u{b7} draft, 1 edit"),
+        (true, 0, "ready \u{b7} draft"),
+    ];
+    for (policy, undoable, row) in cases {
+        let mut w = world();
+        w.reply(Reply::Status(Ok(RepoStatus {
+            root: "/home/me/shop".into(),
+            tree: "0123456789abcdef".into(),
+            state: TreeState::Draft { policy },
+            undoable,
+            last: None,
+            recovered: None,
+        })));
+        let shown = shown(&w, 80, 16);
+        assert_eq!(shown.lines().last(), Some(row));
+    }
+}

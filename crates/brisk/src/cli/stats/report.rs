@@ -39,7 +39,7 @@ pub(super) fn title(interval: Interval) -> &'static str {
         Interval::Key(Stage::Acknowledged) => "Enter to acknowledged",
         Interval::Key(Stage::Request) => "Enter to request at the model",
         Interval::Key(Stage::FirstToken) => "Enter to first token",
-        Interval::Key(Stage::Place) => "Enter to place known",
+        Interval::Key(Stage::Place) => "Enter to first hunk's place",
         Interval::Key(Stage::FirstLine) => "Enter to first line painted",
         Interval::Key(Stage::FirstHunk) => "Enter to first hunk painted",
         Interval::Key(Stage::Complete) => "Enter to complete",

@@ -328,3 +328,16 @@ fn a_failure_is_told_and_holds_the_queue() {
     assert_eq!(w.calls(), []);
     assert!(w.app.held);
 }
+
+#[test]
+fn who_names_no_place_is_told_where_it_goes() {
+    let place = "place: shop.py:4-8 (symbol subtotal)";
+    for (text, told) in [("round it", true), ("round it @shop.py:subtotal", false)] {
+        let mut w = world();
+        w.app.composer.set(text);
+        w.key(Enter);
+        w.begun(1, text);
+        let printed = w.printed();
+        assert_eq!(printed.ends_with(place), told, "{printed}");
+    }
+}
