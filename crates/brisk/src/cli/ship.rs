@@ -169,7 +169,7 @@ fn refused(e: PromoteError) -> CliError {
         PromoteError::Sparse { .. } => CliError::new(Exit::Git, text).hint("`git sparse-checkout disable`"),
         PromoteError::Filter { filter, .. } => {
             let next = match filter.as_str() {
-                "lfs" => "`git lfs install` makes it yours, then `brisk verify`".to_owned(),
+                "lfs" => "`git lfs uninstall --local` where this repository's own configuration names it, `git lfs install` makes it yours, then `brisk verify`".to_owned(),
                 name => format!(
                     "if you know it: `git config --global filter.{name}.clean COMMAND`, and take it out of this repository's own configuration"
                 ),
