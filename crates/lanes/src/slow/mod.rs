@@ -25,10 +25,10 @@ pub use queue::{Best, Go, Join, Made, Next as QueueNext, Outcome, Queue};
 pub use words::strategy;
 
 use answer::Answer;
+use brisk_domain::Candidate;
 use brisk_domain::job::{AttemptId, Bounds, Checked, End, Found, Partial, PatchSize, Step};
 use brisk_domain::port::{GenerateRequest, Message, Priority};
 use brisk_domain::tool::{Tool, Tooling};
-use brisk_domain::{CancelReason, Candidate};
 use brisk_patch::Text;
 use calling::Calling;
 use edits::{Files, Written};
@@ -177,7 +177,7 @@ impl Attempt {
                 (None, None) => self.talk.user(&words::steered(&text)),
             },
             Step::Faulted { message } => self.fail(message),
-            Step::Stopped { cause } => self.fail(stopped(cause).to_owned()),
+            Step::Stopped { cause } => self.fail(words::stopped(cause).to_owned()),
             Step::Said { .. }
             | Step::Called { .. }
             | Step::Checked(_)
@@ -423,14 +423,19 @@ impl Attempt {
                 failed,
                 said,
             } => {
-                let rank = |p: &Partial| (std::cmp::Reverse(p.passed), p.failed, p.size);
                 let partial = Partial {
                     tree,
                     size,
                     passed,
                     failed,
                 };
-                if size.lines > 0 && self.best.as_ref().is_none_or(|b| rank(&partial) < rank(b)) {
+                // What else a part does may show only with the others: of two that are as red, the newer has more of it.
+                let red = |p: &Partial| (std::cmp::Reverse(p.passed), p.failed);
+                let better = |b: &Partial| match self.share {
+                    true => red(&partial) <= red(b),
+                    false => (red(&partial), partial.size) < (red(b), b.size),
+                };
+                if size.lines > 0 && self.best.as_ref().is_none_or(better) {
                     self.best = Some(partial);
                 }
                 if self.rounds >= self.bounds.rounds {
@@ -489,18 +494,6 @@ impl Attempt {
     fn fail(&mut self, why: String) {
         let best = self.best.take();
         self.state = State::Over(End::Failed { why, best });
-    }
-}
-
-fn stopped(cause: CancelReason) -> &'static str {
-    match cause {
-        CancelReason::OverBudget => "its time was up",
-        CancelReason::Stalled => "the model went silent",
-        CancelReason::Superseded => "another attempt made it needless",
-        CancelReason::Steered
-        | CancelReason::Interrupted
-        | CancelReason::ClientGone
-        | CancelReason::Shutdown => "it was stopped",
     }
 }
 

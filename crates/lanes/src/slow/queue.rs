@@ -165,7 +165,7 @@ impl Queue {
                     .extend(parts.into_iter().map(|part| (part, said.clone())));
             }
             Step::Faulted { message } => self.fault = Some(message),
-            Step::Stopped { cause } => self.fault = Some(super::stopped(cause).to_owned()),
+            Step::Stopped { cause } => self.fault = Some(super::words::stopped(cause).to_owned()),
             Step::Said { .. } | Step::Called { .. } | Step::Looked { .. } | Step::Checked(_) => {}
         }
     }

@@ -6,8 +6,9 @@
 use super::*;
 use brisk_domain::evidence::{Digest, Tree};
 use brisk_domain::job::Proof;
+use brisk_domain::parts::Scope;
 use brisk_domain::port::{Role, Usage};
-use brisk_domain::{EditFormat, JobId, ModelId};
+use brisk_domain::{CancelReason, EditFormat, JobId, ModelId};
 use std::sync::Arc;
 
 const SHOP: &str = "def total(items):\n    return 0\n";
@@ -411,4 +412,49 @@ fn the_window_holds_whatever_is_shown() {
 
 fn talk_bytes() -> usize {
     3
+}
+
+/// An attempt at a part changes what it declared, new files among that, and nothing else; and what does not pass alone is
+/// handed over once its model is ready with it.
+#[test]
+fn a_part_keeps_to_its_files_and_hands_over_what_does_not_pass_alone() {
+    let mut world = World::new(Bounds::default(), 8_192);
+    world.attempt = Attempt::new(Brief {
+        only: Some(vec![
+            Scope::new("docs/").unwrap(),
+            Scope::new("notes.txt").unwrap(),
+        ]),
+        ..brief(Bounds::default(), 8_192)
+    });
+    for (path, old) in [("shop.py", "    return 0\n"), ("new.txt", ""), ("docs.txt", "")] {
+        assert_eq!(world.say(&edit(path, old, "x\n")), None);
+        let told = world.told();
+        let want = format!("{path}: this part may change nothing but docs, notes.txt");
+        assert!(told.contains(&want), "{told}");
+        assert_eq!((world.attempt.size().lines, world.checks), (0, 0));
+        // Looking is free: what was refused does not add up.
+        world.say(&requests(&format!("read notes.txt\nsearch {path}")));
+    }
+    assert_eq!(world.say(&edit("docs/new.md", "", "x\n")), None, "red, and told");
+    assert_eq!(world.say(&edit("notes.txt", "two\n", "2\n")), None);
+    assert_eq!(world.checks, 2);
+    let Some(End::Failed {
+        why,
+        best: Some(best),
+    }) = world.say(&requests("done"))
+    else {
+        panic!("{:?}", world.attempt.next());
+    };
+    assert_eq!(
+        (why.as_str(), best.size.files),
+        (words::HANDED_OVER, 2),
+        "the newer of two that are as red"
+    );
+    let mut whole = World::new(Bounds::default(), 8_192);
+    whole.say(&edit("docs/new.md", "", "x\n"));
+    assert_eq!(
+        whole.say(&requests("done")),
+        None,
+        "whoever has the whole task goes on"
+    );
 }

@@ -1,5 +1,7 @@
 //! Everything that a model is told beside what it asked for.
 
+use brisk_domain::CancelReason;
+
 /// How the work is done. The same for every attempt, so that servers keep it.
 pub(super) const SYSTEM: &str = "\
 You change a repository until its checks pass. You work in small steps, and each answer is one of these:
@@ -86,6 +88,19 @@ pub(super) const NOTHING_CHANGED: &str =
 
 pub(super) const CHECKED_ALREADY: &str =
     "Nothing was changed since the checks ran, and they did not pass. Edit a file.\n";
+
+/// Why an attempt ended that was stopped.
+pub(super) fn stopped(cause: CancelReason) -> &'static str {
+    match cause {
+        CancelReason::OverBudget => "its time was up",
+        CancelReason::Stalled => "the model went silent",
+        CancelReason::Superseded => "another attempt made it needless",
+        CancelReason::Steered
+        | CancelReason::Interrupted
+        | CancelReason::ClientGone
+        | CancelReason::Shutdown => "it was stopped",
+    }
+}
 
 /// Why an attempt at a part ended that its model is ready with, and that does not pass alone.
 pub(super) const HANDED_OVER: &str = "it does not pass alone, and waits for the other parts";

@@ -147,7 +147,7 @@ impl Jobs {
         // Work that rests for a person looks as if it did, and goes on after: whoever watches has to look.
         let shown = Arc::downgrade(&jobs);
         jobs.models.tell_of_persons(move || {
-            if let Some(jobs) = shown.upgrade() {
+            if let Some(jobs) = shown.upgrade().filter(|jobs| jobs.busy()) {
                 jobs.changed();
             }
         });
