@@ -188,10 +188,27 @@ impl Worker<'_> {
                 Ok(stopped(CancelReason::Superseded))
             }
             Ok(checked) => Ok(Step::Checked(checked)),
-            Err(e) => Ok(Step::Faulted {
-                message: format!("nothing can be checked: {}", super::gate_refusal(e).message),
-            }),
+            Err(e) => {
+                let message = format!("nothing can be checked: {}", super::gate_refusal(e).message);
+                self.unchecked(&message)?;
+                Ok(Step::Faulted { message })
+            }
         }
+    }
+
+    /// Keeps what was made to be looked at, although nobody knows whether it passes.
+    fn unchecked(&mut self, why: &str) -> Result<(), Halted> {
+        let changed = self.attempt.changed();
+        // Where not even this can be done, the answers that made it are in the log.
+        let Ok(tree) = self.gate.shadow.with_texts(&self.files, &changed) else {
+            return Ok(());
+        };
+        self.done(Step::Checked(Checked::Unproven {
+            tree,
+            passed: 0,
+            failed: 0,
+            said: why.to_owned(),
+        }))
     }
 
     fn prove(&mut self) -> Result<Checked, CliError> {
