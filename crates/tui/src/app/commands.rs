@@ -70,7 +70,10 @@ pub(crate) const KEYS: &[(&str, &str)] = &[
     ("C-g", "hand over: what is written, else what runs or ran last"),
     ("C-j M-Enter", "a new line"),
     ("C-x", "write in $EDITOR"),
-    ("C-c C-d", "C-c stops or clears, twice leaves; C-d leaves an empty prompt"),
+    (
+        "C-c C-d",
+        "C-c stops or clears, twice leaves; C-d leaves an empty prompt",
+    ),
     ("token hunk", "last row: how long after your Enter they came"),
     ("usually", "last row: half of the first hunks came sooner"),
     (

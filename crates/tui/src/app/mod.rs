@@ -13,6 +13,7 @@ mod link;
 mod prompt;
 mod replies;
 mod review;
+mod tell;
 mod track;
 
 pub(crate) use commands::KEYS;
@@ -23,15 +24,14 @@ pub use jobs::Notify;
 pub use prompt::Draft;
 pub(crate) use prompt::Wish;
 
-use crate::book::{Book, Over};
+use crate::book::Book;
 use crate::colour::{Job, Painted};
 use crate::composer::Composer;
 use crate::felt::{self, Felt};
 use crate::key::Typed;
 use crate::look;
 use crate::wire::{Call, Reply};
-use brisk_patch::visible::flow;
-use brisk_protocol::domain::{HunkId, HunkState, JobId, Lane, Latency, ModelId, Route, SessionId, TurnId};
+use brisk_protocol::domain::{HunkId, JobId, Lane, Latency, ModelId, Route, SessionId, TurnId};
 use brisk_protocol::gate::{TreeNews, TreeState, Verifying};
 use brisk_protocol::jobs::{JobBrief, JobsNews};
 use brisk_protocol::{Envelope, Limits, QuotaReply, RepoStatus};
@@ -460,40 +460,6 @@ impl App {
         }
     }
 
-    /// Prints one thing into the scrollback; of a past only the end.
-    fn print(&mut self, lines: Vec<Line<'static>>) {
-        if self.seq < self.past {
-            self.tail.extend(lines);
-            let room = self.rows * 2;
-            let over = self.tail.len().saturating_sub(room);
-            self.tail.drain(..over);
-        } else {
-            self.act(Act::Print(lines));
-        }
-    }
-
-    fn say(&mut self, text: &str, style: ratatui_core::style::Style) {
-        let lines = text.split('\n').flat_map(|l| self.fitted(l, 0));
-        let lines = lines.map(|l| look::line(&l, style)).collect();
-        self.print(lines);
-    }
-
-    /// A line of words in rows that fit the window beside `taken` columns, each as far in as the line begins. Code is never
-    /// told so: broken by the terminal alone it is copied whole.
-    fn fitted(&self, line: &str, taken: usize) -> Vec<String> {
-        let room = self.columns.saturating_sub(taken);
-        if self.plain || room < 20 {
-            return vec![line.to_owned()];
-        }
-        let words = line.trim_start_matches(' ');
-        let indent = (line.len() - words.len()).min(room / 2);
-        let rows = flow(words, room - indent);
-        let rows = rows
-            .iter()
-            .map(|row| format!("{:indent$}{row}", "", row = row.trim_end()));
-        rows.collect()
-    }
-
     fn is_past(&self) -> bool {
         self.seq < self.past
     }
@@ -516,17 +482,6 @@ impl App {
         if self.link == Link::Up && !self.quota.left.is_empty() {
             self.act(Act::Send(Call::Quota));
         }
-    }
-
-    fn print_over(&mut self, over: Over) {
-        let lines = crate::view::finished(&over, self.plain);
-        if matches!(over.state, HunkState::Kept) {
-            self.kept_lines.0 += over.hunk.added.len();
-            self.kept_lines.1 += over.hunk.removed.len();
-        }
-        self.print(lines);
-        let offered = self.book.offered().count();
-        self.selected = self.selected.min(offered.saturating_sub(1));
     }
 }
 

@@ -95,10 +95,8 @@ fn parts(app: &App) -> Vec<Part> {
     if let Some(state) = &app.state {
         let edits = app.repo.as_ref().map_or(0, |r| r.undoable);
         // Where nothing was drafted, and nothing could be verified yet, the same is said in other words.
-        let word = match state {
-            TreeState::Draft { policy: false } if edits == 0 => "not verified",
-            state => state.word(),
-        };
+        let calm = edits == 0 && matches!(state, TreeState::Draft { policy: false });
+        let word = if calm { "not verified" } else { state.word() };
         out.push(part(word.to_owned(), state_style(state), 2));
         if edits > 0 {
             out.push(Part {

@@ -4,7 +4,8 @@ use super::*;
 use crate::key::Key;
 use crate::key::Key::{Char, Ctrl, Enter, Esc, Tab, Up};
 use brisk_protocol::domain::{
-    CancelReason, Candidate, EditFormat, Event, Failure, Intent, Lane, LineKind, Reason, Settled, StopReason,
+    CancelReason, Candidate, EditFormat, Event, Failure, HunkState, Intent, Lane, LineKind, Reason, Settled,
+    StopReason,
 };
 use brisk_protocol::{Completion, Decided, HunkSet, UndoReply};
 
@@ -13,6 +14,7 @@ mod gate;
 mod hunks;
 mod life;
 mod prompts;
+mod rows;
 
 /// A client, and everything that it did.
 pub(crate) struct World {
