@@ -27,6 +27,7 @@ mod shadow;
 mod slot;
 mod snapshot;
 mod statcache;
+mod texts;
 mod trigrams;
 mod undo;
 mod walk;
