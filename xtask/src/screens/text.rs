@@ -26,7 +26,7 @@ fn hide(row: &str) -> String {
         let length = from.find(|c: char| !c.is_ascii_digit() && c != '.' && c != '-');
         let (number, after) = from.split_at(length.unwrap_or(from.len()));
         rest = after;
-        let unit = ["ms", "s", "min"].iter().find_map(|unit| {
+        let unit = ["µs", "ms", "s", "min"].iter().find_map(|unit| {
             let after = after.trim_start_matches(' ').strip_prefix(unit)?;
             (!after.starts_with(|c: char| c.is_alphanumeric())).then_some(after)
         });
@@ -76,6 +76,7 @@ mod tests {
                 "token 12 ms, hunk 1.9 s, done 2 min",
                 "token # ms, hunk # ms, done # ms",
             ),
+            ("first token   2    592 µs   1.2 ms", "first token   2 # ms # ms"),
             ("p50 <1 ms · +1 -1 of 80", "p50 # ms · +1 -1 of 80"),
             ("shop.py:4-8 (symbol s)", "shop.py:4-8 (symbol s)"),
             ("on 2026-01-31, 3 turns", "on ####-##-##, 3 turns"),
