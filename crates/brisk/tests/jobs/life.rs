@@ -237,3 +237,15 @@ fn a_job_waits_for_an_edit_that_has_the_quota_and_says_so() {
     house.servers[0].open("job");
     assert_eq!(news.finish(), Some(0));
 }
+
+#[test]
+fn eight_jobs_ask_their_models_at_once_and_the_next_one_after_a_cancel() {
+    let house = House::new(&["m"]);
+    for _ in 0..9 {
+        house.hangs(0);
+        house.ends(0, &["delegate", "make the tests pass"]);
+    }
+    house.servers[0].wait_request(8).unwrap();
+    house.ends(0, &["jobs", "cancel", "j1"]);
+    house.servers[0].wait_request(9).unwrap();
+}
