@@ -102,6 +102,15 @@ fn does(jobs: &Jobs, runtime: &tokio::runtime::Runtime, job: JobId, want: &str) 
     }
 }
 
+/// Lets everybody go who waits: a test that fails must end, too.
+struct Opens<'a>(&'a brisk_testkit::Controller);
+
+impl Drop for Opens<'_> {
+    fn drop(&mut self) {
+        ["person", "job"].into_iter().for_each(|gate| self.0.open(gate));
+    }
+}
+
 /// The engine is of a kind that answers a person first: what waits for it meanwhile says so, and goes back after.
 #[test]
 fn work_on_the_embedded_model_is_paused_while_a_person_waits_for_it() {
@@ -179,6 +188,7 @@ fn work_on_the_embedded_model_is_paused_while_a_person_waits_for_it() {
             };
             line.ask(&Question::Words(request(Priority::Background)))
         });
+        let _opens = Opens(&control);
         let does = |want| does(&jobs, &runtime, job, want);
         assert_eq!(does("asks local"), "asks local");
         control.wait_request(1).unwrap();
