@@ -312,8 +312,7 @@ impl Attempt {
         }
     }
 
-    /// A part that was checked, and with which its model is ready: whether it is enough shows only together with the
-    /// others.
+    /// A part that was checked, and with which its model is ready: what it is worth shows with the others.
     fn hands_over(&mut self) -> bool {
         let ready = self.share && self.best.is_some();
         if ready {
