@@ -8,7 +8,7 @@ use std::io::Write;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// What the file system says of a file. Equal values mean equal content, if `settled` when the content was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,12 +108,31 @@ impl StatCache {
             out.extend_from_slice(path.as_os_str().as_bytes());
             out.push(0);
         }
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        let mut prefix = OsString::from(".");
+        prefix.push(self.path.file_name().unwrap_or_default());
+        prefix.push(".");
+        sweep(folder, &prefix);
         // A name of its own: the watch of the daemon and a command save at the same time.
-        let mut fresh = tempfile::NamedTempFile::new_in(self.path.parent().unwrap_or(Path::new(".")))?;
+        let mut fresh = tempfile::Builder::new().prefix(&prefix).tempfile_in(folder)?;
         fresh.write_all(&out)?;
         fresh.persist(&self.path)?;
         self.dirty = false;
         Ok(())
+    }
+}
+
+/// How long a save may take. What is older was left behind by one that was killed.
+const SAVE: Duration = Duration::from_secs(60);
+
+fn sweep(folder: &Path, prefix: &OsString) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let ours = entry.file_name().as_bytes().starts_with(prefix.as_bytes());
+        let written = entry.metadata().and_then(|m| m.modified());
+        if ours && written.is_ok_and(|at| at.elapsed().is_ok_and(|age| age > SAVE)) {
+            // Somebody else sweeps as well.
+            let _ = std::fs::remove_file(entry.path());
+        }
     }
 }
 
@@ -153,7 +172,6 @@ fn boot() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[test]
     fn a_cache_comes_back_and_a_fresh_change_is_never_trusted() {
@@ -206,7 +224,17 @@ mod tests {
                 });
             }
         });
-        let left: Vec<_> = std::fs::read_dir(dir.path()).unwrap().collect();
-        assert_eq!(left.len(), 2, "{left:?}");
+        let count = || std::fs::read_dir(dir.path()).unwrap().count();
+        assert_eq!(count(), 2);
+        // Of one that was killed long ago, and of one that may still be at it.
+        for (name, age) in [(".stat.old", 90), (".stat.new", 0)] {
+            let left = std::fs::File::create(dir.path().join(name)).unwrap();
+            left.set_modified(SystemTime::now() - Duration::from_secs(age))
+                .unwrap();
+        }
+        let mut cache = StatCache::open(&at);
+        cache.dirty = true;
+        cache.save(std::slice::from_ref(&file)).unwrap();
+        assert_eq!((count(), dir.path().join(".stat.new").exists()), (3, true));
     }
 }
