@@ -3,10 +3,60 @@
 
 use brisk_domain::{Intent, Prompt, Target};
 
-/// Words before a place that belong to it: "a docstring to @shop.py:total".
-const BEFORE: [&str; 18] = [
-    "a", "an", "and", "at", "by", "for", "from", "in", "inside", "into", "like", "of", "on", "or", "the",
-    "to", "with", "within",
+/// Words that a sentence can end with. After all others a place at the end may be what the sentence is about: "receipt
+/// should use @shop.py:with_tax".
+const ENDS: [&str; 8] = [
+    "again",
+    "everywhere",
+    "here",
+    "instead",
+    "it",
+    "them",
+    "too",
+    "twice",
+];
+
+/// Words before a thing: with it a sentence can end, too: "by the quantity".
+const ARTICLES: [&str; 9] = ["a", "an", "any", "each", "every", "its", "no", "the", "their"];
+
+/// Words after an article that still want a name: "the function @shop.py:total", "like the old @shop.py:total".
+const OPEN: [&str; 36] = [
+    "above",
+    "argument",
+    "array",
+    "attribute",
+    "below",
+    "class",
+    "const",
+    "constant",
+    "current",
+    "enum",
+    "existing",
+    "field",
+    "file",
+    "first",
+    "following",
+    "function",
+    "helper",
+    "interface",
+    "last",
+    "list",
+    "method",
+    "module",
+    "new",
+    "next",
+    "old",
+    "original",
+    "other",
+    "parameter",
+    "previous",
+    "property",
+    "same",
+    "struct",
+    "test",
+    "type",
+    "variable",
+    "whole",
 ];
 
 /// Words after a place at the start that say something of it: "@shop.py:total should be rounded".
@@ -35,12 +85,42 @@ pub(crate) fn words(prompt: &Prompt) -> String {
 struct Piece<'a> {
     word: &'a str,
     space: &'a str,
-    /// What it is called within a sentence, and the signs behind it, where it names a place.
-    place: Option<(&'a str, &'a str)>,
+    place: Option<Place<'a>>,
+}
+
+/// A place that a word names.
+struct Place<'a> {
+    file: &'a str,
+    /// What is named in the file.
+    part: Option<&'a str>,
+    /// The signs behind it.
+    signs: &'a str,
+}
+
+impl<'a> Place<'a> {
+    fn lines(&self) -> Option<&'a str> {
+        self.part.filter(|p| p.starts_with(|c: char| c.is_ascii_digit()))
+    }
+
+    /// What it is called within a sentence, `among` all places of it.
+    fn called(&self, among: &[&Place<'_>]) -> String {
+        let Some(lines) = self.lines() else {
+            return self.part.unwrap_or(self.file).to_owned();
+        };
+        let ranges = || among.iter().filter(|p| p.lines().is_some());
+        if ranges().all(|p| (p.file, p.part) == (self.file, self.part)) {
+            return "these lines".to_owned();
+        }
+        let noun = if lines.contains('-') { "lines" } else { "line" };
+        match ranges().all(|p| p.file == self.file) {
+            true => format!("{noun} {lines}"),
+            false => format!("{noun} {lines} of {}", self.file),
+        }
+    }
 }
 
 fn without(text: &str, targets: &[Target]) -> String {
-    let mut pieces: Vec<Piece<'_>> = text
+    let pieces: Vec<Piece<'_>> = text
         .split_inclusive(char::is_whitespace)
         .map(|piece| {
             let word = piece.trim_end();
@@ -51,28 +131,27 @@ fn without(text: &str, targets: &[Target]) -> String {
             }
         })
         .collect();
-    let kept = pieces
-        .iter()
-        .filter(|p| p.place.is_none() && !p.word.is_empty())
-        .count();
-    // At the end: nothing that leads to it, and enough that stands without it.
-    while let [.., before, last] = &pieces[..]
-        && let (Some((_, signs)), None) = (last.place, before.place)
-        && kept > 1
-        && !BEFORE.contains(&before.word.to_lowercase().as_str())
-        && !signs.contains('?')
-    {
-        pieces.pop();
-    }
-    let start = pieces.iter().take_while(|p| p.place.is_some()).count();
-    let goes_on = pieces
-        .get(start)
-        .is_none_or(|p| AFTER.contains(&p.word.to_lowercase().as_str()));
-    let from = if goes_on { 0 } else { start };
+    let places: Vec<&Place<'_>> = pieces.iter().filter_map(|p| p.place.as_ref()).collect();
+    // Of several places the words tell which is which.
+    let dropped = match (&places[..], &pieces[..]) {
+        ([_], [first, next, ..]) if first.place.is_some() => {
+            let goes_on = AFTER.contains(&next.word.to_lowercase().as_str());
+            (!goes_on).then_some(0)
+        }
+        ([_], [before @ .., last]) => last
+            .place
+            .as_ref()
+            .filter(|p| !p.signs.contains('?') && can_end(before))
+            .map(|_| before.len()),
+        _ => None,
+    };
     let mut out = String::with_capacity(text.len());
-    for piece in pieces.iter().skip(from) {
-        match piece.place {
-            Some((name, signs)) => out.extend([name, signs]),
+    for (i, piece) in pieces.iter().enumerate() {
+        if dropped == Some(i) {
+            continue;
+        }
+        match &piece.place {
+            Some(place) => out.extend([&place.called(&places), place.signs]),
             None => out.push_str(piece.word),
         }
         out.push_str(piece.space);
@@ -80,8 +159,21 @@ fn without(text: &str, targets: &[Target]) -> String {
     out.trim().to_owned()
 }
 
-/// What a word that names a place is called within a sentence, and the signs behind it.
-fn place<'a>(word: &'a str, targets: &[Target]) -> Option<(&'a str, &'a str)> {
+/// Whether a sentence of these words lacks nothing. Where that is in doubt it lacks something.
+fn can_end(pieces: &[Piece<'_>]) -> bool {
+    let mut words = pieces.iter().rev().map(|p| p.word).filter(|w| !w.is_empty());
+    let (Some(last), Some(before)) = (words.next(), words.next()) else {
+        return false;
+    };
+    let last = last.to_lowercase();
+    let is_word = last.chars().all(|c| c.is_alphanumeric() || c == '_');
+    last.ends_with(['.', '!', ';'])
+        || ENDS.contains(&last.as_str())
+        || is_word && ARTICLES.contains(&before.to_lowercase().as_str()) && !OPEN.contains(&last.as_str())
+}
+
+/// What a word names.
+fn place<'a>(word: &'a str, targets: &[Target]) -> Option<Place<'a>> {
     let raw = word.strip_prefix('@')?;
     let named = |name: &str| targets.iter().any(|t| is_of(name, t));
     // A name may end with a dot, a sentence too.
@@ -89,21 +181,24 @@ fn place<'a>(word: &'a str, targets: &[Target]) -> Option<(&'a str, &'a str)> {
     let bare = raw.trim_end_matches(signs);
     let barer = raw.trim_end_matches(|c| c == '.' || signs.contains(&c));
     let name = [raw, bare, barer].into_iter().find(|name| named(name))?;
-    let signs = raw.get(name.len()..).unwrap_or_default();
-    let called = match name.split_once(':') {
-        Some((_, part)) if part.starts_with(|c: char| c.is_ascii_digit()) => "these lines",
-        Some((_, symbol)) => symbol,
-        None => name,
-    };
-    Some((called, signs))
+    let (file, part) = split(name);
+    Some(Place {
+        file,
+        part,
+        signs: raw.get(name.len()..).unwrap_or_default(),
+    })
+}
+
+fn split(name: &str) -> (&str, Option<&str>) {
+    match name.split_once(':') {
+        Some((file, part)) => (file, Some(part)),
+        None => (name, None),
+    }
 }
 
 /// The person's name of a place is relative to where they are, the target's to the repository.
 fn is_of(name: &str, target: &Target) -> bool {
-    let (file, part) = match name.split_once(':') {
-        Some((file, part)) => (file, Some(part)),
-        None => (name, None),
-    };
+    let (file, part) = split(name);
     let file = file.trim_start_matches("./").trim_start_matches("../");
     let ends = target
         .path
@@ -111,9 +206,17 @@ fn is_of(name: &str, target: &Target) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.ends_with('/'));
     let part = match part {
         None => target.symbol.is_none() && target.lines.is_none(),
-        Some(part) => target.lines.is_some() || target.symbol.as_deref() == Some(part),
+        Some(part) => {
+            (target.lines.is_some() && target.lines == lines(part)) || target.symbol.as_deref() == Some(part)
+        }
     };
     !file.is_empty() && ends && part
+}
+
+/// `3-9`, or `3`.
+fn lines(part: &str) -> Option<(usize, usize)> {
+    let (first, last) = part.split_once('-').unwrap_or((part, part));
+    first.trim().parse().ok().zip(last.trim().parse().ok())
 }
 
 #[cfg(test)]
@@ -150,7 +253,42 @@ mod tests {
                 "round both total Cart.sum",
             ),
             ("is it right in @shop.py:total?", "is it right in total?"),
-            ("add @property @shop.py:total", "add @property"),
+            ("swap @shop.py:3-9 and @shop.py:12", "swap lines 3-9 and line 12"),
+            (
+                "swap @shop.py:3-9 and @tax.py:3-9",
+                "swap lines 3-9 of shop.py and lines 3-9 of tax.py",
+            ),
+            (
+                "sort @shop.py:3-9, but @shop.py:3-9 as before",
+                "sort these lines, but these lines as before",
+            ),
+            ("add @property @shop.py:total", "add @property total"),
+            // At the end, and what the sentence is about.
+            (
+                "@shop.py:total should use @shop.py:Cart.sum",
+                "total should use Cart.sum",
+            ),
+            (
+                "in @shop.py:total call @shop.py:Cart.sum",
+                "in total call Cart.sum",
+            ),
+            (
+                "make @shop.py:total return @shop.py:Cart.sum",
+                "make total return Cart.sum",
+            ),
+            (
+                "change everything except @shop.py:total",
+                "change everything except total",
+            ),
+            ("please delete @shop.py:total", "please delete total"),
+            ("it should call @shop.py:total.", "it should call total."),
+            ("delete the function @shop.py:total", "delete the function total"),
+            (
+                "make it like the old @shop.py:total",
+                "make it like the old total",
+            ),
+            ("round it to cents. @shop.py:total", "round it to cents."),
+            ("round it  @shop.py:total", "round it"),
             ("add @property and mail a@b.c", "add @property and mail a@b.c"),
             ("@shop.py:total", "total"),
             (
@@ -168,6 +306,12 @@ mod tests {
             target(Some("Cart.sum"), None),
             target(None, None),
             target(None, Some((3, 9))),
+            target(None, Some((12, 12))),
+            Target {
+                path: "src/tax.py".into(),
+                lines: Some((3, 9)),
+                symbol: None,
+            },
         ];
         let mut prompt = Prompt {
             text: String::new(),
