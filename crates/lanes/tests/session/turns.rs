@@ -531,13 +531,13 @@ fn a_prompt_without_a_place_goes_on_where_the_turn_before_worked() {
 fn what_was_stopped_is_told_only_to_what_goes_on_with_it() {
     for (next, told) in [(unnamed("only double it"), true), (prompt("sort them"), false)] {
         let mut w = world();
-        w.ask(prompt("make it round @a.py:edge"));
+        w.ask(prompt("round it @a.py:edge"));
         w.say("def edge(w, h):\n");
         w.tell(Command::Interrupt);
         w.ask(next);
         let (_, request) = w.running.last().unwrap();
         let words: String = request.messages.iter().map(|m| m.text.as_str()).collect();
-        assert_eq!(words.contains("which was stopped: make it round\n"), told);
+        assert_eq!(words.contains("which was stopped: round it\n"), told);
         assert!(!words.contains('@'), "{words}");
     }
 }
