@@ -1,7 +1,7 @@
 //! What the ledger says of the files as they are, and the checks that the person asks for. No word of a model comes
 //! here.
 
-use super::App;
+use super::{After, App};
 use crate::look;
 use crate::wire::Call;
 use brisk_protocol::gate::{
@@ -130,6 +130,17 @@ impl App {
         if let Some(state) = &mut self.state {
             let policy = !matches!(state, TreeState::Draft { policy: false });
             *state = TreeState::Draft { policy };
+        }
+    }
+
+    /// Where the tree stands, in a word or two; none while that is not known. Where nothing was drafted, and nothing
+    /// could be verified yet, that is no draft.
+    pub(crate) fn standing(&self) -> Option<&'static str> {
+        let state = self.state.as_ref()?;
+        let open = matches!(state, TreeState::Draft { policy: false }) && self.after != After::Kept;
+        match open && self.repo.as_ref()?.undoable == 0 {
+            true => Some("not verified"),
+            false => Some(state.word()),
         }
     }
 

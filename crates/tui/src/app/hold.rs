@@ -123,6 +123,7 @@ impl App {
         if let Some(held) = self.letters.take() {
             self.selected = held.selected;
             self.writing = true;
+            self.composer.begin_insert();
             // The key that begins to write has done what it means, and is no part of what is written.
             if held.last != Deed::Write {
                 self.composer.set(&held.letters);
@@ -230,6 +231,7 @@ impl App {
             Deed::Explain(id) => self.explain(id),
             Deed::Write => {
                 self.typing = true;
+                self.composer.begin_insert();
                 self.hint = Some("keys type now; Esc goes back to the hunks".into());
             }
             Deed::Undo => self.send(Call::Undo),

@@ -149,9 +149,7 @@ impl Composer {
         self.undone.clear();
         self.pastes.clear();
         self.run = Run::Other;
-        if let Some(vi) = &mut self.vi {
-            vi.insert();
-        }
+        self.begin_insert();
         whole
     }
 
@@ -163,6 +161,13 @@ impl Composer {
     /// Whether vi keys are on, and in which mode.
     pub(crate) fn vi(&self) -> Option<&'static str> {
         self.vi.as_ref().map(Vi::mode)
+    }
+
+    /// With vi keys: what is typed next is text.
+    pub(crate) fn begin_insert(&mut self) {
+        if let Some(vi) = &mut self.vi {
+            vi.insert();
+        }
     }
 
     /// Turns vi keys on or off.

@@ -224,8 +224,8 @@ pub(crate) fn finished(over: &Over, plain: bool) -> Vec<Line<'static>> {
         head.push_span(look::span(&format!(": {why}"), look::DIM));
     }
     let mut lines = vec![head];
-    // In plain mode the lines were told when they came; of a hunk that was taken back only the head is worth a row.
-    if plain || matches!(over.state, HunkState::Withdrawn { .. }) {
+    // In plain mode the lines were told when they came.
+    if plain {
         return lines;
     }
     let dead = over.state != HunkState::Kept;

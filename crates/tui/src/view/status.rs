@@ -7,7 +7,6 @@ use crate::look;
 use brisk_patch::visible::{clip, width};
 use brisk_protocol::QuotaOf;
 use brisk_protocol::domain::{Lane, Route};
-use brisk_protocol::gate::TreeState;
 use ratatui_core::style::Style;
 use ratatui_core::text::Line;
 
@@ -92,11 +91,8 @@ fn parts(app: &App) -> Vec<Part> {
             .map_or_else(String::new, |l| format!(" of {}", l.max_lines));
         out.push(part(format!("+{added} -{removed}{most}"), look::PLAIN, 1));
     }
-    if let Some(state) = &app.state {
+    if let Some((state, word)) = app.state.as_ref().zip(app.standing()) {
         let edits = app.repo.as_ref().map_or(0, |r| r.undoable);
-        // Where nothing was drafted, and nothing could be verified yet, the same is said in other words.
-        let calm = edits == 0 && matches!(state, TreeState::Draft { policy: false });
-        let word = if calm { "not verified" } else { state.word() };
         out.push(part(word.to_owned(), state_style(state), 2));
         if edits > 0 {
             out.push(Part {

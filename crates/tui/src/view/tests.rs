@@ -6,9 +6,9 @@ use crate::colour::{Job, colour};
 use crate::key::{Key, Typed};
 use crate::paint::Painter;
 use crate::wire::Reply;
-use brisk_protocol::domain::{HunkId, LineKind, StopReason};
-use brisk_protocol::gate::TreeState;
-use brisk_protocol::{Completion, Limits, RepoStatus};
+use brisk_protocol::domain::{HunkId, HunkState, LineKind, StopReason};
+use brisk_protocol::gate::{TreeNews, TreeState};
+use brisk_protocol::{Completion, Decided, HunkSet, Limits, RepoStatus};
 use proptest::prelude::*;
 
 /// The pane as text; the cursor is `▏`.
@@ -256,4 +256,50 @@ fn where_nothing_was_drafted_the_last_row_speaks_of_no_draft() {
         let shown = shown(&w, 80, 16);
         assert_eq!(shown.lines().last(), Some(row));
     }
+    // What stands in the tree is told before what was written in it: no word is better than a wrong one.
+    let mut w = world();
+    let news = |w: &mut World| {
+        w.input(Input::Tree(TreeNews {
+            root: "/home/me/shop".into(),
+            tree: "0123456789abcdef".into(),
+            state: TreeState::Draft { policy: false },
+        }));
+        shown(w, 80, 16).lines().last().map(str::to_owned)
+    };
+    assert_eq!(news(&mut w).as_deref(), Some("ready"));
+    w.reply(Reply::Status(Ok(RepoStatus {
+        root: "/home/me/shop".into(),
+        tree: "0123456789abcdef".into(),
+        state: TreeState::Draft { policy: false },
+        undoable: 0,
+        last: None,
+        recovered: None,
+    })));
+    assert_eq!(news(&mut w).as_deref(), Some("ready \u{b7} not verified"));
+    w.offered();
+    w.key(Key::Enter);
+    w.reply(Reply::Decided {
+        asked: HunkSet::All,
+        outcome: Ok(Decided {
+            kept: vec![HunkId(1), HunkId(2)],
+            ..Decided::default()
+        }),
+    });
+    let row = news(&mut w).unwrap_or_default();
+    assert!(row.starts_with("ready") && row.ends_with("\u{b7} draft"), "{row}");
+}
+
+#[test]
+fn a_hunk_that_was_withdrawn_can_still_be_read() {
+    let mut w = world();
+    w.offered();
+    w.printed();
+    let why = "a newer hunk changes the same lines".to_owned();
+    w.changed(1, HunkState::Withdrawn { why });
+    let printed = w.printed();
+    assert!(
+        printed.contains("withdrawn: a newer hunk") && printed.contains("\n-") && printed.contains("\n+"),
+        "{printed}"
+    );
+    assert!(printed.starts_with("shop.py"), "{printed}");
 }

@@ -106,12 +106,26 @@ fn a_word_that_begins_with_a_command_is_a_word() {
             assert!(!w.acts.iter().any(|a| matches!(a, Act::Edit { .. })), "{word}");
         }
     }
-    // `i` begins to write: what is typed at once is all that is written, unless it is a word with that letter.
+    // `i` begins to write. Typed on at once it is a letter, unless what follows it is a word that requests begin with.
     let begun: &[(&str, &str)] = &[
         ("ino, multiply", "no, multiply"),
         ("iuse round", "use round"),
         ("inever mind", "never mind"),
-        ("ideal with None", "deal with None"),
+        ("iNow round", "Now round"),
+        ("idon't round", "don't round"),
+        ("ideal with None", "ideal with None"),
+        ("idx is wrong", "idx is wrong"),
+        ("isinstance, not type", "isinstance, not type"),
+        ("impl Display", "impl Display"),
+        ("iter.next()", "iter.next()"),
+        ("img", "img"),
+        ("isEmpty()", "isEmpty()"),
+        ("isort it", "isort it"),
+        ("iadd() too", "iadd() too"),
+        ("ich will", "ich will"),
+        ("i18n", "i18n"),
+        ("i/o errors", "i/o errors"),
+        ("i = 0", "i = 0"),
         ("iinsert a check", "insert a check"),
         ("insert a check", "insert a check"),
         ("init it", "init it"),
@@ -119,7 +133,7 @@ fn a_word_that_begins_with_a_command_is_a_word() {
         ("i'd round", "i'd round"),
         ("i@shop.py:total round", "@shop.py:total round"),
         ("i/ask why", "/ask why"),
-        ("i3 more", "3 more"),
+        ("i3 more", "i3 more"),
         ("item_price is wrong", "item_price is wrong"),
         ("is it?", "is it?"),
     ];
@@ -134,7 +148,7 @@ fn a_word_that_begins_with_a_command_is_a_word() {
         assert_eq!((w.prompts().len(), w.text().as_str()), (1, ""), "{typed}");
     }
     // Sent in the middle of a word; and wiped again.
-    for (typed, sent) in [("ins", "ns"), ("if", "if"), ("in", "in"), ("inon", "non")] {
+    for (typed, sent) in [("ins", "ins"), ("if", "if"), ("in", "in"), ("ino", "no")] {
         let mut w = before("offered");
         w.write(typed);
         w.key(Enter);
@@ -145,6 +159,19 @@ fn a_word_that_begins_with_a_command_is_a_word() {
     w.key(Key::Backspace);
     w.write("use it");
     assert_eq!(w.text(), "use it");
+    // vi's keys: it is its own key, too, and so is a word that begins with a command.
+    for (typed, text) in [
+        ("inow round", "now round"),
+        ("idx", "idx"),
+        ("no, halve", "no, halve"),
+    ] {
+        let mut w = before("offered");
+        w.app.composer.toggle_vi();
+        w.key(Esc);
+        assert_eq!(w.app.composer.vi(), Some("NORMAL"));
+        w.write(typed);
+        assert_eq!((w.text().as_str(), w.app.composer.vi()), (text, Some("INSERT")));
+    }
     // A pause after it: it was the key, whatever follows.
     let mut w = before("offered");
     w.key(Char('i'));

@@ -209,7 +209,7 @@ impl World {
         self.printed();
     }
 
-    fn changed(&mut self, hunk: u64, state: HunkState) {
+    pub(crate) fn changed(&mut self, hunk: u64, state: HunkState) {
         self.event(Event::HunkChanged {
             hunk: HunkId(hunk),
             state,
