@@ -279,7 +279,15 @@ impl Attempt {
         for (path, text) in &self.work.files {
             let of_path: Vec<Change> = changes.iter().filter(|c| c.path() == path).cloned().collect();
             if !of_path.is_empty() {
-                check::judge(path, text, &of_path, &self.work.request)?;
+                check::judge(path, text, &of_path, &self.work.request).map_err(|flaw| match flaw {
+                    // It wrote a part as it was, and nothing else: a copy, too.
+                    Flaw::Dropped(_)
+                        if self.is_rewrite() && self.rung != Rung::Differ && changes.iter().all(gap) =>
+                    {
+                        Flaw::Unchanged
+                    }
+                    other => other,
+                })?;
             }
         }
         Ok(())
@@ -312,7 +320,6 @@ impl Attempt {
 
     /// The changes of an answer that left out whole parts of the region, without those gaps.
     fn without_deletions(&self) -> Option<Vec<Change>> {
-        let gap = |c: &Change| matches!(c, Change::Modify { hunk, .. } if hunk.new.is_empty());
         let mut changes = self.changes();
         changes.retain(|c| !gap(c));
         let text = self.work.text();
@@ -500,4 +507,9 @@ pub(crate) fn ready_event(turn: TurnId, hunk: HunkId, change: &Change) -> Event 
         removed,
         added,
     }
+}
+
+/// Whether a change takes lines away and puts none there.
+fn gap(change: &Change) -> bool {
+    matches!(change, Change::Modify { hunk, .. } if hunk.new.is_empty())
 }

@@ -3,7 +3,7 @@
 
 use crate::limits::Limits;
 use crate::place::{Kind, Place};
-use brisk_domain::patch::{Language, Text, bare};
+use brisk_domain::patch::{Language, Text, bare, outline};
 use brisk_domain::port::{Differ, GenerateRequest, Message, Priority, Role};
 use brisk_domain::{EditFormat, ModelId};
 use std::collections::BTreeMap;
@@ -217,6 +217,7 @@ pub(crate) fn region(
     let differ = (rung == Rung::Differ).then(|| Differ {
         except: remarks(path, text, place)
             .into_iter()
+            .chain(before_what_is_meant(path, text, place, ask.request))
             .chain(except.iter().cloned())
             .collect(),
     });
@@ -235,6 +236,20 @@ pub(crate) fn region(
         cache_key: key(path),
         priority: Priority::Interactive,
     }
+}
+
+/// What of a place lies before the first symbol that the request names, in bytes: imports, other functions.
+fn before_what_is_meant(path: &str, text: &Text, place: &Place, request: &str) -> Option<Range<usize>> {
+    let language = Language::of_path(path)?;
+    let word = |c: char| c.is_alphanumeric() || c == '_';
+    let names = |name: &str| request.split(|c| !word(c)).any(|w| w == name);
+    let first = outline(language, &text.joined())
+        .into_iter()
+        .filter(|s| place.span.contains(&s.lines.start) && names(&s.name))
+        .map(|s| s.lines.start)
+        .min()?;
+    let head = text.lines()[place.span.start..first].iter().map(String::len).sum();
+    (head > 0).then_some(0..head)
 }
 
 /// The remarks within a place, as byte ranges of its text.

@@ -27,10 +27,12 @@ pub(crate) const SURE: f32 = 2.25;
 
 /// The model's own choice after each position, as far as the draft agrees: the accepted tokens and one more.
 /// `first` is the row of the last token that was no draft. With `doubts` each comes with its second choice. Another
-/// token than the drafted one counts only where its logit is greater by `bar` at least.
+/// token than the drafted one counts only where its logit is greater by `bar` at least. `beyond`: the token that was expected
+/// behind the draft, where that one is held to the bar as well.
 pub(crate) fn choose(
     machine: &mut Machine,
     draft: &[Token],
+    beyond: Option<Token>,
     first: usize,
     doubts: bool,
     bar: f32,
@@ -38,7 +40,12 @@ pub(crate) fn choose(
     let mut chosen = Vec::with_capacity(draft.len() + 1);
     for index in 0..=draft.len() {
         let logits = machine.logits(first + index)?;
-        let best = unless_close(logits, greatest(logits), draft.get(index).copied(), bar);
+        let best = unless_close(
+            logits,
+            greatest(logits),
+            draft.get(index).copied().or(beyond),
+            bar,
+        );
         let second = if doubts { runner_up(logits, best) } else { None };
         chosen.push(Choice { token: best, second });
         if draft.get(index) != Some(&best) {

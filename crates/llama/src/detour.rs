@@ -54,6 +54,13 @@ impl Detour {
         !self.departed && self.tries == 0
     }
 
+    /// For so many bytes from here on the answer has to repeat the old text: it may not begin to differ there.
+    pub(crate) fn bound(&self, bytes: usize) -> Option<usize> {
+        let here = self.except.iter().filter(|range| range.contains(&bytes));
+        let end = here.map(|range| range.end).max().filter(|_| !self.departed)?;
+        Some(end - bytes)
+    }
+
     /// Notes a place where the answer could depart; `first` and `second` are the bytes of the two choices.
     pub(crate) fn note(&mut self, junction: Junction, first: &[u8], second: &[u8]) {
         let inside = |range: &Range<usize>| range.contains(&junction.bytes);
@@ -180,6 +187,24 @@ mod tests {
         detour.push(b"a");
         detour.release("a".into());
         assert_eq!(detour.over(), Err("a".into()), "no place is left");
+    }
+
+    #[test]
+    fn where_it_may_not_depart_it_is_bound() {
+        let mut detour = Detour::new("fn a\nfn b\n", "```", &[0..5, 2..7, 9..10]);
+        let bounds = [
+            (0, Some(5)),
+            (2, Some(5)),
+            (6, Some(1)),
+            (7, None),
+            (9, Some(1)),
+            (10, None),
+        ];
+        for (bytes, bound) in bounds {
+            assert_eq!(detour.bound(bytes), bound, "{bytes}");
+        }
+        detour.push(b"x");
+        assert_eq!(detour.bound(0), None, "what has departed is free");
     }
 
     #[test]

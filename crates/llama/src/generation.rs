@@ -126,7 +126,8 @@ impl Generation {
                 }
                 continue;
             }
-            let (draft, kind) = self.draft(desk, waiting);
+            let bound = self.detour.as_ref().and_then(|d| d.bound(self.answer.len()));
+            let (draft, beyond, kind) = self.draft(desk, waiting, bound);
             let batch: Vec<Token> = self.tokens[known..].iter().chain(&draft).copied().collect();
             let threads = if waiting == 1 {
                 desk.threads.next()
@@ -150,10 +151,11 @@ impl Generation {
             }
             let doubts = self.detour.as_ref().is_some_and(Detour::watches);
             let bar = match &self.drafter {
+                Some(_) if bound.is_some() => f32::INFINITY,
                 Some(drafter) if self.request.keep_close && drafter.back_in_step() => SURE,
                 Some(_) | None => 0.0,
             };
-            let Some(chosen) = choose(desk.machine, &draft, waiting - 1, doubts, bar) else {
+            let Some(chosen) = choose(desk.machine, &draft, beyond, waiting - 1, doubts, bar) else {
                 return self.broken(-1);
             };
             let accepted = chosen.len() - 1;
@@ -174,9 +176,16 @@ impl Generation {
         }
     }
 
-    /// The draft of the next step, given the tokens that have to be evaluated anyway, and where it comes from.
-    fn draft(&mut self, desk: &Desk<'_>, waiting: usize) -> (Vec<Token>, Kind) {
-        let nothing = (Vec::new(), Kind::Hunch);
+    /// The draft of the next step, given the tokens that have to be evaluated anyway, and where it comes from. `bound`:
+    /// bytes that must be as drafted; then the draft has these only, and beside it the token behind it, if that is
+    /// among them.
+    fn draft(
+        &mut self,
+        desk: &Desk<'_>,
+        waiting: usize,
+        bound: Option<usize>,
+    ) -> (Vec<Token>, Option<Token>, Kind) {
+        let nothing = (Vec::new(), None, Kind::Hunch);
         let Some(drafter) = &mut self.drafter else {
             return nothing;
         };
@@ -191,16 +200,22 @@ impl Generation {
             return nothing;
         };
         let wanted = desk.pace.draft_tokens(kind).min(room);
-        if wanted == 0 {
+        if wanted == 0 && bound.is_none() {
             return nothing;
         }
         // A token of code is rarely longer than this many bytes; a longer guess costs only its tokenisation.
-        let Some(guess) = drafter.guess(wanted * 10) else {
+        let Some(guess) = drafter.guess((wanted + 1) * 10) else {
             return nothing;
         };
         let mut draft = vocabulary::plain(desk.machine.model(), &guess.text);
+        let mut beyond = None;
+        if let Some(bytes) = bound {
+            draft.truncate(wanted + 1);
+            draft.truncate(begin_within(desk, &draft, bytes));
+            beyond = (draft.len() > wanted).then(|| draft.pop()).flatten();
+        }
         draft.truncate(wanted);
-        (draft, kind)
+        (draft, beyond, kind)
     }
 
     /// Takes chosen tokens into the answer.
@@ -360,6 +375,18 @@ enum Taken {
     Back,
     /// It is over; the sink has been told.
     Ended,
+}
+
+/// How many of these tokens begin within so many bytes.
+fn begin_within(desk: &Desk<'_>, tokens: &[Token], bytes: usize) -> usize {
+    let vocab = desk.machine.model().vocab();
+    let mut at = 0;
+    let begins_here = |token: &&Token| {
+        let here = at < bytes;
+        at += vocabulary::piece(&vocab, **token).bytes.len();
+        here
+    };
+    tokens.iter().take_while(begins_here).count()
 }
 
 /// The drafter of a request that says what its answer will repeat.

@@ -284,6 +284,26 @@ fn functions_that_an_answer_leaves_out_stay() {
 }
 
 #[test]
+fn a_copy_of_a_part_is_a_copy_and_the_next_answer_begins_to_differ_where_the_request_points() {
+    let part = "def edge(w, h):\n    total = w + h\n    return total\n";
+    let head = FILE.find("def edge").unwrap();
+    for (request, bound) in [("count both sides twice in edge", true), ("count both sides twice", false)] {
+        let mut w = world();
+        w.hint = Hint::Lines(0..7);
+        w.ask(prompt(request));
+        w.say(part);
+        w.done();
+        let differ = w.running.last().unwrap().1.differ.as_ref();
+        let except = &differ.unwrap_or_else(|| panic!("{request}")).except;
+        assert_eq!(except.contains(&(0..head)), bound, "{request}: {except:?}");
+        w.say(ANSWER);
+        w.done();
+        w.tell(Command::Keep(HunkSelector::All));
+        assert!(w.disk.joined().contains("2 * (w + h)") && w.disk.joined().contains("def area"));
+    }
+}
+
+#[test]
 fn remarks_that_nobody_asked_for_are_left_out() {
     for (request, kept) in [
         ("count both sides twice", false),
