@@ -1,21 +1,24 @@
 //! A prompt that goes on without naming a place: it is about the place of the turn before, unless its words name
-//! another one by its exact name.
+//! another one by its exact name, or a file. A word that people also use as a word ("now round it") is no name.
 
 use crate::daemon::gather::MAX_FILES;
-use brisk_lanes::place::{key_words, symbols_of};
+use brisk_lanes::place::symbols_of;
 use brisk_lanes::{Before, Gathered, Hint};
 use brisk_patch::{Language, Symbol, Text, find};
 use brisk_worktree::Repo;
 
 /// Words before a name that is used at the place, and is not the place: "round it with to_cents".
-const USED: [&str; 17] = [
+const USED: [&str; 20] = [
     "as",
     "by",
     "call",
+    "called",
     "calling",
     "calls",
     "from",
+    "import",
     "like",
+    "named",
     "return",
     "returning",
     "returns",
@@ -27,6 +30,49 @@ const USED: [&str; 17] = [
     "via",
     "with",
 ];
+
+/// Words before a name that is to be left alone: "but leave receipt alone".
+const SPARED: [&str; 17] = [
+    "avoid",
+    "besides",
+    "don't",
+    "don\u{2019}t",
+    "dont",
+    "except",
+    "excluding",
+    "ignore",
+    "ignoring",
+    "keep",
+    "leave",
+    "leaving",
+    "never",
+    "not",
+    "skip",
+    "unlike",
+    "without",
+];
+
+/// What a name is the name of: "the function round".
+const KINDS: [&str; 12] = [
+    "class",
+    "constant",
+    "def",
+    "enum",
+    "fn",
+    "function",
+    "helper",
+    "interface",
+    "method",
+    "struct",
+    "trait",
+    "type",
+];
+
+/// Words that make something do what comes: "make the function round to cents".
+const CAUSING: [&str; 6] = ["have", "let", "lets", "make", "makes", "so"];
+
+/// Words after which a place is named.
+const WITHIN: [&str; 3] = ["in", "inside", "within"];
 
 /// What is said of a place that was chosen so.
 const SAME: &str = "as before";
@@ -45,7 +91,7 @@ pub(crate) struct Follow {
 enum Name<'a> {
     /// A file, or the end of its path.
     File(&'a str),
-    /// A name in code. `sure`: it is no word of the language that people speak.
+    /// A name in code. `sure`: it is no word of the language that people speak, so that it is one wherever it stands.
     Code { name: &'a str, sure: bool },
 }
 
@@ -83,8 +129,11 @@ impl Follow {
             Name::File(name) => the_file(repo, name),
             Name::Code { .. } => None,
         });
-        if let Some((path, text)) = file.filter(|(path, _)| *path != self.before.path) {
-            return gathered(vec![(path, text)], Hint::File, NAMED);
+        match file {
+            // The whole of it is meant, and no longer the place in it.
+            Some((path, _)) if path == self.before.path => return self.gathered(Hint::File, NAMED),
+            Some(file) => return gathered(vec![file], Hint::File, NAMED),
+            None => {}
         }
         let sure = |wanted: &str| {
             names
@@ -175,33 +224,98 @@ fn the_file(repo: &Repo, name: &str) -> Option<(String, Text)> {
     Some((path, text))
 }
 
-/// What a request names, save what it only uses, in its order.
+/// What a request names, in its order, save what it only uses and what it leaves alone.
 fn names(request: &str) -> Vec<Name<'_>> {
     let mut out = Vec::new();
-    let mut before = "";
-    for word in request.split_whitespace() {
-        let edge = |c: char| !c.is_alphanumeric() && c != '_';
-        let name = word.trim_matches(edge);
-        let used = USED.iter().any(|u| before.eq_ignore_ascii_case(u));
-        before = name;
-        let in_code = name
-            .split(['.', ':'])
-            .all(|p| p.chars().all(|c| c.is_alphanumeric() || c == '_'));
-        if used || name.is_empty() {
-        } else if name.contains('/') || Language::of_path(name).is_some() {
-            out.push(Name::File(name));
-        } else if in_code {
-            let sure = name.contains('_')
-                || name.contains("::")
-                || name.chars().skip(1).any(char::is_uppercase) && name.chars().any(char::is_lowercase)
-                || word.contains("()")
-                || word.starts_with('`');
-            if sure || !key_words(name).is_empty() {
-                out.push(Name::Code { name, sure });
+    let mut clause = Clause::default();
+    let words: Vec<&str> = request.split_whitespace().collect();
+    for (i, word) in words.iter().enumerate() {
+        let name = bare(word);
+        let next = words.get(i + 1).map_or("", |w| bare(w));
+        if let Some(found) = named(word, name, next, &clause) {
+            let spared = clause.spares || clause.chain;
+            clause.chain = spared;
+            if !spared && !is_one_of(clause.lead, &USED) {
+                out.push(found);
             }
+        } else if !is_one_of(name, &["and", "nor", "or"]) {
+            clause.chain = false;
         }
+        clause.read(word, name);
     }
     out
+}
+
+/// The words so far that say how the next one is meant.
+#[derive(Debug, Default)]
+struct Clause<'a> {
+    /// The word before.
+    last: &'a str,
+    /// The word before, without articles and what a name is the name of.
+    lead: &'a str,
+    /// The one before that.
+    led: &'a str,
+    /// Within a sentence, where a capital letter says something.
+    goes_on: bool,
+    /// What is named is to be left alone.
+    spares: bool,
+    /// The last name was to be left alone, and one that is joined to it is so, too.
+    chain: bool,
+    /// Something is made to do what comes.
+    causes: bool,
+}
+
+impl<'a> Clause<'a> {
+    fn read(&mut self, word: &str, name: &'a str) {
+        self.last = name;
+        if !is_one_of(name, &["a", "an", "the"]) && !is_one_of(name, &KINDS) && !name.is_empty() {
+            self.led = std::mem::replace(&mut self.lead, name);
+        }
+        self.spares |= is_one_of(name, &SPARED);
+        self.causes |= is_one_of(name, &CAUSING);
+        self.goes_on = !word.ends_with(['.', '!', '?', ':']);
+        let over = !self.goes_on || word.ends_with([',', ';']);
+        if over || is_one_of(name, &["but", "alone"]) {
+            self.lead = "";
+            (self.spares, self.causes) = (false, false);
+        }
+    }
+}
+
+/// What a word names, if it is a name and not a word.
+fn named<'a>(word: &str, name: &'a str, next: &str, clause: &Clause<'_>) -> Option<Name<'a>> {
+    if name.is_empty() {
+        return None;
+    }
+    if name.contains('/') || Language::of_path(name).is_some() {
+        return Some(Name::File(name));
+    }
+    let in_code = name
+        .split(['.', ':'])
+        .all(|p| p.chars().all(|c| c.is_alphanumeric() || c == '_'));
+    if !in_code {
+        return None;
+    }
+    let sure = name.contains(['_', '.'])
+        || name.contains("::")
+        || name.chars().skip(1).any(char::is_uppercase) && name.chars().any(char::is_lowercase)
+        || word.contains("()")
+        || word.starts_with('`');
+    let capital = clause.goes_on && name.chars().any(|c| c.is_uppercase() || c.is_numeric());
+    let kind = !clause.causes && is_one_of(clause.last, &KINDS)
+        || is_one_of(clause.last, &["the"]) && is_one_of(next, &KINDS);
+    let within = is_one_of(clause.last, &WITHIN)
+        || is_one_of(clause.last, &["for"]) && is_one_of(clause.led, &["same"]);
+    (sure || capital || kind || within).then_some(Name::Code { name, sure })
+}
+
+/// A word without the signs around it.
+fn bare(word: &str) -> &str {
+    word.trim_matches(|c: char| !c.is_alphanumeric() && c != '_')
+}
+
+fn is_one_of(word: &str, words: &[&str]) -> bool {
+    words.iter().any(|w| word.eq_ignore_ascii_case(w))
 }
 
 /// Whether a text of code has a name as a whole word.
@@ -226,21 +340,36 @@ mod tests {
         let code = |name, sure| Name::Code { name, sure };
         let cases: &[(&str, &[Name<'_>])] = &[
             ("use with_tax", &[]),
-            ("round it with round_up()", &[code("round", false)]),
+            ("use the helper with_tax", &[]),
+            ("round it with round_up()", &[]),
+            ("do that in with_tax", &[code("with_tax", true)]),
+            ("the same in `receipt`.", &[code("receipt", true)]),
+            ("the same for receipt", &[code("receipt", false)]),
+            ("round it for receipt", &[]),
+            ("now in cart.py", &[Name::File("cart.py")]),
+            ("Cart.sum, too", &[code("Cart.sum", true)]),
+            ("now Cart, too", &[code("Cart", false)]),
+            ("Cart first", &[]),
             (
-                "do that in with_tax",
-                &[code("do", false), code("with_tax", true)],
+                "HTML and fetchPage of HTML",
+                &[code("fetchPage", true), code("HTML", false)],
             ),
-            (
-                "the same in `receipt`.",
-                &[code("same", false), code("receipt", true)],
-            ),
-            ("now in cart.py", &[code("now", false), Name::File("cart.py")]),
-            ("Cart.sum, too", &[code("Cart.sum", false), code("too", false)]),
-            (
-                "HTML and fetchPage",
-                &[code("HTML", false), code("fetchPage", true)],
-            ),
+            // Verbs of every day.
+            ("now round it to cents", &[]),
+            ("sort, check and save them, then print it", &[]),
+            ("make the function round to cents", &[]),
+            ("the function round", &[code("round", false)]),
+            ("now fix the round method", &[code("round", false)]),
+            ("now in round", &[code("round", false)]),
+            ("`round` it", &[code("round", true)]),
+            ("and round() too", &[code("round", true)]),
+            // What is to be left alone.
+            ("round it, but leave with_tax alone", &[]),
+            ("leave with_tax alone and round f()", &[code("f", true)]),
+            ("don't touch with_tax, only f()", &[code("f", true)]),
+            ("do not touch with_tax and show_it, or shop.py", &[]),
+            ("everywhere except in with_tax", &[]),
+            ("not here but in with_tax", &[code("with_tax", true)]),
         ];
         for (request, want) in cases {
             assert_eq!(names(request), *want, "{request}");
@@ -265,6 +394,18 @@ mod tests {
             ("use with_tax instead", "shop.py", symbol("subtotal"), SAME),
             ("now round with_tax", "lib/tax.py", symbol("with_tax"), "found"),
             ("show less", "shop.py", symbol("subtotal"), SAME),
+            // A verb, and the name of another symbol.
+            ("receipt it", "shop.py", symbol("subtotal"), SAME),
+            ("now receipt()", "shop.py", symbol("receipt"), NAMED),
+            (
+                "round it, but leave `receipt` alone",
+                "shop.py",
+                symbol("subtotal"),
+                SAME,
+            ),
+            // The file of the place is more than the place.
+            ("add a header comment to shop.py", "shop.py", Hint::File, NAMED),
+            ("keep shop.py as it is", "shop.py", symbol("subtotal"), SAME),
             ("add a comment to tax.py", "lib/tax.py", Hint::File, NAMED),
             ("fix no_such_name", "shop.py", symbol("subtotal"), SAME),
         ];

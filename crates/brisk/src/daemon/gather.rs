@@ -68,8 +68,8 @@ pub(crate) fn parse_target(repo: &Repo, cwd: &Path, raw: &str) -> Result<Target,
     }
 }
 
-/// Reads the files of a prompt, or finds them: where the turn `before` worked, or by its words. `board` goes along: the
-/// turn is routed by it.
+/// Reads the files of a prompt, or finds them: a change goes on where the turn `before` worked, a question is about
+/// what its words say. `board` goes along: the turn is routed by it.
 pub(crate) fn gather(
     repo: &Repo,
     prompt: &Prompt,
@@ -77,6 +77,9 @@ pub(crate) fn gather(
     board: Result<Board, String>,
 ) -> Result<Gathered, String> {
     let Some(first) = prompt.targets.first() else {
+        if prompt.intent == Intent::Ask {
+            return asked(repo, prompt, before, board);
+        }
         let Some(follows) = before.and_then(|b| Follow::up(repo, b)) else {
             return search(repo, prompt, board);
         };
@@ -105,6 +108,33 @@ pub(crate) fn gather(
         why: String::new(),
         board,
     })
+}
+
+/// What a question is answered from: what its words find, and the file of the turn before beside it.
+fn asked(
+    repo: &Repo,
+    prompt: &Prompt,
+    before: Option<Before>,
+    board: Result<Board, String>,
+) -> Result<Gathered, String> {
+    let last = before.and_then(|b| {
+        let text = repo.read(&b.path).ok()?.text;
+        Some((b.path, text))
+    });
+    let found = search(repo, prompt, Err(String::new()));
+    let Some(last) = last else {
+        return found.map(|found| Gathered { board, ..found });
+    };
+    let mut found = found.unwrap_or_else(|_| Gathered {
+        files: Vec::new(),
+        hint: Hint::File,
+        why: "as before".into(),
+        board: Err(String::new()),
+    });
+    if found.files.iter().all(|(path, _)| *path != last.0) {
+        found.files.push(last);
+    }
+    Ok(Gathered { board, ..found })
 }
 
 struct Hit {
@@ -206,4 +236,51 @@ fn lexical(path: &str, text: &Text, words: &[String]) -> usize {
             defined + named + usize::from(mentioned)
         })
         .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use brisk_testkit::fixture;
+
+    #[test]
+    fn a_question_searches_whatever_was_edited_before() {
+        let files = [
+            ("cart.py", "def total(items):\n    return sum(items)\n"),
+            ("regulars.py", "def discount(amount):\n    return amount / 10\n"),
+        ];
+        let dir = fixture::repo(&files).unwrap();
+        let state = tempfile::tempdir().unwrap();
+        let repo = Repo::open(dir.path(), state.path()).unwrap();
+        let cases: [(&str, Option<&str>, &[&str]); 4] = [
+            ("where is the discount computed?", None, &["regulars.py"]),
+            (
+                "where is the discount computed?",
+                Some("cart.py"),
+                &["regulars.py", "cart.py"],
+            ),
+            ("what is the total?", Some("cart.py"), &["cart.py"]),
+            ("why so?", Some("cart.py"), &["cart.py"]),
+        ];
+        for (question, before, want) in cases {
+            let prompt = Prompt {
+                text: question.into(),
+                targets: vec![],
+                intent: Intent::Ask,
+                model: None,
+                lane: None,
+                latency: None,
+                auto_keep: false,
+            };
+            let before = before.map(|path| Before {
+                path: path.into(),
+                symbol: None,
+                lines: None,
+                others: vec![],
+            });
+            let got = gather(&repo, &prompt, before, Err(String::new())).unwrap();
+            let paths: Vec<&str> = got.files.iter().map(|(path, _)| path.as_str()).collect();
+            assert_eq!(paths, want, "{question}");
+        }
+    }
 }
