@@ -220,6 +220,11 @@ enum Item {
     Import,
 }
 
+/// Whether a request asks for something new beside what is there.
+pub(crate) fn is_new(request: &str) -> bool {
+    new_item(request).is_some()
+}
+
 /// Reads "add a helper function that ...", but not "add a parameter to ...", as a request for new code.
 fn new_item(request: &str) -> Option<Item> {
     let lower = request.to_lowercase();

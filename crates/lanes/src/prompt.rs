@@ -28,7 +28,7 @@ pub(crate) struct Carried {
     pub(crate) request: String,
     /// What became of it.
     pub(crate) past: Past,
-    /// What the model had written.
+    /// What the model had written; of an answer on offer, what the person has made of it.
     pub(crate) partial: String,
 }
 
@@ -101,8 +101,8 @@ fn ends(text: String) -> String {
     }
 }
 
-fn carried(earlier: Option<&Carried>, out: &mut String) {
-    if let Some(c) = earlier {
+fn carried(earlier: &[Carried], out: &mut String) {
+    for c in earlier {
         let (how, began) = match c.past {
             Past::Redirected => ("now redirected", "unfinished answer to it began"),
             Past::Stopped => ("which was stopped", "unfinished answer to it began"),
@@ -149,8 +149,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) model: &'a ModelId,
     /// The person's words.
     pub(crate) request: &'a str,
-    /// What was cut off before.
-    pub(crate) earlier: Option<&'a Carried>,
+    /// What came before it, oldest first.
+    pub(crate) earlier: &'a [Carried],
     /// Bounds.
     pub(crate) limits: &'a Limits,
 }

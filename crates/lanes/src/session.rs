@@ -5,14 +5,15 @@
 //! keeping (only with `auto_keep`) -> over. What a forgotten effect still reports is dropped by its id.
 
 use crate::attempt::Attempt;
-use crate::io::{Before, Effect, Input};
+use crate::io::{Effect, Input};
 use crate::limits::Limits;
 use crate::mention;
 use crate::prompt::{Carried, Past};
+use before::Was;
 use brisk_domain::port::Usage;
 use brisk_domain::{
     CancelReason, Command, EffectId, Event, Failure, HunkId, HunkState, Intent, Now, Prompt, Settled,
-    StopReason, TurnId,
+    StopReason, Target, TurnId,
 };
 use brisk_patch::{Change, Text};
 use brisk_router::hedge::Race;
@@ -22,6 +23,7 @@ pub use routes::edits_first;
 
 mod answers;
 mod before;
+mod built;
 mod ladder;
 mod offers;
 mod race;
@@ -30,7 +32,12 @@ mod routes;
 struct Turn {
     id: TurnId,
     prompt: Prompt,
-    earlier: Option<Carried>,
+    /// What was cut off before it.
+    earlier: Option<(TurnId, Carried)>,
+    /// What the model is told of earlier turns, oldest first. Known with the place.
+    told: Vec<Carried>,
+    /// The turns that it is told of: its hunks may take the place of theirs.
+    built_on: Vec<TurnId>,
     usage: Usage,
     /// A hunk of it is on its way to the disk, or there: it is not taken back any more.
     kept: bool,
@@ -61,6 +68,14 @@ struct Offered {
     writing: Option<EffectId>,
 }
 
+/// An edit that is over.
+struct Answered {
+    /// The person's words.
+    request: String,
+    /// Where it worked.
+    at: Was,
+}
+
 /// One person's session in one repository.
 pub struct Session {
     limits: Limits,
@@ -73,11 +88,11 @@ pub struct Session {
     queue_held: bool,
     offered: BTreeMap<HunkId, Offered>,
     /// What an interrupted answer had said, for the next turn.
-    earlier: Option<Carried>,
-    /// The last edit that was answered whole.
-    answered: Option<(TurnId, Carried)>,
+    earlier: Option<(TurnId, Carried)>,
+    /// Edits that are over and have hunks on offer.
+    answered: BTreeMap<TurnId, Answered>,
     /// Where the last turn worked whose place is known.
-    before: Option<Before>,
+    before: Option<Was>,
 }
 
 impl Session {
@@ -93,7 +108,7 @@ impl Session {
             queue_held: false,
             offered: BTreeMap::new(),
             earlier: None,
-            answered: None,
+            answered: BTreeMap::new(),
             before: None,
         }
     }
@@ -165,7 +180,10 @@ impl Session {
         if matches!(turn.phase, Phase::Keeping { .. }) {
             return prompt;
         }
-        if prompt.targets.is_empty() {
+        // The file of a question is no place for an edit: that goes on where the edit before it was.
+        let exact = |t: &Target| t.lines.is_some() || t.symbol.is_some();
+        let same = turn.prompt.intent == prompt.intent || turn.prompt.targets.iter().any(exact);
+        if prompt.targets.is_empty() && same {
             prompt.targets = turn.prompt.targets.clone();
         }
         let id = turn.id;
@@ -190,23 +208,25 @@ impl Session {
         out.push(Effect::Gather {
             id: effect,
             prompt: prompt.clone(),
-            before: self.before.clone().filter(|_| !named),
+            before: self
+                .before
+                .as_ref()
+                .filter(|_| !named)
+                .map(|was| was.place.clone()),
         });
         // After a stop, who names a place begins something else; what goes on is said without one.
-        let earlier = self
-            .earlier
-            .take()
-            .filter(|c| c.past == Past::Redirected || !named);
-        let earlier = earlier.or_else(|| {
-            self.answered
-                .take()
-                .filter(|_| !named)
-                .and_then(|a| self.on_offer(a))
-        });
+        let earlier = match prompt.intent {
+            Intent::Edit => self.earlier.take(),
+            // A question in between takes nothing from the edit that follows it.
+            Intent::Ask => self.earlier.clone(),
+        };
+        let earlier = earlier.filter(|(_, c)| c.past == Past::Redirected || !named);
         self.turn = Some(Turn {
             id,
             prompt,
             earlier,
+            told: Vec::new(),
+            built_on: Vec::new(),
             usage: Usage::default(),
             kept: false,
             phase: Phase::Gathering(effect),
@@ -222,7 +242,7 @@ impl Session {
             Phase::Generating(answer) => {
                 let lead = &mut answer.lead;
                 out.extend(lead.abandon().into_iter().map(Effect::Emit));
-                self.earlier = Some(Carried {
+                let said = Carried {
                     request: mention::words(&turn.prompt),
                     past: if cause == CancelReason::Steered {
                         Past::Redirected
@@ -230,7 +250,8 @@ impl Session {
                         Past::Stopped
                     },
                     partial: std::mem::take(&mut lead.partial),
-                });
+                };
+                self.earlier = Some((turn.id, said));
                 stopped.push(lead.effect);
                 stopped.extend(answer.rival.as_ref().map(|rival| rival.effect));
             }
@@ -244,18 +265,17 @@ impl Session {
 
     fn end(&mut self, stop: StopReason, out: &mut Vec<Effect>) {
         let Some(turn) = self.turn.take() else { return };
-        if let Phase::Generating(answer) = &turn.phase
-            && stop == StopReason::EndTurn
-            && turn.prompt.intent == Intent::Edit
-        {
-            let answer = Carried {
-                request: mention::words(&turn.prompt),
-                past: Past::Offered,
-                partial: answer.lead.partial.clone(),
-            };
-            self.answered = Some((turn.id, answer));
+        match turn.phase {
+            // No model was told: what was to be told waits for the next turn.
+            Phase::Gathering(_) => self.earlier = self.earlier.take().or(turn.earlier),
+            Phase::Generating(_) | Phase::Keeping { .. } if turn.prompt.intent == Intent::Edit => {
+                if stop == StopReason::EndTurn {
+                    self.replace_older(turn.id, &turn.built_on, out);
+                }
+                self.answered(turn.id, mention::words(&turn.prompt));
+            }
+            Phase::Generating(_) | Phase::Keeping { .. } => {}
         }
-        self.replace_older(turn.id, out);
         let ready = self.offered.values().filter(|o| o.turn == turn.id).count();
         let settled = Settled {
             stop,

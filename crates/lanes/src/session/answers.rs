@@ -32,10 +32,13 @@ impl Session {
         if !matches!(turn.phase, Phase::Gathering(e) if e == effect) {
             return;
         }
-        let gathered = match result {
+        let mut gathered = match result {
             Ok(gathered) => gathered,
             Err(why) => return self.fail(Failure::Target, why, out),
         };
+        if turn.prompt.targets.is_empty() {
+            gathered.hint = self.again(turn, &gathered);
+        }
         let hint = gathered.hint.clone();
         match self.plan(turn, gathered, now) {
             Ok((work, plan)) => {
@@ -43,7 +46,7 @@ impl Session {
                 let was = self
                     .before
                     .replace(before::of(turn, &work, hint, self.before.as_ref()));
-                self.same_matter(was.as_ref());
+                self.build(was.as_ref(), &work);
                 let Some(turn) = &self.turn else { return };
                 if turn.prompt.intent == Intent::Edit {
                     out.push(Effect::Emit(Event::PlaceFound {
@@ -165,7 +168,7 @@ impl Session {
         let ask = prompt::Ask {
             model: &chosen.model,
             request: &work.request,
-            earlier: turn.earlier.as_ref(),
+            earlier: &turn.told,
             limits: &self.limits,
         };
         let request: GenerateRequest = match chosen.format {

@@ -1,50 +1,109 @@
 //! Where the last turn worked, for a prompt that goes on without naming a place.
 
-use super::{Offered, Session, Turn, changed};
+use super::{Session, Turn};
 use crate::attempt::Work;
-use crate::io::{Before, Effect, Hint};
-use crate::place::{Kind, symbols_of};
-use crate::prompt::{Carried, Past};
-use brisk_domain::{HunkId, HunkState, Intent, TurnId};
-use brisk_patch::{Change, Hunk};
+use crate::io::{Before, Gathered, Hint};
+use crate::place::{self, Kind, symbols_of};
+use brisk_domain::{HunkId, Intent};
+use brisk_patch::{Change, Hunk, Symbol, Text, apply, find, map_line, minimise};
 use std::ops::Range;
 
+/// A place, and the text of its file that its lines belong to.
+#[derive(Clone)]
+pub(super) struct Was {
+    pub(super) place: Before,
+    pub(super) text: Text,
+}
+
+impl Was {
+    /// Its lines in the file as it is now: what changed before them moves them. None where nothing is left of them.
+    pub(super) fn lines_in(&self, now: &Text) -> Option<Range<usize>> {
+        let lines = self.place.lines.clone()?;
+        if self.text == *now {
+            return Some(lines);
+        }
+        let all = Hunk {
+            at: 0,
+            old: self.text.lines().to_vec(),
+            new: now.lines().to_vec(),
+        };
+        moved(&minimise(&all), &lines)
+    }
+
+    /// Whether a place in the same file, as it is now, is this one.
+    pub(super) fn is(&self, other: &Was) -> bool {
+        (&self.place.path, &self.place.symbol) == (&other.place.path, &other.place.symbol)
+            && match (self.lines_in(&other.text), &other.place.lines) {
+                (Some(a), Some(b)) => a.start < b.end && b.start < a.end,
+                (None, None) => true,
+                _ => self.place.symbol.is_some(),
+            }
+    }
+}
+
+/// Where lines are after changes; none where all of them went.
+fn moved(hunks: &[Hunk], lines: &Range<usize>) -> Option<Range<usize>> {
+    let start = map_line(hunks, lines.start);
+    let inner = hunks.iter().filter(|h| h.at < lines.end);
+    let (end, shift) = inner.fold((lines.end, 0), |(end, shift), h| {
+        (end.max(h.old_end()), shift + h.delta())
+    });
+    let end = end.saturating_add_signed(shift);
+    (start < end).then_some(start..end)
+}
+
+/// Of several symbols of one name, the one at these lines, or closest to them.
+fn closest<'a>(symbols: &[&'a Symbol], lines: &Range<usize>) -> Option<&'a Symbol> {
+    let gap = |s: &Symbol| {
+        let (from, to) = (s.lines.start.max(lines.start), s.lines.end.min(lines.end));
+        (from.saturating_sub(to), s.lines.start.abs_diff(lines.start))
+    };
+    symbols.iter().copied().min_by_key(|s| gap(s))
+}
+
 /// The place of a turn that begins, as exactly as it can be said. `last`: that of the turn before.
-pub(super) fn of(turn: &Turn, work: &Work, hint: Hint, last: Option<&Before>) -> Before {
-    let last = last.filter(|b| b.path == work.path);
+pub(super) fn of(turn: &Turn, work: &Work, hint: Hint, last: Option<&Was>) -> Was {
+    let last = last.filter(|was| was.place.path == work.path);
     let named = &turn.prompt.targets;
     let mut others: Vec<String> = named.iter().skip(1).map(|t| t.path.clone()).collect();
     if named.is_empty()
         && let Some(last) = last
     {
-        others.clone_from(&last.others);
+        others.clone_from(&last.place.others);
     }
     others.retain(|path| *path != work.path);
     let text = work.text();
     let span = &work.place.span;
+    let symbols = symbols_of(&work.path, &text);
+    let exactly = |lines: &Range<usize>| symbols.iter().find(|s| s.lines == *lines).map(Symbol::qualified);
     let (symbol, lines) = match (turn.prompt.intent, work.place.kind, hint) {
         // A question is about a whole file, and leaves the place in it where it was.
-        (Intent::Ask, _, Hint::Symbol(name)) => (Some(name), None),
-        (Intent::Ask, _, Hint::Lines(lines)) => (None, Some(lines)),
-        (Intent::Ask, _, Hint::File) => last.map_or((None, None), |b| (b.symbol.clone(), b.lines.clone())),
+        (Intent::Ask, _, Hint::Symbol(name)) => {
+            let same = last.filter(|was| was.place.symbol.as_ref() == Some(&name));
+            let lines = same.and_then(|was| was.lines_in(&text));
+            let first = || find(&symbols, &name).first().map(|s| s.lines.clone());
+            let lines = lines.or_else(first);
+            (Some(name), lines)
+        }
+        (Intent::Ask, _, Hint::Lines(lines)) => (exactly(&lines), Some(lines)),
+        (Intent::Ask, _, Hint::File) => last.map_or((None, None), |was| {
+            (was.place.symbol.clone(), was.lines_in(&text))
+        }),
         // What is new has no name yet; where it went is known once it is kept.
         (Intent::Edit, Kind::Insert { .. }, _) => (None, None),
-        (Intent::Edit, Kind::Rewrite, hint) => {
-            let symbols = symbols_of(&work.path, &text);
-            match (symbols.iter().find(|s| s.lines == *span), hint) {
-                (Some(symbol), _) => (Some(symbol.qualified()), None),
-                (None, Hint::Symbol(name)) => (Some(name), None),
-                (None, _) if *span == (0..text.len()) => (None, None),
-                (None, _) => (None, Some(span.clone())),
-            }
-        }
+        (Intent::Edit, Kind::Rewrite, hint) => match (exactly(span), hint) {
+            (Some(name), _) | (None, Hint::Symbol(name)) => (Some(name), Some(span.clone())),
+            (None, _) if *span == (0..text.len()) => (None, None),
+            (None, _) => (None, Some(span.clone())),
+        },
     };
-    Before {
+    let place = Before {
         path: work.path.clone(),
         symbol,
         lines,
         others,
-    }
+    };
+    Was { place, text }
 }
 
 /// The lines that hunks of one text have after they are written, from the first to the last.
@@ -59,70 +118,70 @@ fn written(mut hunks: Vec<&Hunk>) -> Option<Range<usize>> {
     Some(first..end.max(first + 1))
 }
 
-/// Whether only one of the two can be written.
-fn meet(one: &Change, other: &Change) -> bool {
-    if one.path() != other.path() {
-        return false;
+/// Lines without the blank ones around them: those belong to nothing.
+fn trimmed(text: &Text, mut lines: Range<usize>) -> Range<usize> {
+    let blank = |i: usize| text.lines().get(i).is_some_and(|l| l.trim().is_empty());
+    while lines.len() > 1 && blank(lines.start) {
+        lines.start += 1;
     }
-    match (one, other) {
-        (Change::Modify { hunk: a, .. }, Change::Modify { hunk: b, .. }) => {
-            let (a, b) = (a.at..a.at + a.old.len(), b.at..b.at + b.old.len());
-            (a.start < b.end && b.start < a.end) || a == b
-        }
-        _ => true,
+    while lines.len() > 1 && blank(lines.end - 1) {
+        lines.end -= 1;
     }
+    lines
 }
 
 impl Session {
-    /// What was said before a stop goes along only where the turn goes on at the same place.
-    pub(super) fn same_matter(&mut self, was: Option<&Before>) {
-        let same = self.before.as_ref().zip(was.as_ref());
-        let same = same.is_some_and(|(now, was)| (&now.path, &now.symbol) == (&was.path, &was.symbol));
-        if !same && let Some(turn) = &mut self.turn {
-            turn.earlier.take_if(|c| c.past != Past::Redirected);
+    /// The place of the turn before in the file as it is now, also after an undo or a change from outside.
+    pub(super) fn again(&self, turn: &Turn, gathered: &Gathered) -> Hint {
+        let hint = gathered.hint.clone();
+        let (Some(was), Some((path, now))) = (&self.before, gathered.files.first()) else {
+            return hint;
+        };
+        if was.place.path != *path {
+            return hint;
         }
-    }
-
-    /// What a turn answered, while something of it waits for the person.
-    pub(super) fn on_offer(&self, (turn, answer): (TurnId, Carried)) -> Option<Carried> {
-        self.offered.values().any(|o| o.turn == turn).then_some(answer)
-    }
-
-    /// A turn is over: where it answered for lines that an older hunk on offer changes, only its own can be kept.
-    pub(super) fn replace_older(&mut self, turn: TurnId, out: &mut Vec<Effect>) {
-        let newer = |o: &&Offered| o.turn == turn;
-        let ids: Vec<HunkId> = self
-            .offered
-            .iter()
-            .filter(|(_, o)| o.turn != turn && o.writing.is_none())
-            .filter(|(_, o)| {
-                self.offered
-                    .values()
-                    .filter(newer)
-                    .any(|n| meet(&n.change, &o.change))
-            })
-            .map(|(id, _)| *id)
-            .collect();
-        for id in ids {
-            self.offered.remove(&id);
-            let why = "a newer hunk changes the same lines".to_owned();
-            out.push(changed(id, HunkState::Withdrawn { why }));
+        match &hint {
+            Hint::Lines(lines) if was.place.lines.as_ref() == Some(lines) => {
+                was.lines_in(now).map_or(Hint::File, Hint::Lines)
+            }
+            Hint::Symbol(name) if was.place.symbol.as_ref() == Some(name) => {
+                let symbols = symbols_of(path, now);
+                let found = find(&symbols, name);
+                let one = was.lines_in(now).and_then(|lines| closest(&found, &lines));
+                match (one, found.first()) {
+                    // Something new goes beside all that have the name.
+                    (Some(one), Some(first)) if found.len() > 1 && one.lines != first.lines => {
+                        let beside = one.qualified() == first.qualified() && place::is_new(&turn.prompt.text);
+                        if beside {
+                            hint
+                        } else {
+                            Hint::Lines(one.lines.clone())
+                        }
+                    }
+                    _ => hint,
+                }
+            }
+            Hint::Lines(_) | Hint::Symbol(_) | Hint::File => hint,
         }
     }
 
     /// Hunks were kept: the place is where they are now, also when its name is another one.
     pub(super) fn follow(&mut self, kept: &[HunkId]) {
-        let Some(before) = &mut self.before else { return };
+        let Some(was) = &mut self.before else { return };
         let mut hunks = Vec::new();
+        let mut base = None;
         for id in kept {
-            if let Some(Change::Modify { path, hunk }) = self.offered.get(id).map(|o| &o.change)
-                && *path == before.path
+            if let Some(o) = self.offered.get(id)
+                && let Change::Modify { path, hunk } = &o.change
+                && *path == was.place.path
             {
-                hunks.push(hunk);
+                hunks.push(hunk.clone());
+                base = Some(&o.base);
             }
         }
-        if let Some(lines) = written(hunks) {
-            before.lines = Some(lines);
+        if let Some(text) = base.and_then(|base| apply(base, &hunks).ok()) {
+            was.place.lines = written(hunks.iter().collect()).map(|lines| trimmed(&text, lines));
+            was.text = text;
         }
     }
 }

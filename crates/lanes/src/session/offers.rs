@@ -30,8 +30,18 @@ impl Session {
     }
 
     pub(super) fn keep(&mut self, which: &HunkSelector, out: &mut Vec<Effect>) -> Option<EffectId> {
+        let mut chosen = self.select(which);
+        let count = chosen.len();
+        let either = self.excluding(&chosen);
+        chosen.retain(|id| !either.contains(id));
+        if chosen.len() < count {
+            let text =
+                "hunks of two answers change the same lines: keep one of them, or reject one".to_owned();
+            let turn = self.turns;
+            out.push(Effect::Emit(Event::Notice { turn, text }));
+        }
         let mut by_turn: BTreeMap<TurnId, Vec<HunkId>> = BTreeMap::new();
-        for id in self.select(which) {
+        for id in chosen {
             if let Some(o) = self.offered.get(&id) {
                 by_turn.entry(o.turn).or_default().push(id);
             }

@@ -1,6 +1,6 @@
 //! Turns from prompt to disk, and what may come between.
 
-use crate::world::{ANSWER, FILE, World, model, prompt, world, world_with};
+use crate::world::{ANSWER, FILE, model, prompt, world, world_with};
 use brisk_domain::port::{Fault, FaultSource, Finish, ModelEvent, Retry, Usage};
 use brisk_domain::{
     CancelReason, Command, Event, Failure, HunkSelector, HunkState, ModelId, Prompt, StopReason,
@@ -512,92 +512,4 @@ fn an_answer_that_stops_early_is_mended_not_taken_as_a_deletion() {
         "{:?}",
         w.events
     );
-}
-
-fn unnamed(text: &str) -> Prompt {
-    Prompt {
-        targets: vec![],
-        ..prompt(text)
-    }
-}
-
-#[test]
-fn a_prompt_without_a_place_goes_on_where_the_turn_before_worked() {
-    let before = |w: &World| w.before.as_ref().map(|b| (b.symbol.clone(), b.lines.clone()));
-    let edge = || Some("edge".to_owned());
-    // Nothing was before.
-    let mut w = world();
-    w.ask(unnamed("make it round"));
-    assert_eq!(before(&w), None);
-    w.say(ANSWER);
-    w.done();
-    // Hunks are on offer.
-    w.tell(Command::Prompt(unnamed("no, double")));
-    assert_eq!(before(&w), Some((edge(), None)));
-    w.gather();
-    w.say(ANSWER);
-    w.done();
-    // Kept: it is known where, whatever its name is by then.
-    w.tell(Command::Keep(HunkSelector::Ids(w.ready()[..1].to_vec())));
-    w.ask(unnamed("and again"));
-    assert_eq!(before(&w), Some((edge(), Some(5..6))));
-    // A place that is named is the place.
-    w.tell(Command::Interrupt);
-    w.tell(Command::Prompt(prompt("there")));
-    assert_eq!(before(&w), None);
-}
-
-#[test]
-fn what_was_stopped_is_told_only_to_what_goes_on_with_it() {
-    for (next, told) in [(unnamed("only double it"), true), (prompt("sort them"), false)] {
-        let mut w = world();
-        w.ask(prompt("round it @a.py:edge"));
-        w.say("def edge(w, h):\n");
-        w.tell(Command::Interrupt);
-        w.ask(next);
-        let (_, request) = w.running.last().unwrap();
-        let words: String = request.messages.iter().map(|m| m.text.as_str()).collect();
-        assert_eq!(words.contains("which was stopped: round it\n"), told);
-        assert!(!words.contains('@'), "{words}");
-    }
-}
-
-#[test]
-fn a_follow_up_builds_on_what_is_on_offer_and_replaces_it() {
-    let mut w = world();
-    w.ask(prompt("double it @a.py:edge"));
-    w.say(ANSWER);
-    w.done();
-    let first = w.ready();
-    w.ask(unnamed("and name it"));
-    let (_, request) = w.running.last().unwrap();
-    let words: String = request.messages.iter().map(|m| m.text.as_str()).collect();
-    assert!(
-        words.contains("goes on from: double it\n") && words.contains("total = 2 * (w + h)"),
-        "{words}"
-    );
-    w.say(&ANSWER.replace("total", "around"));
-    w.done();
-    let then = w.ready();
-    assert!(first.iter().all(|id| !then.contains(id)), "{first:?} {then:?}");
-    w.tell(Command::Keep(HunkSelector::All));
-    assert!(
-        w.disk
-            .joined()
-            .contains("around = 2 * (w + h)\n    return around")
-    );
-    assert!(w.ready().is_empty());
-    // Nothing is left of it, or a place is named: it is no matter any more.
-    for next in [unnamed("and name it"), prompt("and name it")] {
-        let mut w = world();
-        w.ask(prompt("double it"));
-        w.say(ANSWER);
-        w.done();
-        if next.targets.is_empty() {
-            w.tell(Command::Reject(HunkSelector::All));
-        }
-        w.ask(next);
-        let (_, request) = w.running.last().unwrap();
-        assert!(request.messages.iter().all(|m| !m.text.contains("goes on from")));
-    }
 }

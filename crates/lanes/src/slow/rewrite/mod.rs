@@ -289,7 +289,7 @@ impl Rewriter {
         let ask = prompt::Ask {
             model: &self.model.model,
             request: &full,
-            earlier: None,
+            earlier: &[],
             limits: &self.limits,
         };
         let text = files.text(&tried.path).cloned().unwrap_or_default();
