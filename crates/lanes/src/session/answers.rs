@@ -43,9 +43,11 @@ impl Session {
         match self.plan(turn, gathered, now) {
             Ok((work, plan)) => {
                 let id = turn.id;
-                let was = self
-                    .before
-                    .replace(before::of(turn, &work, hint, self.before.as_ref()));
+                let was = self.before.clone();
+                // What a question that names nothing is answered from is found by its words: edits go on where they were.
+                if was.is_none() || turn.prompt.intent == Intent::Edit || !turn.prompt.targets.is_empty() {
+                    self.before = Some(before::of(turn, &work, hint, was.as_ref()));
+                }
                 self.build(was.as_ref(), &work);
                 let Some(turn) = &self.turn else { return };
                 if turn.prompt.intent == Intent::Edit {

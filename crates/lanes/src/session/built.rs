@@ -78,7 +78,8 @@ impl Session {
             let cut = earlier.as_ref().is_some_and(|(cut, _)| cut == id);
             let span = match turn.prompt.intent {
                 Intent::Edit => Some(work.place.span.clone()),
-                Intent::Ask => answered.at.lines_in(&work.text()),
+                Intent::Ask if answered.at.place.path == work.path => answered.at.lines_in(&work.text()),
+                Intent::Ask => None,
             };
             // Of two that exclude each other the older one is told; the other one was never whole.
             if cut || built_on.iter().any(meets) || !self.is_at(*id, answered, now, work) {

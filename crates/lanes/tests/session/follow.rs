@@ -144,6 +144,15 @@ fn what_comes_between_takes_nothing_from_a_follow_up() {
         w.say("It doubles.");
         w.done();
     };
+    let asks_of_another: fn(&mut World) = |w| {
+        w.hint = Hint::Symbol("area".into());
+        w.ask(Prompt {
+            intent: Intent::Ask,
+            ..unnamed("what is area for?")
+        });
+        w.say("It multiplies.");
+        w.done();
+    };
     let stops: fn(&mut World) = |w| {
         go_on(w, "and name it");
         w.say("def edge(w, h):\n");
@@ -164,6 +173,7 @@ fn what_comes_between_takes_nothing_from_a_follow_up() {
     };
     let cases = [
         ("a question", asks),
+        ("a question that names nothing", asks_of_another),
         ("a stop", stops),
         ("a stop at once", stops_early),
         ("a redirect", redirects),
