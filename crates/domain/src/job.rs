@@ -219,6 +219,18 @@ pub enum Step {
     },
     /// The checks ran.
     Checked(Checked),
+    /// What was made is no change that could be checked: it goes through a link, or takes back what it may not.
+    Refused {
+        /// Why, for the model.
+        said: String,
+    },
+    /// The checks cannot run on it, and will not: the attempt is over.
+    Untested {
+        /// What would have been checked.
+        tree: Tree,
+        /// Why, for people.
+        message: String,
+    },
     /// The person said something more.
     Steered {
         /// Their words.
@@ -272,6 +284,17 @@ pub struct Partial {
     pub passed: u32,
     /// Tests that failed.
     pub failed: u64,
+    /// Nobody knows whether it passes: the checks could not run on it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub untested: bool,
+}
+
+impl Partial {
+    /// The smaller is the better: first what was checked, then what passes more, then the smaller patch.
+    pub fn rank(&self) -> impl Ord + use<> {
+        let red = (std::cmp::Reverse(self.passed), self.failed);
+        (self.untested, red, self.size)
+    }
 }
 
 /// How an attempt ended.
@@ -370,9 +393,8 @@ pub fn judge<'a>(ends: impl IntoIterator<Item = (u32, &'a End, Spent)>) -> JobSt
             }
             End::Failed { why, best: partial } => {
                 whys.push(format!("a{number}: {why}"));
-                let rank = |p: &Partial| (std::cmp::Reverse(p.passed), p.failed, p.size);
                 if let Some(p) = partial
-                    && best.as_ref().is_none_or(|(_, b)| rank(p) < rank(b))
+                    && best.as_ref().is_none_or(|(_, b)| p.rank() < b.rank())
                 {
                     best = Some((number, p.clone()));
                 }
@@ -410,6 +432,7 @@ mod tests {
             size: PatchSize { lines: 1, files: 1 },
             passed,
             failed,
+            untested: false,
         };
         End::Failed {
             why: "red".into(),
@@ -449,6 +472,23 @@ mod tests {
         };
         assert_eq!(best.unwrap().0, 3);
         assert_eq!(why, "a1: red; a2: red; a3: red; a4: gone");
+        // What nobody checked looks as if nothing failed in it.
+        let mut unknown = failed(0, 0);
+        if let End::Failed { best: Some(best), .. } = &mut unknown {
+            best.untested = true;
+        }
+        let ends = [unknown, failed(0, 1)];
+        let judged = judge((1..).zip(&ends).map(free));
+        assert!(
+            matches!(
+                judged,
+                JobState::Failed {
+                    best: Some((2, _)),
+                    ..
+                }
+            ),
+            "{judged:?}"
+        );
     }
 
     #[test]

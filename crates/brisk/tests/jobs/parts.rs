@@ -195,6 +195,67 @@ fn a_part_that_was_put_back_mends_what_both_come_to() {
 }
 
 #[test]
+fn a_part_is_not_mended_by_taking_it_back() {
+    let house = house(&["a", "b"]);
+    house.says(0, &total("9"));
+    house.servers[1].script(Script {
+        replies: vec![
+            Reply::stream(vec![
+                Act::gate("joined"),
+                Act::text(name(".upper()")),
+                Act::stop(),
+                Act::Done,
+            ]),
+            Reply::text(&edit("text.py", "    return item.upper()\n", "    return item\n")),
+        ],
+        otherwise: Some(Reply::text("I am done.\n```do\ndone\n```\n")),
+    });
+    let mut news = house.start(&by_hand(&["--wait", "--json"]));
+    while standings(&news.next("job")).first() != Some(&"joined") {}
+    house.servers[1].open("joined");
+    assert_eq!(news.finish(), Some(26));
+    let told = house.servers[1].wait_request(3).unwrap().body.to_string();
+    assert!(told.contains("nothing of this part's change is left"), "{told}");
+    let job = house.last(0, "job", &["jobs", "show", "j1"]);
+    assert_eq!(standings(&job), ["joined", "left_out"]);
+}
+
+#[test]
+fn a_part_that_could_make_nothing_is_not_joined() {
+    let house = house(&["a", "b"]);
+    house.write("documentation/a.md", "a\n");
+    std::os::unix::fs::symlink("documentation", house.repo.join("docs")).unwrap();
+    house.git(&["add", "-A"]);
+    house.git(&["commit", "-q", "-m", "a link"]);
+    house.says(0, &total("0"));
+    house.servers[1].script(Script {
+        replies: vec![Reply::text(&edit("docs/new.md", "", "new\n"))],
+        otherwise: Some(Reply::text("I am done.\n```do\ndone\n```\n")),
+    });
+    let said = house.ends(
+        26,
+        &[
+            "delegate",
+            "carts and docs",
+            "--models",
+            "a,b",
+            "--part",
+            "empty carts @shop.py",
+            "--part",
+            "docs @docs/",
+            "--wait",
+        ],
+    );
+    assert!(said.contains("part 2: docs (docs): left out"), "{said}");
+    let told = house.servers[1].wait_request(2).unwrap().body.to_string();
+    assert!(told.contains("docs/new.md is a link"), "{told}");
+    let job = house.last(0, "job", &["jobs", "show", "j1"]);
+    assert_eq!(standings(&job), ["joined", "left_out"]);
+    assert!(house.ends(0, &["jobs", "diff", "j1"]).contains("+++ b/shop.py"));
+    house.ends(4, &["jobs", "merge", "j1"]);
+}
+
+#[test]
 fn parts_that_pass_only_together_become_ready() {
     let house = House::raw(&["a", "b"]);
     house.write("text.py", "def name(item):\n    return \"x\"\n");
@@ -352,8 +413,11 @@ fn a_divided_job_is_put_aside_steered_bounded_and_cancelled_as_one() {
     house.ends(0, &["jobs", "resume", "j1"]);
     let plan = house.servers[0].wait_request(2).unwrap().body.to_string();
     assert!(plan.contains("The person says: two parts at most"), "{plan}");
-    house.servers[0].wait_request(3).unwrap();
-    house.servers[1].wait_request(1).unwrap();
+    // The parts that came of it hear it, too.
+    for (server, nth) in [(0, 3), (1, 1)] {
+        let part = house.servers[server].wait_request(nth).unwrap().body.to_string();
+        assert!(part.contains("The person says: two parts at most"), "{part}");
+    }
     house.ends(0, &["jobs", "cancel", "j1"]);
     house.servers[0].wait_gone(3).unwrap();
     house.servers[1].wait_gone(1).unwrap();

@@ -55,7 +55,8 @@ pub enum Effect {
     Converse(Box<ToolRequest>),
     /// Look at the base; answer with [`Step::Looked`].
     Look(Vec<Look>),
-    /// Run the checks on the base with [`super::Attempt::changed`]; answer with [`Step::Checked`].
+    /// Run the checks on the base with [`super::Attempt::changed`]; answer with [`Step::Checked`], or
+    /// [`Step::Refused`] or [`Step::Untested`] where they cannot run.
     Check,
     /// Nothing: it is over.
     Over(End),
@@ -74,6 +75,8 @@ pub fn plan_in(step: &Step) -> Option<Vec<String>> {
         }
         Step::Looked { .. }
         | Step::Checked(_)
+        | Step::Refused { .. }
+        | Step::Untested { .. }
         | Step::Steered { .. }
         | Step::Faulted { .. }
         | Step::Stopped { .. }

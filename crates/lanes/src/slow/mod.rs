@@ -21,11 +21,12 @@ mod words;
 pub use answer::Look;
 pub use brief::{Brief, Effect, Kit, plan_in};
 pub use plan::read as read_parts;
-pub use queue::{Best, Go, Join, Made, Next as QueueNext, Outcome, Queue};
+pub use queue::{Best, Go, Join, Made, Next as QueueNext, Outcome, Queue, keeps};
 pub use words::strategy;
 
 use answer::Answer;
 use brisk_domain::Candidate;
+use brisk_domain::evidence::Tree;
 use brisk_domain::job::{AttemptId, Bounds, Checked, End, Found, Partial, PatchSize, Step};
 use brisk_domain::port::{GenerateRequest, Message, Priority};
 use brisk_domain::tool::{Tool, Tooling};
@@ -170,6 +171,11 @@ impl Attempt {
                 }
             }
             Step::Checked(checked) if matches!(self.state, State::Checking) => self.checked(checked),
+            Step::Refused { said } if matches!(self.state, State::Checking) => self.refused(said),
+            Step::Untested { tree, message } if matches!(self.state, State::Checking) => {
+                self.untested(tree);
+                self.fail(message);
+            }
             Step::Steered { text } => match (&mut self.rewriter, &mut self.calling) {
                 (Some(rewriter), _) => rewriter.steered(&text),
                 // Nothing stands between a call and its result.
@@ -181,6 +187,8 @@ impl Attempt {
             Step::Said { .. }
             | Step::Called { .. }
             | Step::Checked(_)
+            | Step::Refused { .. }
+            | Step::Untested { .. }
             | Step::Divided { .. }
             | Step::Joined { .. }
             | Step::PutBack { .. } => {}
@@ -427,6 +435,7 @@ impl Attempt {
                     size,
                     passed,
                     failed,
+                    untested: false,
                 };
                 // What else a part does may show only with the others: of two that are as red, the newer has more of it.
                 let red = |p: &Partial| (std::cmp::Reverse(p.passed), p.failed);
@@ -452,6 +461,39 @@ impl Attempt {
                 let said = self.talk.cut_head(&said);
                 self.go_on(words::red(&said, left));
             }
+        }
+    }
+
+    /// What it made is no change that could be checked. It is not what the model is ready with, whatever else there is.
+    fn refused(&mut self, said: String) {
+        self.rounds += 1;
+        if self.rounds >= self.bounds.rounds {
+            let line = said.lines().next().unwrap_or_default();
+            return self.fail(format!(
+                "not proven after {} rounds of checks: {line}",
+                self.rounds
+            ));
+        }
+        match &mut self.rewriter {
+            Some(rewriter) => {
+                let next = rewriter.judged(&mut self.files, Some((0, 0)), &said);
+                self.follow(next);
+            }
+            None => self.waste(said),
+        }
+    }
+
+    /// Kept to be looked at where there is nothing that was checked.
+    fn untested(&mut self, tree: Tree) {
+        let size = self.size();
+        if size.lines > 0 && self.best.is_none() {
+            self.best = Some(Partial {
+                tree,
+                size,
+                passed: 0,
+                failed: 0,
+                untested: true,
+            });
         }
     }
 

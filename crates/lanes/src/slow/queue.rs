@@ -4,16 +4,17 @@
 //! what is joined by then, lowest number first, and the checks run on the joined tree. What is red there is put aside.
 //! Once no attempt works any more, all that is left is put together and checked at once: parts that mend one thing
 //! each pass only so. If that is red too, the parts in it are put back, one after the other: each gets one more attempt,
-//! at the tree that all of them come to, and is told what the checks said about it. The job is whole only with evidence
-//! about a tree that holds every part.
+//! at the tree that all of them come to, and is told what the checks said about it. Where a part made nothing, the rest is
+//! joined all the same, and nobody is asked to mend it. The job is whole only with evidence about a tree that holds every
+//! part.
 //!
 //! Whoever takes the same steps again stands where it stood, in whatever order the ends of attempts become known.
 
 use super::Brief;
 use super::plan::{self, Said};
 use brisk_domain::evidence::Tree;
-use brisk_domain::job::{End, Partial, Proof, Step};
-use brisk_domain::parts::{Division, Part, Parts, Standing};
+use brisk_domain::job::{End, Partial, PatchSize, Proof, Step};
+use brisk_domain::parts::{Division, Part, Parts, Scope, Standing};
 use brisk_domain::port::GenerateRequest;
 use std::collections::BTreeMap;
 
@@ -81,6 +82,25 @@ pub enum Best {
     Part(Partial),
 }
 
+impl Best {
+    /// With evidence it passes, and something is missing.
+    pub fn passing(proof: &Proof, size: PatchSize) -> Partial {
+        Partial {
+            tree: proof.tree().clone(),
+            size,
+            passed: u32::try_from(proof.lines().len()).unwrap_or(u32::MAX),
+            failed: 0,
+            untested: false,
+        }
+    }
+}
+
+/// Whether the change of a part is still in a tree, of which these paths differ from the base. Checks that pass without
+/// it say nothing about it.
+pub fn keeps<'a>(part: &[Scope], mut differ: impl Iterator<Item = &'a str>) -> bool {
+    differ.any(|path| part.iter().any(|scope| scope.covers(path)))
+}
+
 /// What is to be done next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Next {
@@ -88,7 +108,7 @@ pub enum Next {
     Plan,
     /// Write down that these are the parts, with [`Step::Divided`].
     Divide(Parts),
-    /// Join; answer with [`Step::Joined`] or [`Step::PutBack`].
+    /// Join; answer with [`Step::Joined`] or [`Step::PutBack`]. It costs no model: it is done also when time is up.
     Join(Join),
     /// Let the attempts of [`Queue::to_run`] work until one of them is over.
     Wait,
@@ -109,6 +129,8 @@ struct Together {
 pub struct Queue {
     base: Tree,
     said: Vec<Said>,
+    /// The person's words from before there were parts.
+    heard: String,
     /// Read, and not written down yet.
     plan: Option<Parts>,
     parts: Option<Parts>,
@@ -133,6 +155,7 @@ impl Queue {
         Some(Queue {
             base: base.clone(),
             said: Vec::new(),
+            heard: String::new(),
             plan: None,
             parts,
             ends: BTreeMap::new(),
@@ -151,13 +174,17 @@ impl Queue {
                 Ok(parts) => self.plan = Some(parts),
                 Err(why) => self.no_plan(&text, &why),
             },
-            Step::Steered { text } => self.said.push(Said::Word(super::words::steered(&text))),
+            Step::Steered { text } => {
+                let words = super::words::steered(&text);
+                self.heard.push_str(&words);
+                self.said.push(Said::Word(words));
+            }
             Step::Divided { parts } => self.parts = Some(parts),
             Step::Joined { parts, proof } => {
                 self.joined.extend(parts);
                 self.proof = Some(proof);
             }
-            Step::PutBack { parts, tree, said } if self.left() == parts => {
+            Step::PutBack { parts, tree, said } if self.is_rest(&parts) => {
                 self.together = Some(Together { parts, tree, said });
             }
             Step::PutBack { parts, said, .. } => {
@@ -166,7 +193,12 @@ impl Queue {
             }
             Step::Faulted { message } => self.fault = Some(message),
             Step::Stopped { cause } => self.fault = Some(super::words::stopped(cause).to_owned()),
-            Step::Said { .. } | Step::Called { .. } | Step::Looked { .. } | Step::Checked(_) => {}
+            Step::Said { .. }
+            | Step::Called { .. }
+            | Step::Looked { .. }
+            | Step::Checked(_)
+            | Step::Refused { .. }
+            | Step::Untested { .. } => {}
         }
     }
 
@@ -207,8 +239,8 @@ impl Queue {
             };
         };
         let alone = |part: &u32| {
-            let fresh = !self.joined.contains(part) && !self.aside.contains_key(part);
-            fresh && self.together.is_none() && matches!(self.ends.get(part), Some(End::Proven { .. }))
+            let fresh = !self.joined.contains(part) && self.together.is_none();
+            fresh && !self.tried(*part) && self.made(*part).is_some()
         };
         if self.fault.is_none()
             && let Some(part) = parts.numbers().find(alone)
@@ -221,12 +253,26 @@ impl Queue {
         if let Some(proof) = self.whole() {
             return Next::Over(Outcome::Whole(proof));
         }
-        let left = self.left();
-        let bare = left.iter().any(|part| self.made(*part).is_none());
+        let mut rest = self.left();
+        let all = rest.len();
+        rest.retain(|part| self.made(*part).is_some());
+        // One alone on the base is what its own attempt ended with.
+        let known = rest.is_empty() || (rest.len() == 1 && all > 1 && self.joined.is_empty());
         match (&self.together, &self.fault) {
-            (None, None) if !bare => self.join(left),
+            (None, None) if !known => self.join(rest),
             _ => Next::Over(self.short()),
         }
+    }
+
+    /// Whether a part was not to be joined alone, or was and did not pass.
+    fn tried(&self, part: u32) -> bool {
+        self.aside.contains_key(&part) || !matches!(self.ends.get(&part), Some(End::Proven { .. }))
+    }
+
+    /// Whether these were joined as all that was left, and not as one that passes alone. It must not depend on attempts
+    /// that may have ended since.
+    fn is_rest(&self, parts: &[u32]) -> bool {
+        self.left() == parts || parts.iter().all(|part| self.tried(*part))
     }
 
     fn join(&self, parts: Vec<u32>) -> Next {
@@ -249,13 +295,13 @@ impl Queue {
         numbers.filter(|part| !self.joined.contains(part)).collect()
     }
 
-    /// What a part's first attempt made.
+    /// What a part's first attempt made, if it is not what it began at.
     fn made(&self, part: u32) -> Option<Made> {
         let tree = match self.ends.get(&part)? {
             End::Proven { proof, .. } => proof.tree(),
             End::Failed { best, .. } => &best.as_ref()?.tree,
         };
-        Some(Made {
+        (*tree != self.base).then(|| Made {
             from: self.base.clone(),
             tree: tree.clone(),
         })
@@ -273,14 +319,15 @@ impl Queue {
         mended.or(all)
     }
 
-    /// Attempts at what all that is left came to, and their parts.
+    /// Attempts at what all that is left came to, and their parts. None where a part made nothing: nothing could make
+    /// that whole.
     fn mends(&self) -> impl Iterator<Item = (u32, u32)> {
         let first = self.parts.iter().flat_map(Parts::numbers).count();
         let first = u32::try_from(first).unwrap_or(u32::MAX).saturating_add(1);
         let parts = self
             .together
             .iter()
-            .filter(|t| t.tree.is_some())
+            .filter(|t| t.tree.is_some() && t.parts == self.left())
             .flat_map(|t| &t.parts);
         (first..).zip(parts.copied())
     }
@@ -295,7 +342,7 @@ impl Queue {
                 number,
                 part,
                 from: from.clone(),
-                text: words(parts, part, said)?,
+                text: words(parts, part, said)? + &self.heard,
             })
         };
         let firsts = parts
@@ -324,6 +371,25 @@ impl Queue {
         let mut goes = self.goes();
         goes.retain(|go| !self.ends.contains_key(&go.number));
         goes
+    }
+
+    /// Under which numbers somebody may still hear the person: of attempts that are not over, and of those that may
+    /// follow. Before there are parts that is the queue, which tells all of them.
+    pub fn hearers(&self) -> Vec<u32> {
+        if matches!(self.next(), Next::Over(_)) {
+            return Vec::new();
+        }
+        let Some(parts) = &self.parts else {
+            return vec![brisk_domain::job::QUEUE];
+        };
+        let first = u32::try_from(parts.list().len()).unwrap_or(u32::MAX);
+        let follow = match (&self.together, &self.fault) {
+            (None, None) => first,
+            (None, Some(_)) => 0,
+            (Some(_), _) => u32::try_from(self.mends().count()).unwrap_or(u32::MAX),
+        };
+        let numbers = 1..=first.saturating_add(follow);
+        numbers.filter(|n| !self.ends.contains_key(n)).collect()
     }
 
     /// Where a part stands.
@@ -375,12 +441,12 @@ impl Queue {
         let together = self.together.as_ref().and_then(|t| t.tree.clone());
         let queue = |best| (brisk_domain::job::QUEUE, best);
         let partial = || {
-            let rank = |p: &Partial| (std::cmp::Reverse(p.passed), p.failed, p.size);
             let partials = self.ends.iter().filter_map(|(number, end)| match end {
-                End::Failed { best: Some(best), .. } => Some((*number, best.clone())),
-                End::Failed { best: None, .. } | End::Proven { .. } => None,
+                End::Failed { best, .. } => Some((*number, best.clone()?)),
+                End::Proven { proof, size } => Some((*number, Best::passing(proof, *size))),
             });
-            let best = partials.min_by_key(|(_, partial)| rank(partial));
+            let partials = partials.filter(|(_, partial)| partial.tree != self.base);
+            let best = partials.min_by_key(|(_, partial)| partial.rank());
             best.map(|(number, partial)| (number, Best::Part(partial)))
         };
         let joined = self.proof.clone().map(Best::Joined);

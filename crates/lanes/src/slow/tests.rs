@@ -458,3 +458,78 @@ fn a_part_keeps_to_its_files_and_hands_over_what_does_not_pass_alone() {
         "whoever has the whole task goes on"
     );
 }
+
+/// What cannot be checked is no partial change, and nothing that a part hands over.
+#[test]
+fn a_change_that_is_none_is_told_and_leaves_nothing() {
+    let refused = || Step::Refused {
+        said: "docs/new.md: a link is in the way".into(),
+    };
+    let part = |bounds: Bounds| {
+        let mut attempt = Attempt::new(Brief {
+            only: Some(vec![Scope::new("docs/").unwrap()]),
+            ..brief(bounds, 8_192)
+        });
+        attempt.take(Step::Said {
+            text: edit("docs/new.md", "", "x\n"),
+            usage: Usage::default(),
+        });
+        assert_eq!(attempt.next(), Effect::Check);
+        attempt.take(refused());
+        attempt
+    };
+    let mut attempt = part(Bounds::default());
+    let Effect::Ask(request) = attempt.next() else {
+        panic!("{:?}", attempt.next());
+    };
+    assert!(
+        request
+            .messages
+            .last()
+            .unwrap()
+            .text
+            .contains("a link is in the way")
+    );
+    // That its model is ready does not make a change of it.
+    attempt.take(Step::Said {
+        text: requests("done"),
+        usage: Usage::default(),
+    });
+    assert_eq!(attempt.next(), Effect::Check);
+    let once = Bounds {
+        rounds: 1,
+        ..Bounds::default()
+    };
+    assert!(
+        matches!(part(once).next(), Effect::Over(End::Failed { best: None, why }) if why.contains("a link")),
+    );
+}
+
+/// One step says it all: a kill after it leaves the attempt over, and it is kept only where nothing else is.
+#[test]
+fn what_nobody_could_check_is_kept_behind_what_was() {
+    let untested = Step::Untested {
+        tree: Tree::parse(&"9".repeat(40)).unwrap(),
+        message: "nothing can be checked".into(),
+    };
+    for (checked, want) in [(0, true), (1, false)] {
+        let mut world = World::new(Bounds::default(), 8_192);
+        for n in 0..checked {
+            world.say(&edit("new.txt", "", &format!("{n}\n")));
+        }
+        world.take(Step::Said {
+            text: edit("more.txt", "", "x\n"),
+            usage: Usage::default(),
+        });
+        assert_eq!(world.attempt.next(), Effect::Check);
+        world.attempt.take(untested.clone());
+        let Effect::Over(End::Failed {
+            why,
+            best: Some(best),
+        }) = world.attempt.next()
+        else {
+            panic!("{:?}", world.attempt.next());
+        };
+        assert_eq!((why.as_str(), best.untested), ("nothing can be checked", want));
+    }
+}

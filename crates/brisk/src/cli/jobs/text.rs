@@ -248,6 +248,11 @@ pub(super) fn step(attempt: u32, step: &StepView) -> Vec<Line> {
             indented(Tone::Dim, said);
             (Tone::Bad, head("the checks did not pass"))
         }
+        Step::Refused { said } => {
+            indented(Tone::Warn, said);
+            (Tone::Bad, head("that is no change that could be checked"))
+        }
+        Step::Untested { message, .. } => (Tone::Bad, head(message)),
         Step::Steered { text } => (Tone::Head, head(&format!("you said: {text}"))),
         Step::Faulted { message } => (Tone::Bad, head(message)),
         Step::Stopped { cause } => (Tone::Warn, head(&format!("stopped: {cause:?}"))),

@@ -6,15 +6,18 @@ use super::errand::Errand;
 use super::{Held, Jobs, lock, look, note};
 use crate::daemon::mcp::Servers;
 use crate::exit::CliError;
-use crate::verify::{Base, Gate};
+use crate::verify::{Base, Gate, worktree};
 use brisk_domain::CancelReason;
-use brisk_domain::job::{AttemptId, Checked, End, PatchSize, Rivalry, Step};
+use brisk_domain::evidence::Tree;
+use brisk_domain::job::{AttemptId, End, PatchSize, Rivalry, Step};
+use brisk_domain::parts::Scope;
 use brisk_domain::port::ModelEvent;
 use brisk_domain::tool::Calling;
-use brisk_lanes::slow::{Attempt, Brief, Effect};
+use brisk_lanes::slow::{Attempt, Brief, Effect, keeps};
+use brisk_patch::Change;
 use brisk_sandbox::Stop;
 use brisk_store::JobRow;
-use brisk_worktree::Base as Files;
+use brisk_worktree::{Base as Files, WorktreeError};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
 
@@ -36,6 +39,10 @@ pub(super) struct Halted;
 /// Instructions of the repository; told to the model as text.
 pub(super) const INSTRUCTIONS: &str = "AGENTS.md";
 
+/// What a model is told that mends by undoing.
+const TAKEN_BACK: &str = "With that nothing of this part's change is left, and it was not checked. Keep what the part is \
+                          to do, and mend it.\n";
+
 pub(super) struct Worker<'a> {
     pub(super) line: Line<'a>,
     pub(super) gate: Gate,
@@ -43,6 +50,8 @@ pub(super) struct Worker<'a> {
     pub(super) attempt: Attempt,
     /// The person's servers of tools.
     pub(super) servers: Servers,
+    /// It mends what all parts come to: files of its own part, of which something has to stay changed.
+    mends: Option<Vec<Scope>>,
     seq: u64,
 }
 
@@ -58,7 +67,7 @@ pub(super) fn run(
 ) -> Result<End, Halted> {
     let failed = |why: String| End::Failed { why, best: None };
     let opened = Gate::open(&jobs.home, &row.root).and_then(|gate| {
-        let files = gate.shadow.base(&errand.from).map_err(crate::verify::worktree)?;
+        let files = gate.shadow.base(&errand.from).map_err(worktree)?;
         Ok((gate, files))
     });
     let (mut gate, files) = match opened {
@@ -69,6 +78,7 @@ pub(super) fn run(
     let paths = files.paths();
     let named = errand.names(&paths).into_iter();
     let texts = named.filter_map(|p| Some((p.clone(), gate.shadow.file(&files, &p)?)));
+    let mends = errand.only.clone().filter(|_| errand.from != row.task.base);
     let brief = Brief {
         id,
         text: errand.text,
@@ -103,6 +113,7 @@ pub(super) fn run(
         files,
         attempt: Attempt::with(brief, &kit),
         servers,
+        mends,
         seq: 0,
     };
     let taken = jobs.store().steps(id, 1);
@@ -175,62 +186,76 @@ impl Worker<'_> {
     }
 
     fn check(&mut self) -> Result<Step, Halted> {
-        self.line.doing("waits for its turn to check");
-        let turn = self.line.jobs.turns.take(|| !self.line.held.halted());
-        let Some(_turn) = turn else {
-            return Err(Halted);
-        };
-        self.line.doing("checks");
-        match again(|| self.prove()) {
-            // What a stop cut off says nothing.
-            _ if self.line.held.halted() => Err(Halted),
-            _ if self.line.row.task.rivalry == Rivalry::First && self.line.needless() => {
-                Ok(stopped(CancelReason::Superseded))
-            }
-            Ok(checked) => Ok(Step::Checked(checked)),
-            Err(e) => {
-                let message = format!("nothing can be checked: {}", super::gate_refusal(e).message);
-                self.unchecked(&message)?;
-                Ok(Step::Faulted { message })
-            }
+        loop {
+            self.line.doing("waits for its turn to check");
+            let turn = self.line.jobs.turns.take(|| !self.line.held.halted());
+            let Some(turn) = turn else {
+                return Err(Halted);
+            };
+            self.line.doing("checks");
+            let checked = again(|| self.prove());
+            drop(turn);
+            return match checked {
+                // What a stop cut off says nothing.
+                _ if self.line.held.halted() => Err(Halted),
+                _ if self.line.row.task.rivalry == Rivalry::First && self.line.needless() => {
+                    Ok(stopped(CancelReason::Superseded))
+                }
+                Ok(step) => Ok(step),
+                Err(e) if self.line.waits_for_room(&e)? => continue,
+                Err(e) => Ok(self.untested(super::gate_refusal(e).message)),
+            };
         }
     }
 
     /// Keeps what was made to be looked at, although nobody knows whether it passes.
-    fn unchecked(&mut self, why: &str) -> Result<(), Halted> {
+    fn untested(&mut self, why: String) -> Step {
+        let message = format!("nothing can be checked: {why}");
         let changed = self.attempt.changed();
-        // Where not even this can be done, the answers that made it are in the log.
-        let Ok(tree) = self.gate.shadow.with_texts(&self.files, &changed) else {
-            return Ok(());
-        };
-        self.done(Step::Checked(Checked::Unproven {
-            tree,
-            passed: 0,
-            failed: 0,
-            said: why.to_owned(),
-        }))
+        match self.gate.shadow.with_texts(&self.files, &changed) {
+            Ok(tree) => Step::Untested { tree, message },
+            // Where not even this can be done, the answers that made it are in the log.
+            Err(_) => Step::Faulted { message },
+        }
     }
 
-    fn prove(&mut self) -> Result<Checked, CliError> {
+    fn prove(&mut self) -> Result<Step, CliError> {
         let changed = self.attempt.changed();
         let made = self.gate.shadow.with_texts(&self.files, &changed);
         let tree = match made {
             Ok(tree) => tree,
-            Err(e) => {
-                return Ok(Checked::Unproven {
-                    tree: self.line.row.task.base.clone(),
-                    passed: 0,
-                    failed: 0,
-                    said: e.to_string(),
-                });
-            }
+            Err(
+                e @ (WorktreeError::NotAFile { .. }
+                | WorktreeError::Outside { .. }
+                | WorktreeError::InGitDir { .. }),
+            ) => return Ok(Step::Refused { said: e.to_string() }),
+            Err(e) => return Err(worktree(e)),
         };
+        if let Some(part) = &self.mends
+            && !self.still_changes(part, &tree)?
+        {
+            return Ok(Step::Refused {
+                said: TAKEN_BACK.to_owned(),
+            });
+        }
         let base = Base {
             tree: Some(self.line.row.task.base.clone()),
             ..self.gate.base(&tree)?
         };
         self.based(&base)?;
-        self.gate.prove(&tree, &base, self.line.row.task.degraded)
+        let checked = self.gate.prove(&tree, &base, self.line.row.task.degraded)?;
+        Ok(Step::Checked(checked))
+    }
+
+    /// Whether something of a part is still another than in what the job began with.
+    fn still_changes(&self, part: &[Scope], tree: &Tree) -> Result<bool, CliError> {
+        let base = self
+            .gate
+            .shadow
+            .base(&self.line.row.task.base)
+            .map_err(worktree)?;
+        let patch = self.gate.shadow.patch(&base, tree).map_err(worktree)?;
+        Ok(keeps(part, patch.iter().map(Change::path)))
     }
 
     pub(super) fn based(&mut self, base: &Base) -> Result<(), CliError> {

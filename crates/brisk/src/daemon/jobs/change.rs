@@ -72,9 +72,11 @@ impl Jobs {
                 Some(proof.tree().clone())
             }
             Step::PutBack { tree, .. } => tree,
+            Step::Untested { tree, .. } => Some(tree),
             Step::Said { .. }
             | Step::Called { .. }
             | Step::Looked { .. }
+            | Step::Refused { .. }
             | Step::Steered { .. }
             | Step::Faulted { .. }
             | Step::Stopped { .. }

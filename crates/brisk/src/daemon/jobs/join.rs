@@ -10,18 +10,22 @@ use crate::exit::CliError;
 use crate::verify::{Base, Gate, worktree};
 use brisk_domain::CancelReason;
 use brisk_domain::evidence::Tree;
-use brisk_domain::job::{AttemptId, Checked, JobState, Partial, PatchSize, Proof, QUEUE, Ready, Step};
+use brisk_domain::job::{AttemptId, Checked, JobState, Partial, PatchSize, QUEUE, Ready, Step};
 use brisk_lanes::slow::{Best, Brief, Go, Join, Outcome, Queue, QueueNext};
 use brisk_patch::Change;
 use brisk_sandbox::Stop;
 use brisk_store::JobRow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::Scope;
+use std::time::Duration;
 
 /// Bytes of what checks say about a joined tree that are kept: their beginning.
 const KEPT: usize = 8 << 10;
+
+/// How often it is looked whether the job was stopped, while attempts work.
+const LOOK: Duration = Duration::from_millis(500);
 
 struct Joiner<'a> {
     line: Line<'a>,
@@ -108,9 +112,8 @@ impl<'a> Joiner<'a> {
                     continue;
                 }
                 QueueNext::Divide(parts) => Step::Divided { parts },
-                QueueNext::Plan | QueueNext::Join(_) if self.line.left().is_zero() => {
-                    stopped(CancelReason::OverBudget)
-                }
+                // What was made in time is joined: that asks no model.
+                QueueNext::Plan if self.line.left().is_zero() => stopped(CancelReason::OverBudget),
                 QueueNext::Plan => self.plan()?,
                 QueueNext::Join(join) => self.join(&join)?,
             };
@@ -160,14 +163,16 @@ impl<'a> Joiner<'a> {
             };
             self.running.insert(number);
             let (jobs, held, row) = (self.line.jobs, self.line.held, self.line.row);
-            let over = self.over.0.clone();
+            let over = PartOver {
+                held,
+                number,
+                over: self.over.0.clone(),
+            };
             scope.spawn(move || {
-                let job = row.id;
+                let (job, _over) = (row.id, over);
                 if let Some(_seat) = jobs.seats.take(|| !held.halted()) {
                     work::one(jobs, held, row, (AttemptId { job, number }, errand));
                 }
-                // The queue has gone only where the job was stopped.
-                let _ = over.send(number);
             });
         }
     }
@@ -178,9 +183,13 @@ impl<'a> Joiner<'a> {
             return Err(Halted);
         }
         self.line.doing("");
-        // A stop ends the attempts, too.
-        let number = self.over.1.recv().map_err(|_| Halted)?;
-        self.ended(number)
+        loop {
+            match self.over.1.recv_timeout(LOOK) {
+                Ok(number) => return self.ended(number),
+                Err(RecvTimeoutError::Timeout) if !self.line.held.halted() => {}
+                Err(_) => return Err(Halted),
+            }
+        }
     }
 
     /// One that could not write down how it ended is done again by whoever claims the job next.
@@ -233,20 +242,25 @@ impl<'a> Joiner<'a> {
             1 => format!("part {}", names.concat()),
             _ => format!("parts {}", names.join(", ")),
         };
-        self.line
-            .doing(&format!("waits for its turn to check {what} with the others"));
         let (jobs, held) = (self.line.jobs, self.line.held);
-        let Some(_turn) = jobs.turns.take(|| !held.halted()) else {
-            return Err(Halted);
-        };
-        self.line.doing(&format!("checks {what} with the others"));
-        match again(|| self.prove(join)) {
-            // What a stop cut off says nothing.
-            _ if held.halted() => Err(Halted),
-            Ok(step) => Ok(step),
-            Err(e) => Ok(Step::Faulted {
-                message: format!("nothing can be checked: {}", super::gate_refusal(e).message),
-            }),
+        loop {
+            self.line
+                .doing(&format!("waits for its turn to check {what} with the others"));
+            let Some(turn) = jobs.turns.take(|| !held.halted()) else {
+                return Err(Halted);
+            };
+            self.line.doing(&format!("checks {what} with the others"));
+            let step = again(|| self.prove(join));
+            drop(turn);
+            return match step {
+                // What a stop cut off says nothing.
+                _ if held.halted() => Err(Halted),
+                Ok(step) => Ok(step),
+                Err(e) if self.line.waits_for_room(&e)? => continue,
+                Err(e) => Ok(Step::Faulted {
+                    message: format!("nothing can be checked: {}", super::gate_refusal(e).message),
+                }),
+            };
         }
     }
 
@@ -311,8 +325,14 @@ impl<'a> Joiner<'a> {
                 best: best.map(|(number, best)| {
                     let partial = match best {
                         Best::Part(partial) => partial,
-                        Best::Together(tree) => partial(&tree, size(&tree), None),
-                        Best::Joined(proof) => partial(proof.tree(), size(proof.tree()), Some(&proof)),
+                        Best::Together(tree) => Partial {
+                            size: size(&tree),
+                            tree,
+                            passed: 0,
+                            failed: 0,
+                            untested: false,
+                        },
+                        Best::Joined(proof) => Best::passing(&proof, size(proof.tree())),
                     };
                     (number, partial)
                 }),
@@ -333,14 +353,18 @@ impl<'a> Joiner<'a> {
     }
 }
 
-/// What is not whole: with evidence it passes, and something is missing.
-fn partial(tree: &Tree, size: PatchSize, proof: Option<&Proof>) -> Partial {
-    let passed = proof.map_or(0, |proof| proof.lines().len());
-    Partial {
-        tree: tree.clone(),
-        size,
-        passed: u32::try_from(passed).unwrap_or(u32::MAX),
-        failed: 0,
+/// The end of a part's thread, however it ends: the queue must not wait for one that has gone.
+pub(super) struct PartOver<'a> {
+    pub(super) held: &'a Held,
+    pub(super) number: u32,
+    pub(super) over: Sender<u32>,
+}
+
+impl Drop for PartOver<'_> {
+    fn drop(&mut self) {
+        lock(&self.held.attempts).remove(&self.number);
+        // The queue has gone only where the job was stopped.
+        let _ = self.over.send(self.number);
     }
 }
 

@@ -4,6 +4,7 @@
 use super::ask::Line;
 use super::attempt::Halted;
 use super::note;
+use crate::exit::{CliError, Exit};
 use brisk_domain::job::Step;
 use brisk_store::StoreError;
 use std::sync::mpsc::RecvTimeoutError;
@@ -28,12 +29,26 @@ impl Line<'_> {
             if !may_pass(&e) {
                 return Err(Halted);
             }
-            self.doing(&format!("waits: {e}"));
-            match self.inbox.recv_timeout(PAUSE) {
-                Ok(note) => self.heard(note)?,
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return Err(Halted),
-            }
+            self.rests(&e.to_string())?;
+        }
+    }
+
+    /// Whether work failed only for want of room, and may be tried again: then some time has passed. What is to be
+    /// checked waits for room as an answer does, for as long as the job has time.
+    pub(super) fn waits_for_room(&self, e: &CliError) -> Result<bool, Halted> {
+        let waits = e.exit == Exit::Disk && !self.left().is_zero();
+        if waits {
+            self.rests(&e.message)?;
+        }
+        Ok(waits)
+    }
+
+    fn rests(&self, why: &str) -> Result<(), Halted> {
+        self.doing(&format!("waits: {why}"));
+        match self.inbox.recv_timeout(PAUSE) {
+            Ok(note) => self.heard(note),
+            Err(RecvTimeoutError::Timeout) => Ok(()),
+            Err(RecvTimeoutError::Disconnected) => Err(Halted),
         }
     }
 }

@@ -327,23 +327,29 @@ impl Jobs {
         Ok(())
     }
 
-    /// Gives every attempt of a job that is not over the person's words, between two of its steps.
+    /// Gives every attempt of a job that is not over the person's words, between two of its steps. Of a divided job also
+    /// those that may follow: they hear it before their first.
     pub(crate) fn steer(&self, job: JobId, text: &str) -> Result<(), ErrorBody> {
         let mut store = self.store();
         let row = store.job(job).map_err(refusal)?;
         let id = AttemptId { job, number: QUEUE };
         let steps = store.steps(id, 1).map_err(refusal)?;
         let left: Vec<u32> = match errand::queue(&row, steps) {
-            // Before there are parts, whoever asks for them hears it.
-            Some(queue) if queue.parts().is_none() => vec![QUEUE],
-            Some(queue) => queue.to_run().iter().map(|go| go.number).collect(),
+            Some(queue) => queue.hearers(),
             None => {
                 let count = u32::try_from(row.task.models.len()).unwrap_or(u32::MAX);
                 let over = |number: &u32| row.ends.iter().any(|(n, _)| n == number);
                 (1..=count).filter(|number| !over(number)).collect()
             }
         };
-        store.say(job, &left, text).map_err(refusal)
+        store.say(job, &left, text).map_err(refusal)?;
+        match left.is_empty() {
+            true => Err(refuse(
+                Exit::Target,
+                format!("no attempt at {job} is left that could hear it"),
+            )),
+            false => Ok(()),
+        }
     }
 
     /// What a job made is not wanted.

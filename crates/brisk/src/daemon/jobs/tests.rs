@@ -209,3 +209,45 @@ fn work_on_the_embedded_model_is_paused_while_a_person_waits_for_it() {
     });
     jobs.leave();
 }
+
+/// Whoever waits for a part hears of its end also where its thread breaks, and nobody takes it for one that works.
+#[test]
+fn a_part_whose_thread_breaks_is_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = JobStore::open(dir.path()).unwrap();
+    store
+        .enqueue(Path::new("/nowhere"), &task(Budget::default()))
+        .unwrap();
+    let held = Held {
+        claim: store.claim("test", wall_us(), LEASE_US).unwrap().unwrap(),
+        attempts: Mutex::default(),
+        halted: Mutex::default(),
+        based: Mutex::default(),
+        proven: Mutex::default(),
+        rivalry: Rivalry::default(),
+        purse: Purse::new(Budget::default(), Spent::default()),
+        gone: (Mutex::default(), Condvar::new()),
+    };
+    let live = Live {
+        notes: channel().0,
+        stop: Stop::new().unwrap(),
+        doing: String::new(),
+        asks: None,
+    };
+    lock(&held.attempts).insert(2, live);
+    let (over, ended) = channel();
+    std::thread::scope(|scope| {
+        let part = join::PartOver {
+            held: &held,
+            number: 2,
+            over,
+        };
+        let broken = scope.spawn(move || {
+            let _part = part;
+            panic!("as a part may");
+        });
+        assert!(broken.join().is_err());
+    });
+    assert_eq!(ended.try_recv(), Ok(2));
+    assert!(lock(&held.attempts).is_empty());
+}

@@ -47,6 +47,7 @@ fn failed(made: Option<&Tree>) -> End {
             size: PatchSize { lines: 1, files: 1 },
             passed: 0,
             failed: 1,
+            untested: false,
         }),
     }
 }
@@ -175,6 +176,103 @@ fn a_part_that_made_nothing_leaves_the_job_short() {
     assert!(matches!(best, Some((2, Best::Part(_)))));
 }
 
+/// An attempt that ends with the base it began at has made nothing, whatever it calls that.
+#[test]
+fn what_is_still_the_base_is_joined_nowhere() {
+    let base = tree(&[]);
+    let mut q = queue(2);
+    q.ended(1, proven(&tree(&[1])));
+    q.take(joined(&joins(&q)));
+    q.ended(2, failed(Some(&base)));
+    assert_eq!(
+        q.next(),
+        Next::Over(Outcome::Short {
+            why: "part 2: red".into(),
+            best: Some((0, Best::Joined(proof(&tree(&[1])))))
+        })
+    );
+    let mut alone = queue(1);
+    alone.ended(1, failed(Some(&base)));
+    let want = Outcome::Short {
+        why: "part 1: red".into(),
+        best: None,
+    };
+    assert_eq!(alone.next(), Next::Over(want));
+}
+
+#[test]
+fn the_rest_is_checked_together_also_where_one_part_made_nothing() {
+    let mut q = queue(4);
+    q.ended(1, failed(None));
+    q.ended(2, failed(Some(&tree(&[0, 1]))));
+    q.ended(3, failed(Some(&tree(&[0, 0, 1]))));
+    q.ended(4, proven(&tree(&[0, 0, 0, 1])));
+    let alone = joins(&q);
+    assert_eq!(alone.parts, [4]);
+    q.take(put_back(&alone));
+    let rest = joins(&q);
+    assert_eq!(rest.parts, [2, 3, 4]);
+    let mut red = q.clone();
+    q.take(joined(&rest));
+    let want = Best::Joined(proof(&tree(&[0, 1, 1, 1])));
+    assert!(matches!(q.next(), Next::Over(Outcome::Short { best: Some((0, best)), .. }) if best == want));
+    assert!(matches!(q.standing(1), Standing::LeftOut { why } if why == "red"));
+    assert_eq!(q.standing(3), Standing::Joined);
+    // Nobody is asked to mend what cannot become whole.
+    red.take(put_back(&rest));
+    assert_eq!(running(&red), []);
+    assert!(matches!(red.next(), Next::Over(Outcome::Short { .. })));
+}
+
+#[test]
+fn what_passes_alone_is_not_lost_where_nothing_can_be_joined() {
+    let mut q = queue(2);
+    q.ended(1, failed(Some(&tree(&[1]))));
+    q.ended(2, proven(&tree(&[0, 1])));
+    q.take(Step::Faulted {
+        message: "nothing can be checked".into(),
+    });
+    let Next::Over(Outcome::Short { best: Some(best), .. }) = q.next() else {
+        panic!("{:?}", q.next());
+    };
+    let whole = Best::passing(&proof(&tree(&[0, 1])), PatchSize { lines: 1, files: 1 });
+    assert_eq!(best, (2, Best::Part(whole)));
+}
+
+#[test]
+fn what_the_person_says_reaches_every_attempt_that_follows() {
+    let said = |text: &str| Step::Said {
+        text: text.into(),
+        usage: Usage::default(),
+    };
+    let mut q = Queue::new(&tree(&[]), &Division::Asked).unwrap();
+    assert_eq!(q.hearers(), [0]);
+    // Said while the plan was asked for: no request hears it, but every part does.
+    q.take(said(
+        "```parts\npart: do 1\nfiles: f1\npart: do 2\nfiles: f2\n```",
+    ));
+    q.take(Step::Divided { parts: parts(2) });
+    q.take(Step::Steered {
+        text: "no tabs".into(),
+    });
+    assert!(
+        q.to_run()
+            .iter()
+            .all(|go| go.text.ends_with("The person says: no tabs\n"))
+    );
+    // Those that work, and those that may have to mend what all come to.
+    assert_eq!(q.hearers(), [1, 2, 3, 4]);
+    q.ended(1, proven(&tree(&[1])));
+    q.ended(2, proven(&tree(&[0, 1])));
+    assert_eq!(q.hearers(), [3, 4], "while a joined tree is checked");
+    q.take(joined(&joins(&q)));
+    q.take(put_back(&joins(&q)));
+    assert_eq!(q.hearers(), [3]);
+    assert!(q.to_run()[0].text.contains("The person says: no tabs\n"));
+    q.ended(3, failed(None));
+    assert!(q.hearers().is_empty());
+}
+
 #[test]
 fn parts_in_each_others_way_are_left_out() {
     let mut q = queue(1);
@@ -241,12 +339,12 @@ fn again(count: usize, written: &[Written]) -> Queue {
 }
 
 proptest! {
-    /// Whatever attempts make and whatever checks say: it ends, only evidence about every part makes it whole, and a kill
+    /// Whatever attempts make or take back, and whatever checks say: it ends, only evidence about every part makes it whole, and a kill
     /// at any point changes nothing.
     #[test]
     fn it_ends_whole_only_by_evidence_about_every_part(
         count in 1usize..5,
-        ends in prop::collection::vec(0u8..4, 12),
+        ends in prop::collection::vec(0u8..5, 12),
         greens in prop::collection::vec(any::<bool>(), 24),
         order in prop::collection::vec(any::<prop::sample::Index>(), 12),
     ) {
@@ -274,11 +372,26 @@ proptest! {
                     let runs = q.to_run();
                     let go = &runs[order.next().map_or(0, |i| i.index(runs.len()))];
                     let mut all = digits(&go.from);
-                    all[go.part as usize - 1] += 1;
                     let end = match ends[began % ends.len()] {
                         0 => failed(None),
-                        1 => failed(Some(&tree(&all))),
-                        _ => proven(&tree(&all)),
+                        // Taken back: there was no change that could be checked.
+                        4 => {
+                            all[go.part as usize - 1] = 0;
+                            let differ = (1..).zip(&all).filter(|(_, d)| **d > 0);
+                            let differ: Vec<String> = differ.map(|(n, _): (u32, _)| format!("f{n}")).collect();
+                            let part = q.parts().unwrap().get(go.part).unwrap();
+                            match keeps(&part.files, differ.iter().map(String::as_str)) {
+                                true => proven(&tree(&all)),
+                                false => failed(None),
+                            }
+                        }
+                        more => {
+                            all[go.part as usize - 1] += 1;
+                            match more {
+                                1 => failed(Some(&tree(&all))),
+                                _ => proven(&tree(&all)),
+                            }
+                        }
                     };
                     began += 1;
                     written.push(Written::End(go.number, end.clone()));

@@ -15,13 +15,15 @@ use crate::limits::Limits;
 use crate::place::Place;
 use crate::prompt::{self, Rung};
 use brisk_domain::job::Found;
+use brisk_domain::parts::Scope;
 use brisk_domain::port::{GenerateRequest, Priority};
 use brisk_domain::{Candidate, EditFormat, EffectId, HunkId, Lane, Now, Route, TurnId};
 use brisk_patch::{Budget, Change, Hunk, Text, bare};
 use brisk_router::live::{Leg, Plan};
 use brisk_router::quota::Amount;
 use find::Sought;
-use std::collections::{BTreeMap, VecDeque};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -86,6 +88,8 @@ pub(super) struct Rewriter {
     request: String,
     strategy: usize,
     named: Vec<String>,
+    /// All that it may change, if it is at one part of a task.
+    only: Option<Vec<Scope>>,
     targets: Vec<String>,
     limits: Limits,
     max_lines: usize,
@@ -109,6 +113,7 @@ impl Rewriter {
             request: brief.text.clone(),
             strategy: brief.strategy,
             named: brief.files.iter().map(|(path, _)| path.clone()).collect(),
+            only: brief.only.clone(),
             targets: Vec::new(),
             limits: Limits::default(),
             max_lines: brief.bounds.lines,
@@ -118,7 +123,14 @@ impl Rewriter {
             made: Vec::new(),
             change: String::new(),
             stalled: 0,
-            why: "no place was found for it; name the file".to_owned(),
+            why: match brief.only {
+                None => "no place was found for it; name the file",
+                Some(_) => {
+                    "none of the files that this part may change is there, and a model that rewrites places (format \
+                     `region`) makes no new ones"
+                }
+            }
+            .to_owned(),
         })
     }
 
@@ -172,7 +184,11 @@ impl Rewriter {
 
     /// The files that it is about: named, spoken of by the checks, found by the words of the task, or all of a few.
     fn seek(&mut self, files: &Files, said: &str) -> Next {
-        let sought = find::seek(files.paths(), &self.named, said, &self.request);
+        let paths = self.paths(files);
+        if paths.is_empty() {
+            return Next::Spent(self.why.clone());
+        }
+        let sought = find::seek(&paths, &self.named, said, &self.request);
         match sought {
             Sought::Files(paths) => self.read(files, paths),
             Sought::Words(words) => {
@@ -180,6 +196,17 @@ impl Rewriter {
                 Next::Look(words.into_iter().map(|text| Look::Search { text }).collect())
             }
             Sought::Nothing => Next::Spent(self.why.clone()),
+        }
+    }
+
+    /// Those that it may change.
+    fn paths<'a>(&self, files: &'a Files) -> Cow<'a, BTreeSet<String>> {
+        match &self.only {
+            None => Cow::Borrowed(files.paths()),
+            Some(only) => {
+                let own = |path: &&String| only.iter().any(|scope| scope.covers(path));
+                Cow::Owned(files.paths().iter().filter(own).cloned().collect())
+            }
         }
     }
 
@@ -210,7 +237,7 @@ impl Rewriter {
                     }
                     None
                 });
-                let paths = find::hits(files.paths(), said);
+                let paths = find::hits(&self.paths(files), said);
                 match paths.is_empty() {
                     true => Next::Spent(self.why.clone()),
                     false => self.read(files, paths),

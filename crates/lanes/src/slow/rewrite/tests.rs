@@ -3,6 +3,7 @@
 use crate::slow::{Attempt, Brief, Effect};
 use brisk_domain::evidence::{Digest, Tree};
 use brisk_domain::job::{AttemptId, Bounds, Checked, End, Found, Proof, Step};
+use brisk_domain::parts::Scope;
 use brisk_domain::port::{GenerateRequest, Priority, Usage};
 use brisk_domain::{Candidate, EditFormat, JobId, ModelId};
 use brisk_patch::Text;
@@ -255,4 +256,26 @@ fn the_same_steps_lead_to_the_same_place_and_steering_is_heard() {
         panic!("nothing is asked");
     };
     assert_ne!(told(&a), told(&b));
+}
+
+/// It tries nothing that its part may not change, and says so where that leaves nothing.
+#[test]
+fn a_part_without_a_file_that_is_there_is_not_tried_elsewhere() {
+    for (scope, asks) in [("new.py", false), ("shop.py", true)] {
+        let mut world = World::new(false, Bounds::default());
+        world.attempt = Attempt::new(Brief {
+            only: Some(vec![Scope::new(scope).unwrap()]),
+            ..brief(0, false, Bounds::default())
+        });
+        match world.settle() {
+            Ok(_) => assert!(asks, "{scope}"),
+            Err(End::Failed { why, best: None }) => {
+                assert!(
+                    !asks && why.contains("none of the files that this part may change"),
+                    "{why}"
+                );
+            }
+            Err(end) => panic!("{end:?}"),
+        }
+    }
 }
