@@ -72,32 +72,59 @@ pub(crate) fn parses<'a>(
 
 /// Whether a request asks for something to go.
 pub(crate) fn excused(request: &str) -> bool {
-    const WORDS: [&str; 11] = [
-        "remove", "delete", "rename", "replace", "inline", "merge", "move", "call it", "drop", "simplif",
-        "shorten",
+    const WORDS: [&str; 10] = [
+        "remov", "delet", "renam", "replac", "inlin", "merg", "mov", "drop", "simplif", "shorten",
     ];
-    speaks_of(request, &WORDS)
+    speaks_of(request, &WORDS) || request.to_lowercase().contains("call it")
 }
 
 /// Whether a request is about how code is spaced.
 pub(crate) fn speaks_of_blanks(request: &str) -> bool {
-    const WORDS: [&str; 9] = [
-        "spac", "blank", "format", "indent", "align", "style", "pep", "lint", "tab",
+    const WORDS: [&str; 12] = [
+        "spac",
+        "blank",
+        "format",
+        "reformat",
+        "whitespac",
+        "indent",
+        "reindent",
+        "align",
+        "styl",
+        "pep",
+        "lint",
+        "tab",
     ];
     speaks_of(request, &WORDS)
 }
 
 /// Whether a request is about words for the reader of the code.
 pub(crate) fn speaks_of_remarks(request: &str) -> bool {
-    const WORDS: [&str; 10] = [
-        "comment", "doc", "explain", "remark", "note", "todo", "annotat", "describe", "header", "licen",
+    const WORDS: [&str; 12] = [
+        "comment",
+        "uncomment",
+        "doc",
+        "undoc",
+        "explain",
+        "remark",
+        "note",
+        "todo",
+        "annotat",
+        "describe",
+        "header",
+        "licen",
     ];
     speaks_of(request, &WORDS)
 }
 
+/// Whether a word of the request begins like one of these. A name (`reverse_delete`, `tabSize`) says nothing of what is
+/// asked for.
 fn speaks_of(request: &str, words: &[&str]) -> bool {
-    let lower = request.to_lowercase();
-    words.iter().any(|word| lower.contains(word))
+    let name = |word: &&str| word.contains('_') || word.chars().skip(1).any(char::is_uppercase);
+    request
+        .split(|c: char| !c.is_alphanumeric() && c != '_')
+        .filter(|word| !name(word) || word.chars().all(|c| !c.is_lowercase()))
+        .map(str::to_lowercase)
+        .any(|word| words.iter().any(|w| word.starts_with(w)))
 }
 
 /// Judges all changes of one file together. `request` excuses a symbol whose loss it names ("remove parse").
@@ -137,4 +164,32 @@ fn doubled(before: &[Symbol], now: &[Symbol]) -> Option<String> {
     now.iter()
         .find(|s| count(now, s) > count(before, s).max(1))
         .map(Symbol::qualified)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_speaks_of_a_thing_in_words_and_not_in_names() {
+        let cases: [(fn(&str) -> bool, &str, bool); 14] = [
+            (excused, "remove parse", true),
+            (excused, "Removing it is fine", true),
+            (excused, "REMOVE IT", true),
+            (excused, "call it total instead", true),
+            (excused, "Fix bugs in reverse_delete.", false),
+            (excused, "fix dropWhile", false),
+            (excused, "fix the total", false),
+            (speaks_of_blanks, "format it like its neighbours", true),
+            (speaks_of_blanks, "reformat (PEP8)", true),
+            (speaks_of_blanks, "fix format_table", false),
+            (speaks_of_remarks, "add a docstring", true),
+            (speaks_of_remarks, "uncomment the call", true),
+            (speaks_of_remarks, "fix explain_plan", false),
+            (speaks_of_remarks, "add a TODO", true),
+        ];
+        for (speaks, request, want) in cases {
+            assert_eq!(speaks(request), want, "{request}");
+        }
+    }
 }

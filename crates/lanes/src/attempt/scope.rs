@@ -5,8 +5,8 @@ use crate::check;
 use crate::place::{Kind, indent_of};
 use crate::prompt::Rung;
 use brisk_patch::{
-    Blanks, Change, Hunk, Language, Text, bare, begins_in_text, only_blank_lines, without_added_remarks,
-    without_blank_edges,
+    Blanks, Change, Hunk, Language, Text, bare, begins_in_text, only_blank_lines, remarks,
+    without_added_remarks, without_blank_edges,
 };
 
 impl Attempt {
@@ -46,6 +46,9 @@ impl Attempt {
 
     /// A hunk without the blank lines and the remarks that nobody asked for.
     fn asked_for(&self, language: Language, hunk: Hunk) -> Vec<Hunk> {
+        let Some(hunk) = self.with_its_remarks(language, hunk) else {
+            return Vec::new();
+        };
         let noise = blanks(&self.work.request) == Blanks::Noise;
         let left = match hunk.clone() {
             blank if noise && only_blank_lines(&blank) => Vec::new(),
@@ -65,6 +68,68 @@ impl Attempt {
         }
         left
     }
+}
+
+impl Attempt {
+    /// What is left of a hunk where the remarks above and below what it changes stay, unless somebody asked for less of
+    /// them or the answer says something else there.
+    fn with_its_remarks(&self, language: Language, hunk: Hunk) -> Option<Hunk> {
+        let request = &self.work.request;
+        if hunk.old.is_empty() || check::speaks_of_remarks(request) || check::excused(request) {
+            return Some(hunk);
+        }
+        let text = self.work.text();
+        let all = remarks(language, &text.joined());
+        let mut at: usize = text.lines()[..hunk.at].iter().map(String::len).sum();
+        let mut kinds = Vec::with_capacity(hunk.old.len());
+        for line in &hunk.old {
+            let begins = at + line.len() - line.trim_start().len();
+            let ends = at + line.trim_end().len();
+            at += line.len();
+            kinds.push(match all.iter().any(|r| r.start <= begins && ends <= r.end) {
+                _ if ends <= begins => Line::Blank,
+                true => Line::Remark,
+                false => Line::Code,
+            });
+        }
+        let silent = |line: Option<&String>| !line.is_some_and(|l| says_something(l));
+        let from = match silent(hunk.new.first()) {
+            true => remarks_at(kinds.iter()),
+            false => 0,
+        };
+        let rest = kinds.get(from..).unwrap_or_default();
+        let to = hunk.old.len()
+            - match silent(hunk.new.last()) {
+                true => remarks_at(rest.iter().rev()),
+                false => 0,
+            };
+        (from < to || !hunk.new.is_empty()).then(|| Hunk {
+            at: hunk.at + from,
+            old: hunk.old[from..to].to_vec(),
+            new: hunk.new,
+        })
+    }
+}
+
+/// What a line says, and to whom.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Line {
+    Blank,
+    Remark,
+    Code,
+}
+
+/// How many lines up to the last remark before the first code.
+fn remarks_at<'a>(lines: impl Iterator<Item = &'a Line>) -> usize {
+    let quiet = lines.take_while(|l| **l != Line::Code);
+    let last = quiet.enumerate().filter(|(_, l)| **l == Line::Remark).last();
+    last.map_or(0, |(i, _)| i + 1)
+}
+
+/// Whether a line of an answer begins a remark, in some language.
+fn says_something(line: &str) -> bool {
+    const MARKS: [&str; 7] = ["#", "//", "/*", "*", "\"\"\"", "'''", "--"];
+    MARKS.iter().any(|mark| line.trim_start().starts_with(mark))
 }
 
 /// Spacing counts where the request is about it.

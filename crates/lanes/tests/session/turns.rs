@@ -287,7 +287,10 @@ fn functions_that_an_answer_leaves_out_stay() {
 fn a_copy_of_a_part_is_a_copy_and_the_next_answer_begins_to_differ_where_the_request_points() {
     let part = "def edge(w, h):\n    total = w + h\n    return total\n";
     let head = FILE.find("def edge").unwrap();
-    for (request, bound) in [("count both sides twice in edge", true), ("count both sides twice", false)] {
+    for (request, bound) in [
+        ("count both sides twice in edge", true),
+        ("count both sides twice", false),
+    ] {
         let mut w = world();
         w.hint = Hint::Lines(0..7);
         w.ask(prompt(request));
@@ -300,6 +303,30 @@ fn a_copy_of_a_part_is_a_copy_and_the_next_answer_begins_to_differ_where_the_req
         w.done();
         w.tell(Command::Keep(HunkSelector::All));
         assert!(w.disk.joined().contains("2 * (w + h)") && w.disk.joined().contains("def area"));
+    }
+}
+
+#[test]
+fn remarks_that_an_answer_leaves_out_stay() {
+    let noted = FILE.replace(
+        "def edge(w, h):\n",
+        "def edge(w, h):\n    # of a rectangle\n    # in metres\n",
+    );
+    for (request, gone) in [
+        ("count both sides twice", false),
+        ("count both sides twice, no comments", true),
+        ("count both sides twice, remove what is old", true),
+    ] {
+        let mut w = world();
+        w.disk = Text::from_str_lossless(&noted);
+        w.text = w.disk.clone();
+        w.hint = Hint::Lines(4..9);
+        w.ask(prompt(request));
+        w.say(ANSWER);
+        w.done();
+        w.tell(Command::Keep(HunkSelector::All));
+        assert!(w.disk.joined().contains("2 * (w + h)"), "{request}");
+        assert_eq!(!w.disk.joined().contains("# of a rectangle"), gone, "{request}");
     }
 }
 
