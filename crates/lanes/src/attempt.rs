@@ -279,15 +279,13 @@ impl Attempt {
         for (path, text) in &self.work.files {
             let of_path: Vec<Change> = changes.iter().filter(|c| c.path() == path).cloned().collect();
             if !of_path.is_empty() {
-                check::judge(path, text, &of_path, &self.work.request).map_err(|flaw| match flaw {
+                let judged = check::judge(path, text, &of_path, &self.work.request);
+                let part = self.is_rewrite() && self.rung != Rung::Differ && changes.iter().all(gap);
+                if part && matches!(judged, Err(Flaw::Dropped(_))) {
                     // It wrote a part as it was, and nothing else: a copy, too.
-                    Flaw::Dropped(_)
-                        if self.is_rewrite() && self.rung != Rung::Differ && changes.iter().all(gap) =>
-                    {
-                        Flaw::Unchanged
-                    }
-                    other => other,
-                })?;
+                    return Err(Flaw::Unchanged);
+                }
+                judged?;
             }
         }
         Ok(())

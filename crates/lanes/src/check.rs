@@ -172,7 +172,8 @@ mod tests {
 
     #[test]
     fn a_request_speaks_of_a_thing_in_words_and_not_in_names() {
-        let cases: [(fn(&str) -> bool, &str, bool); 14] = [
+        type Row = (fn(&str) -> bool, &'static str, bool);
+        let cases: [Row; 14] = [
             (excused, "remove parse", true),
             (excused, "Removing it is fine", true),
             (excused, "REMOVE IT", true),
