@@ -215,11 +215,11 @@ impl Session {
                 .map(|was| was.place.clone()),
         });
         // After a stop, who names a place begins something else; what goes on is said without one.
-        let earlier = match prompt.intent {
-            Intent::Edit => self.earlier.take(),
+        let earlier = self.earlier.take();
+        if prompt.intent == Intent::Ask {
             // A question in between takes nothing from the edit that follows it.
-            Intent::Ask => self.earlier.clone(),
-        };
+            self.earlier = earlier.clone().filter(|(_, c)| c.past == Past::Stopped);
+        }
         let earlier = earlier.filter(|(_, c)| c.past == Past::Redirected || !named);
         self.turn = Some(Turn {
             id,

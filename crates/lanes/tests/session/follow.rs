@@ -201,6 +201,52 @@ fn what_comes_between_takes_nothing_from_a_follow_up() {
     }
 }
 
+#[test]
+fn what_was_cut_off_outlives_a_question_only_where_it_was_stopped() {
+    for (stops, tells) in [(true, true), (false, false)] {
+        let mut w = world();
+        w.ask(prompt("double it"));
+        w.say("def edge(w, h):\n");
+        if stops {
+            w.tell(Command::Interrupt);
+        }
+        w.ask(explain());
+        w.say("It adds.");
+        w.done();
+        go_on(&mut w, "only once");
+        assert_eq!(told(&w).contains("double it\n"), tells, "{}", told(&w));
+    }
+}
+
+/// Line numbers of two answers count only together with the texts that they were made for.
+#[test]
+fn a_hunk_elsewhere_is_not_taken_for_an_older_one_when_its_file_moved() {
+    let mut w = world();
+    w.hint = Hint::File;
+    w.ask(prompt("double both"));
+    w.say(
+        &FILE
+            .replace("return w * h", "return 2 * w * h")
+            .replace("= w + h", "= 2 * (w + h)"),
+    );
+    w.done();
+    let first = w.ready();
+    assert_eq!(first.len(), 2);
+    // Four lines more: what was the sixth line is another one now.
+    let above = "import os\n\n\nONE = 1\n".to_owned() + FILE;
+    w.text = Text::from_str_lossless(&above);
+    w.hint = Hint::File;
+    w.ask(unnamed("and two"));
+    assert!(
+        told(&w).contains("return 2 * w * h\n\n\ndef edge"),
+        "{}",
+        told(&w)
+    );
+    w.say(&above.replace("return w * h", "return 3 * w * h"));
+    w.done();
+    assert!(!w.ready().contains(&first[0]) && w.ready().contains(&first[1]));
+}
+
 /// A follow-up that was stopped leaves all finished hunks on offer: which of two is kept is the person's choice.
 #[test]
 fn a_follow_up_that_is_not_whole_takes_nothing_away() {
