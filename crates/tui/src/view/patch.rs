@@ -224,8 +224,9 @@ pub(crate) fn finished(over: &Over, plain: bool) -> Vec<Line<'static>> {
         head.push_span(look::span(&format!(": {why}"), look::DIM));
     }
     let mut lines = vec![head];
-    // In plain mode the lines were told when they came.
-    if plain {
+    // In plain mode the lines were told when they came; of a hunk that never was whole only the head is worth a row.
+    let half = hunk.stage == book::Stage::Growing && matches!(over.state, HunkState::Withdrawn { .. });
+    if plain || half {
         return lines;
     }
     let dead = over.state != HunkState::Kept;

@@ -302,4 +302,19 @@ fn a_hunk_that_was_withdrawn_can_still_be_read() {
         "{printed}"
     );
     assert!(printed.starts_with("shop.py"), "{printed}");
+    // Half of one is no change that anybody could use.
+    let mut w = world();
+    w.write("fix it");
+    w.key(Key::Enter);
+    w.begun(1, "fix it");
+    w.opened(1, 1, 4);
+    w.hunk_line(1, 1, LineKind::Added, "    tot");
+    w.printed();
+    let why = "its turn was stopped".to_owned();
+    w.changed(1, HunkState::Withdrawn { why });
+    let printed = w.printed();
+    assert!(
+        printed.contains("withdrawn") && !printed.contains("tot"),
+        "{printed}"
+    );
 }
