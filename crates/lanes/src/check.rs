@@ -187,7 +187,7 @@ mod tests {
             (speaks_of_remarks, "add a docstring", true),
             (speaks_of_remarks, "uncomment the call", true),
             (speaks_of_remarks, "fix explain_plan", false),
-            (speaks_of_remarks, "add a TODO", true),
+            (speaks_of_remarks, "note why", true),
         ];
         for (speaks, request, want) in cases {
             assert_eq!(speaks(request), want, "{request}");

@@ -248,7 +248,10 @@ fn before_what_is_meant(path: &str, text: &Text, place: &Place, request: &str) -
         .filter(|s| place.span.contains(&s.lines.start) && names(&s.name))
         .map(|s| s.lines.start)
         .min()?;
-    let head = text.lines()[place.span.start..first].iter().map(String::len).sum();
+    let head = text.lines()[place.span.start..first]
+        .iter()
+        .map(String::len)
+        .sum();
     (head > 0).then_some(0..head)
 }
 
