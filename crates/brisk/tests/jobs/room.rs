@@ -62,3 +62,47 @@ fn an_answer_waits_for_room_and_is_asked_for_once() {
     house.ends(0, &["jobs", "merge", "j1"]);
     assert_eq!(house.file("shop.py"), WRONG.replace(" + 1", ""));
 }
+
+/// What is to be checked waits for room, too: it is no change that failed, and its model is not asked again.
+#[test]
+fn a_change_waits_for_room_to_be_checked() {
+    /// Steps have room below it, and the file that is changed has none.
+    const ROOM: u64 = 384 << 10;
+    let house = House::raw(&["m"]);
+    // Too mixed for compression to make it small.
+    let mut n = 1u64;
+    let line = |n: &mut u64| {
+        let next = || {
+            *n ^= *n << 13;
+            *n ^= *n >> 7;
+            *n ^= *n << 17;
+            format!("{n:016x}")
+        };
+        let words: Vec<String> = std::iter::repeat_with(next).take(4).collect();
+        format!("# {}\n", words.concat())
+    };
+    let mixed: String = (0..14_000).map(|_| line(&mut n)).collect();
+    house.write("shop.py", &format!("{WRONG}{mixed}"));
+    house.git(&["add", "-A"]);
+    house.git(&["commit", "-q", "-m", "a large one"]);
+    house.accept();
+    let gated = vec![Act::gate("go"), Act::text(right()), Act::stop(), Act::Done];
+    house.servers[0].reply(Reply::stream(gated));
+    let pid = daemon(&house);
+    let mut news = house.start(&["delegate", "make the tests pass", "shop.py", "--wait", "--json"]);
+    house.servers[0].wait_request(1).unwrap();
+    room(pid, Some(ROOM));
+    house.servers[0].open("go");
+    loop {
+        let job = news.next("job");
+        assert_eq!(job["state"]["state"], "open", "{job}");
+        let attempt = &job["attempts"][0];
+        if attempt["doing"].as_str().unwrap().contains("disk is full") {
+            assert_eq!(attempt["steps"], 1, "its answer has room: {job}");
+            break;
+        }
+    }
+    room(pid, None);
+    assert_eq!(news.finish(), Some(0));
+    house.ends(0, &["jobs", "merge", "j1"]);
+}
