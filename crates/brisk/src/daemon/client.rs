@@ -389,7 +389,11 @@ impl Client {
                     hub.standings.poke(repo.root());
                 }
                 method::STATUS => hub.standings.alone(repo.root(), || {
-                    reply(&mailbox, &id, repository::status(&hub.home, &repo).map_err(of));
+                    let status = repository::status(&hub.home, &repo);
+                    if let Ok(status) = &status {
+                        hub.standings.answered(repo.root(), &status.state);
+                    }
+                    reply(&mailbox, &id, status.map_err(of));
                 }),
                 _ => {
                     let entries = decode::<LogRequest>(&params)

@@ -162,6 +162,16 @@ impl Standings {
         look()
     }
 
+    /// Somebody who asked was told where the tree stands. Where that is something else than was said last, the next look
+    /// is told in any case: what it finds may be what was said before, and whoever asked would never hear of it.
+    pub(crate) fn answered(&self, root: &Path, state: &TreeState) {
+        if let Some(room) = self.floor().rooms.get_mut(root)
+            && room.state.as_ref() != Some(state)
+        {
+            room.said.remove(method::STATE);
+        }
+    }
+
     fn rests(&self, root: &Path) -> bool {
         !self.floor().turns.contains_key(root)
     }
