@@ -1,6 +1,7 @@
 //! The bound on the number of processes, where limits of the kernel's own do not hold: a cgroup.
 
-use rustix::process::Pid;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -74,7 +75,8 @@ impl Groups {
         Ok(bound)
     }
 
-    /// Removes the groups of processes that are gone. One that is in use cannot be removed.
+    /// Removes the groups of processes that are gone, with whoever is left in them: bubblewrap cannot be told to end with
+    /// its parent before it has begun, and one whose parent is killed in that moment would wait for ever.
     fn sweep(&self) {
         let Ok(entries) = fs::read_dir(&self.folder) else {
             return;
@@ -85,7 +87,11 @@ impl Groups {
                 .to_str()
                 .and_then(|name| name.strip_prefix(PREFIX)?.split_once('-'));
             if owner.is_some_and(|(pid, _)| !Path::new("/proc").join(pid).exists()) {
-                let _ = fs::remove_dir(entry.path());
+                let left = Bound {
+                    folder: entry.path(),
+                    kind: self.kind,
+                };
+                left.end_all();
             }
         }
     }
@@ -118,10 +124,34 @@ impl Bound {
         let _ = self.write("cgroup.kill", "1");
     }
 
+    /// Ends everything that is in it, one after the other.
+    fn end_all(&self) {
+        let all = || fs::read_to_string(self.folder.join("cgroup.procs")).unwrap_or_default();
+        for line in all().lines() {
+            let Some(pid) = line.parse().ok().and_then(Pid::from_raw) else {
+                continue;
+            };
+            // A number may be given to somebody else meanwhile; what is held now is who is in the group still.
+            if let Ok(held) = pidfd_open(pid, PidfdFlags::empty())
+                && all().lines().any(|again| again == line)
+            {
+                // It fails only for one that is gone.
+                let _ = pidfd_send_signal(&held, Signal::KILL);
+                let _ = poll(&mut [PollFd::new(&held, PollFlags::IN)], Some(&GOING));
+            }
+        }
+    }
+
     fn write(&self, file: &str, value: &str) -> io::Result<()> {
         write(&self.folder.join(file), value)
     }
 }
+
+/// How long a killed process is waited for, so that its group can be removed at once.
+const GOING: Timespec = Timespec {
+    tv_sec: 1,
+    tv_nsec: 0,
+};
 
 /// The calling thread, in the language of `tasks`. By its number it would be looked for, and that holds up all forks.
 const SELF: &str = "0";
@@ -244,5 +274,29 @@ mod tests {
         for (mounts, own, want) in cases {
             assert_eq!(&places(mounts, own), want, "{own}");
         }
+    }
+
+    #[test]
+    fn what_a_killed_owner_left_in_its_group_is_ended() {
+        let Some(groups) = Groups::find() else {
+            println!("SKIPPED: no groups can be made here");
+            return;
+        };
+        // Numbers of processes end well below this one.
+        let folder = groups.folder.join(format!("{PREFIX}999999999-0"));
+        fs::create_dir(&folder).unwrap();
+        let left = Bound {
+            folder: folder.clone(),
+            kind: groups.kind,
+        };
+        let within = left.enter().unwrap();
+        let mut child = std::process::Command::new("sleep").arg("600").spawn().unwrap();
+        drop(within);
+        left.take_in(Pid::from_child(&child)).unwrap();
+        std::mem::forget(left);
+        groups.sweep();
+        assert!(!child.wait().unwrap().success());
+        groups.sweep();
+        assert!(!folder.exists());
     }
 }
