@@ -11,6 +11,7 @@ mod live;
 mod machine;
 mod page;
 mod route;
+mod sample;
 mod sandbox;
 mod search;
 mod start;

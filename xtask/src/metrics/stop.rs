@@ -1,29 +1,15 @@
 //! Stops at random moments: how long until nothing more comes, and until the model has stopped.
 
-use super::direct;
 use super::figure::{Part, Reach};
-use super::{Measured, series};
-use crate::rig::client::{Ask, Client, Deaf, turn};
+use super::{Measured, direct, sample, series};
+use crate::rig::client::{Client, Deaf, turn};
 use crate::rig::fake::{answer, rate};
 use crate::rig::house::{House, Programs};
 use crate::rig::lines::now_us;
-use brisk_domain::{Event, Intent, SessionId, StopReason, TurnId};
-
-/// Lines of the function; every second one changes. Below the budget of a turn.
-const LINES: usize = 60;
+use brisk_domain::{SessionId, TurnId};
 
 /// Tokens a second.
 const RATE: f64 = 1_000.0;
-
-fn function(changed: bool) -> String {
-    let body: String = (0..LINES)
-        .map(|n| match changed && n % 2 == 0 {
-            true => format!("    total += counted(\"k{n}\")\n"),
-            false => format!("    total += item[\"k{n}\"]\n"),
-        })
-        .collect();
-    format!("def sum_up(item):\n    total = 0\n{body}    return total\n")
-}
 
 /// What a number of stops came to.
 #[derive(Debug, Default)]
@@ -39,8 +25,12 @@ struct Stops {
 /// Key to silence, and key to model stopped; alone, and beside a client that never reads.
 pub(super) fn random(programs: &Programs, quick: bool, random: &mut fastrand::Rng) -> Measured {
     let stops = if quick { 100 } else { 1_000 };
-    let (before, after) = (function(false), function(true));
-    let house = House::new(programs, &answer(&[rate(&after, RATE)]), &[("sum.py", &before)])?;
+    let (before, after) = (sample::function(false), sample::function(true));
+    let house = House::new(
+        programs,
+        &answer(&[rate(&after, RATE)]),
+        &[(sample::FILE, &before)],
+    )?;
     let mut client = house.client()?;
     let alone = client.session(house.root())?;
     let mut beside = house.client()?;
@@ -90,16 +80,10 @@ fn one(
     random: &mut fastrand::Rng,
     all: &mut Stops,
 ) -> anyhow::Result<()> {
-    let ask = Ask {
-        text: "count them",
-        target: "sum.py:sum_up",
-        intent: Intent::Edit,
-        auto_keep: false,
-    };
-    let prompt = client.prompt(session, ask)?;
+    let prompt = client.prompt(session, sample::ask())?;
     let (came, request) = house.fake.request()?;
     // Most of the stream; its very end would be a turn that is over already.
-    let stream_us = function(true).len() as f64 / 4.0 / RATE * 1e6;
+    let stream_us = sample::stream_us(RATE);
     client.read_until(came.max(now_us()) + random.u64(0..(stream_us * 0.8) as u64))?;
     let key = client.cancel(session)?;
     let (before, ended) = client.ended()?;
@@ -109,10 +93,7 @@ fn one(
     let this = turn(&ended.event);
     let earlier = |other: Option<TurnId>| other.is_some() && other < this;
     all.late += before.iter().filter(|came| earlier(turn(&came.event))).count();
-    let cancelled = matches!(
-        &ended.event,
-        Event::TurnEnded { settled, .. } if matches!(settled.stop, StopReason::Cancelled { .. })
-    );
+    let cancelled = sample::cancelled(&ended.event);
     match gone {
         Some(gone) if cancelled => {
             all.silence.push(ended.t_us.saturating_sub(key));
@@ -121,19 +102,4 @@ fn one(
         Some(_) | None => all.missed += 1,
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_functions_differ_line_by_line() {
-        let (before, after) = (function(false), function(true));
-        let changed = before.lines().zip(after.lines()).filter(|(a, b)| a != b).count();
-        assert_eq!(
-            (changed, before.lines().count()),
-            (LINES / 2, after.lines().count())
-        );
-    }
 }

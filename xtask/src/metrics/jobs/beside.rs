@@ -2,13 +2,13 @@
 
 use super::site::{Plan, Site, Traffic, part, tell};
 use crate::metrics::figure::{Part, Reach, Unit};
-use crate::metrics::{Measured, direct, series};
-use crate::rig::client::{Ask, Client};
+use crate::metrics::{Measured, direct, sample, series};
+use crate::rig::client::Client;
 use crate::rig::fake::{Fake, answer, rate};
 use crate::rig::house::Programs;
 use crate::rig::lines::now_us;
 use anyhow::Context;
-use brisk_domain::{Event, Intent, JobId, SessionId, StopReason};
+use brisk_domain::{Event, JobId, SessionId};
 use brisk_protocol::jobs::method;
 use serde_json::json;
 
@@ -24,24 +24,11 @@ const LONG: usize = 60_000;
 /// Tokens a second of the person's model.
 const HANDS: f64 = 1_000.0;
 
-/// Lines of the function; every second one changes. Below the budget of a turn.
-const LINES: usize = 60;
-
 /// Turns in a row before the other kind's turn.
 const BLOCK: usize = 20;
 
 /// Turns that warm a block, and do not count.
 const WARM: usize = 2;
-
-fn function(changed: bool) -> String {
-    let body: String = (0..LINES)
-        .map(|n| match changed && n % 2 == 0 {
-            true => format!("    total += counted(\"k{n}\")\n"),
-            false => format!("    total += item[\"k{n}\"]\n"),
-        })
-        .collect();
-    format!("def sum_up(item):\n    total = 0\n{body}    return total\n")
-}
 
 /// What turns came to, microseconds.
 #[derive(Debug, Default)]
@@ -61,9 +48,9 @@ struct Turns {
 /// Turns and stops with eight jobs that run, and with the same jobs put aside.
 pub(in crate::metrics) fn hands(programs: &Programs, quick: bool, random: &mut fastrand::Rng) -> Measured {
     let blocks = if quick { 4 } else { 15 };
-    let files = [("sum.py".to_owned(), function(false))];
+    let files = [(sample::FILE.to_owned(), sample::function(false))];
     let plan = Plan {
-        hands: answer(&[rate(&function(true), HANDS)]),
+        hands: answer(&[rate(&sample::function(true), HANDS)]),
         brain: json!({"otherwise": part(0, LONG, RATE)}),
         files: &files,
         check: "echo \"ok 1 - all\"\necho 1..1\n",
@@ -156,27 +143,18 @@ fn turn(
     random: &mut fastrand::Rng,
     all: &mut Turns,
 ) -> anyhow::Result<()> {
-    let ask = Ask {
-        text: "count them",
-        target: "sum.py:sum_up",
-        intent: Intent::Edit,
-        auto_keep: false,
-    };
-    let prompt = client.prompt(session, ask)?;
+    let prompt = client.prompt(session, sample::ask())?;
     let (came, request) = fake.request()?;
     let (_, first) = client.until(|event| matches!(event, Event::FirstToken { .. }))?;
     // Most of the stream; its very end would be a turn that is over already.
-    let stream_us = function(true).len() as f64 / 4.0 / HANDS * 1e6;
+    let stream_us = sample::stream_us(HANDS);
     client.read_until(now_us() + random.u64(0..(stream_us * 0.6) as u64))?;
     let key = client.cancel(session)?;
     let (_, ended) = client.ended()?;
     client.answer(&prompt)?;
     let gone = fake.over(request)?;
     client.reject(session)?;
-    let cancelled = matches!(
-        &ended.event,
-        Event::TurnEnded { settled, .. } if matches!(settled.stop, StopReason::Cancelled { .. })
-    );
+    let cancelled = sample::cancelled(&ended.event);
     all.request.push(came.saturating_sub(prompt.t_us));
     all.token.push(first.t_us.saturating_sub(prompt.t_us));
     if cancelled {
@@ -185,19 +163,4 @@ fn turn(
             .push(gone.context("the model's client went")?.saturating_sub(key));
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_functions_differ_line_by_line() {
-        let (before, after) = (function(false), function(true));
-        let changed = before.lines().zip(after.lines()).filter(|(a, b)| a != b).count();
-        assert_eq!(
-            (changed, before.lines().count()),
-            (LINES / 2, after.lines().count())
-        );
-    }
 }

@@ -3,7 +3,7 @@
 use super::again::again;
 use super::ask::{Line, Question, stopped};
 use super::errand::Errand;
-use super::{Held, Jobs, lock, look, note};
+use super::{Held, Jobs, lock, look};
 use crate::daemon::mcp::Servers;
 use crate::exit::CliError;
 use crate::verify::{Base, Gate, worktree};
@@ -164,25 +164,12 @@ impl Worker<'_> {
 
     /// Takes in what the person has said since.
     fn hear(&mut self) -> Result<(), Halted> {
-        let heard = self
-            .line
-            .jobs
-            .store()
-            .hear(&self.line.held.claim, self.line.id.number, self.seq + 1);
-        match heard {
-            Ok(steps) => {
-                for step in steps {
-                    self.seq += 1;
-                    self.attempt.take(step);
-                    self.line.jobs.changed();
-                }
-                Ok(())
-            }
-            Err(e) => {
-                note(&format!("{}: {e}", self.line.id));
-                Err(Halted)
-            }
+        for step in self.line.hear(self.line.id.number, self.seq + 1)? {
+            self.seq += 1;
+            self.attempt.take(step);
+            self.line.jobs.changed();
         }
+        Ok(())
     }
 
     fn check(&mut self) -> Result<Step, Halted> {

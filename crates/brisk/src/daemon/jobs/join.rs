@@ -131,16 +131,7 @@ impl<'a> Joiner<'a> {
 
     /// What the person has said since.
     fn hear(&mut self) -> Result<(), Halted> {
-        let heard = self
-            .line
-            .jobs
-            .store()
-            .hear(&self.line.held.claim, QUEUE, self.seq + 1);
-        let heard = heard.map_err(|e| {
-            note(&format!("{}: {e}", self.line.id));
-            Halted
-        })?;
-        for step in heard {
+        for step in self.line.hear(QUEUE, self.seq + 1)? {
             self.seq += 1;
             self.queue.take(step);
         }

@@ -14,6 +14,15 @@ use std::time::Duration;
 const PAUSE: Duration = Duration::from_secs(2);
 
 impl Line<'_> {
+    /// What the person has said to `number` since, written down as its steps from `seq` on.
+    pub(super) fn hear(&self, number: u32, seq: u64) -> Result<Vec<Step>, Halted> {
+        let heard = self.jobs.store().hear(&self.held.claim, number, seq);
+        heard.map_err(|e| {
+            note(&format!("{}: {e}", self.id));
+            Halted
+        })
+    }
+
     /// Puts step `seq` of `number` on disk. It counts from then on.
     pub(super) fn keep(&self, number: u32, seq: u64, step: &Step) -> Result<(), Halted> {
         let mut told = false;
