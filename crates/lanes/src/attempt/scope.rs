@@ -75,7 +75,9 @@ impl Attempt {
     /// them or the answer says something else there.
     fn with_its_remarks(&self, language: Language, hunk: Hunk) -> Option<Hunk> {
         let request = &self.work.request;
-        if hunk.old.is_empty() || check::speaks_of_remarks(request) || check::excused(request) {
+        // To know what a remark is the whole file is parsed: only where lines went.
+        let fewer = hunk.new.len() < hunk.old.len();
+        if !fewer || check::speaks_of_remarks(request) || check::excused(request) {
             return Some(hunk);
         }
         let text = self.work.text();
