@@ -9,6 +9,7 @@ mod felt;
 mod key;
 mod look;
 mod paint;
+mod prose;
 mod view;
 mod wire;
 mod words;

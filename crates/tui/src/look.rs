@@ -35,11 +35,6 @@ pub(crate) fn line(text: &str, style: Style) -> Line<'static> {
     Line::from(span(text, style))
 }
 
-/// Each line of a text.
-pub(crate) fn lines(text: &str, style: Style) -> Vec<Line<'static>> {
-    text.split('\n').map(|l| line(l, style)).collect()
-}
-
 /// Microseconds as a person says them: `38 ms`, `1.9 s`, `2 min`.
 pub(crate) fn duration(us: u64) -> String {
     match us {

@@ -5,6 +5,7 @@ use super::{Act, App, Live, Stage, Wish};
 use crate::colour::Job;
 use crate::felt::Felt;
 use crate::look;
+use crate::prose::Prose;
 use crate::wire::Call;
 use brisk_protocol::Envelope;
 use brisk_protocol::domain::{
@@ -148,7 +149,7 @@ impl App {
                 ..Felt::default()
             },
             place: None,
-            prose: String::new(),
+            prose: Prose::default(),
             said: false,
         });
         self.save_draft();
@@ -222,24 +223,25 @@ impl App {
         }
     }
 
-    /// Whole lines of an answer go into the scrollback, the begun one is shown in the pane.
+    /// Whole rows of an answer go into the scrollback, the begun one is shown in the pane.
     fn prose(&mut self, text: &str) {
         let now = self.now;
+        let columns = (!self.plain).then_some(self.columns);
         let Some(live) = &mut self.live else { return };
         live.felt.token.get_or_insert(now);
         live.said = true;
-        live.prose.push_str(text);
-        if let Some((whole, rest)) = live.prose.rsplit_once('\n') {
-            let (whole, rest) = (whole.to_owned(), rest.to_owned());
-            live.prose = rest;
-            self.print(look::lines(&whole, look::PLAIN));
-        }
+        let rows = live.prose.push(text, columns);
+        self.print_rows(&rows);
     }
 
     fn flush_prose(&mut self) {
-        let rest = self.live.as_mut().map(|l| std::mem::take(&mut l.prose));
-        if let Some(rest) = rest.filter(|r| !r.is_empty()) {
-            self.print(look::lines(&rest, look::PLAIN));
+        let last = self.live.as_mut().and_then(|l| l.prose.end());
+        self.print_rows(last.as_slice());
+    }
+
+    fn print_rows(&mut self, rows: &[String]) {
+        if !rows.is_empty() {
+            self.print(rows.iter().map(|row| look::line(row, look::PLAIN)).collect());
         }
     }
 
@@ -333,7 +335,7 @@ impl App {
                     ..Felt::default()
                 },
                 place: None,
-                prose: String::new(),
+                prose: Prose::default(),
                 said: false,
             });
         }

@@ -30,6 +30,7 @@ use crate::composer::Composer;
 use crate::felt::{self, Felt};
 use crate::key::Typed;
 use crate::look;
+use crate::prose::Prose;
 use crate::wire::{Call, Reply};
 use brisk_protocol::domain::{HunkId, JobId, Lane, Latency, ModelId, Route, SessionId, TurnId};
 use brisk_protocol::gate::{TreeNews, TreeState, Verifying};
@@ -193,8 +194,8 @@ pub(crate) struct Live {
     pub(crate) felt: Felt,
     /// Where it edits, and why there.
     pub(crate) place: Option<String>,
-    /// The last line of an answer in words, not ended yet.
-    pub(crate) prose: String,
+    /// The last row of an answer in words, not whole yet.
+    pub(crate) prose: Prose,
     /// Words or hunks came.
     pub(crate) said: bool,
 }

@@ -3,6 +3,7 @@
 use super::{Act, App, DRAFT_AFTER, Link, Live, Stage};
 use crate::felt::Felt;
 use crate::look;
+use crate::prose::Prose;
 use crate::wire::Call;
 use brisk_protocol::PromptExtras;
 use brisk_protocol::domain::{Intent, Lane};
@@ -225,7 +226,7 @@ impl App {
                     ..Felt::default()
                 },
                 place: None,
-                prose: String::new(),
+                prose: Prose::default(),
                 said: false,
             });
         }

@@ -3,13 +3,12 @@
 use super::{Act, App};
 use crate::book::Over;
 use crate::look;
+use crate::prose::NARROW;
 use brisk_patch::visible::{flow, width};
 use brisk_protocol::domain::HunkState;
 use ratatui_core::style::Style;
 use ratatui_core::text::Line;
 
-/// A window of fewer columns breaks lines itself: few words would fit.
-const NARROW: usize = 20;
 /// A longer line, in bytes, is a paste and nothing to be read.
 const LONG: usize = 4_000;
 

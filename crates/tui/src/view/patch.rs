@@ -28,8 +28,12 @@ pub(super) fn pane(app: &App, room: usize, columns: usize) -> Vec<Line<'static>>
             rows.push(look::line(place, look::HEAD));
         }
     }
-    let prose = app.live.as_ref().map(|l| l.prose.as_str()).unwrap_or_default();
-    let room = room.saturating_sub(rows.len() + usize::from(!prose.is_empty()));
+    let prose = app
+        .live
+        .as_ref()
+        .filter(|l| l.prose.is_begun())
+        .map(|l| l.prose.row());
+    let room = room.saturating_sub(rows.len() + usize::from(prose.is_some()));
     let chosen = app
         .book
         .offered()
@@ -67,9 +71,7 @@ pub(super) fn pane(app: &App, room: usize, columns: usize) -> Vec<Line<'static>>
             ));
         }
     }
-    if !prose.is_empty() {
-        rows.push(look::line(prose, look::PLAIN));
-    }
+    rows.extend(prose.map(|row| look::line(&row, look::PLAIN)));
     rows
 }
 

@@ -158,9 +158,58 @@ fn words_of_an_answer_are_printed_by_lines() {
         });
     }
     assert_eq!(w.printed(), "It is\nso.");
-    assert_eq!(w.app.live.as_ref().unwrap().prose, "Because");
+    assert_eq!(w.app.live.as_ref().unwrap().prose.row(), "Because");
     w.ended(1, StopReason::EndTurn, 0);
     assert_eq!(w.printed(), "Because");
+}
+
+/// What is above never changes, and a word that no longer fits moves as one: in the scrollback and in the pane.
+#[test]
+fn words_of_an_answer_are_broken_at_spaces_and_code_is_not() {
+    let told = |plain, columns| {
+        let mut w = World::unconnected(Setup {
+            plain,
+            rows: 24,
+            columns,
+            ..Setup::default()
+        });
+        w.connect(1, 0);
+        w.begun(1, "why");
+        w.printed();
+        let mut seen = Vec::new();
+        for text in [
+            "It adds the numbers of all it",
+            "ems. So\n```\nlet total = items",
+            ".sum_of_all();\n```\n",
+        ] {
+            w.event(Event::Prose {
+                turn: TurnId(1),
+                text: text.into(),
+            });
+            let size = crate::Size {
+                columns: 24,
+                rows: 10,
+            };
+            let frame = crate::frame(&w.app, size);
+            let pane: String = frame.cells.content.iter().map(|c| c.symbol()).collect();
+            seen.push((w.printed(), pane));
+        }
+        seen
+    };
+    let rows = told(false, 24);
+    assert_eq!(rows[0].0, "It adds the numbers of");
+    assert!(rows[0].1.contains("all it"), "{rows:?}");
+    assert_eq!(rows[1].0, "all items. So\n```");
+    assert_eq!(rows[2].0, "let total = items.sum_of_all();\n```");
+    let text: Vec<String> = told(true, 24).into_iter().map(|(printed, _)| printed).collect();
+    assert_eq!(
+        text,
+        [
+            "",
+            "It adds the numbers of all items. So\n```",
+            "let total = items.sum_of_all();\n```"
+        ]
+    );
 }
 
 #[test]
