@@ -1,7 +1,7 @@
 //! A program of the person's own that gets their terminal for a while: an editor.
 
 use std::ffi::OsString;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::{Command, ExitStatus, Output, Stdio};
 
@@ -33,6 +33,29 @@ pub fn captured(argv: &[OsString], cwd: &Path) -> io::Result<Output> {
         .output()
 }
 
+/// The same for a program that has something to read.
+///
+/// # Errors
+/// When it cannot be started, or `argv` is empty.
+pub fn fed(argv: &[OsString], cwd: &Path, input: &[u8]) -> io::Result<Output> {
+    let Some((program, args)) = argv.split_first() else {
+        return Err(io::Error::from(io::ErrorKind::InvalidInput));
+    };
+    let mut child = Command::new(program)
+        .args(args)
+        .current_dir(cwd)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let stdin = child.stdin.take();
+    std::thread::scope(|scope| {
+        // One that does not read to the end says by how it ends whether that was right.
+        scope.spawn(move || stdin.map(|mut pipe| pipe.write_all(input)));
+        child.wait_with_output()
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,5 +77,16 @@ mod tests {
         assert_eq!(out.stdout.len(), 100_003);
         assert!(out.stdout.ends_with(b"\0a\xff\n"));
         assert!(captured(&[], Path::new("/")).is_err());
+    }
+
+    #[test]
+    fn a_program_reads_what_it_is_fed_however_much_it_says_meanwhile() {
+        let input = vec![b'x'; 300_000];
+        for (script, reads, code) in [("cat; exit 3", 300_000, 3), ("exit 4", 0, 4)] {
+            let argv = ["sh", "-c", script].map(OsString::from);
+            let out = fed(&argv, Path::new("/"), &input).unwrap();
+            assert_eq!((out.stdout.len(), out.status.code()), (reads, Some(code)), "{script}");
+        }
+        assert!(fed(&[], Path::new("/"), b"").is_err());
     }
 }

@@ -33,7 +33,7 @@ mod wire;
 pub use confined::{Confined, Limits, Network};
 pub use detach::spawn_detached;
 pub use enter::{ENTER, enter};
-pub use foreground::{captured, foreground};
+pub use foreground::{captured, fed, foreground};
 pub use lines::{Line, Lines, Stream};
 pub use mounts::{found_inside, toolchains};
 pub use options::{EnvRule, RunOptions, Weight};

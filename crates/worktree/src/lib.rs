@@ -41,7 +41,7 @@ pub use op::{Applied, File, OpKind, OpSummary, Operation, Stamp};
 pub use path::find_root;
 pub use probe::{Probe, Step};
 pub use promote::{
-    Attested, Git, GitSaid, PromoteError, Promoted, Way, attest, install_hook, promote, ready, stored,
+    Attested, Git, GitSaid, PromoteError, Promoted, Way, attest, install_hook, promote, ready, stored, take,
 };
 pub use recover::Recovery;
 pub use repo::Repo;

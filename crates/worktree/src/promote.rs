@@ -11,6 +11,7 @@ mod look;
 mod outside;
 mod saved;
 mod stored;
+mod taken;
 
 use crate::shadow::Shadow;
 use asked::{Careful, Index, entry};
@@ -24,6 +25,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 pub use stored::stored;
+pub use taken::take;
 
 /// How git ended and what it said.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -49,6 +51,12 @@ pub trait Git {
     /// # Errors
     /// When it cannot be run at all, or does not end well, in words.
     fn bytes(&mut self, args: &[OsString], env: &[(&str, OsString)]) -> Result<Vec<u8>, String>;
+
+    /// The same for git that has something to read, and says nothing that is of interest.
+    ///
+    /// # Errors
+    /// As [`Git::bytes`].
+    fn fed(&mut self, args: &[OsString], env: &[(&str, OsString)], input: &[u8]) -> Result<(), String>;
 }
 
 /// How a tree is shipped.

@@ -93,20 +93,6 @@ impl Shadow {
         Tree::parse(&id.to_string())
     }
 
-    /// Takes a tree of the person's own objects over (`objects`: their `.git/objects`), so that it can be laid out and
-    /// compared. They are only read.
-    ///
-    /// # Errors
-    /// `Io` when it is not there.
-    pub fn adopt(&mut self, objects: &Path, tree: &Tree) -> Result<(), WorktreeError> {
-        let id = oid(tree)?;
-        if self.listing(tree).is_ok() {
-            return Ok(());
-        }
-        let found = gix_odb::at(objects, gix_hash::Kind::Sha1).map_err(io_at("read", objects))?;
-        self.snapshots.adopt(&found, &id).map_err(io_at("read", objects))
-    }
-
     /// Every path of a tree, UTF-8 ones only.
     ///
     /// # Errors

@@ -6,7 +6,7 @@
 //! behind must not count for the next one.
 
 use crate::error::{WorktreeError, io_at};
-use crate::snapshot::{Listing, Snapshots, read_plain};
+use crate::snapshot::{Listing, Reader, Snapshots, read_plain};
 use crate::statcache::{Print, StatCache};
 use gix_hash::{Kind as Hash, ObjectId};
 use gix_object::Kind;
@@ -18,7 +18,14 @@ use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::SystemTime;
+
+/// So many files are worth more than one thread.
+const SHARED: usize = 1_000;
+
+/// Threads that write files, at most.
+const WORKERS: usize = 4;
 
 /// A slot, held: nobody else uses it while this lives.
 pub struct Slot {
@@ -85,32 +92,29 @@ impl Slot {
         root: &Path,
         borrow: &[String],
     ) -> Result<(), WorktreeError> {
-        let folders: BTreeSet<PathBuf> = listing
-            .keys()
-            .flat_map(|p| {
-                path_of(p)
-                    .ancestors()
-                    .skip(1)
-                    .map(Path::to_owned)
-                    .collect::<Vec<_>>()
-            })
-            .collect();
-        let work = self.work.clone();
-        sweep(&work, Path::new(""), listing, &folders).map_err(io_at("clear", &work))?;
-        for (path, (kind, id)) in listing {
-            let rel = path_of(path);
-            let full = work.join(&rel);
-            if self.is(&full, &rel, *kind, id).unwrap_or(false) {
-                continue;
-            }
-            let missing = || WorktreeError::UnknownTree { tree: id.to_string() };
-            match kind {
-                EntryKind::Tree | EntryKind::Commit => {}
-                EntryKind::Blob | EntryKind::BlobExecutable | EntryKind::Link => {
-                    let bytes = from.blob(id).ok_or_else(missing)?;
-                    put(&work, &rel, *kind, &bytes).map_err(io_at("write", &full))?;
+        let mut folders = BTreeSet::from([PathBuf::new()]);
+        for path in listing.keys() {
+            for folder in path_of(path).ancestors().skip(1) {
+                // Those above it are known by then.
+                if !folders.insert(folder.to_owned()) {
+                    break;
                 }
             }
+        }
+        let work = self.work.clone();
+        sweep(&work, Path::new(""), listing, &folders).map_err(io_at("clear", &work))?;
+        let mut wrong = Vec::new();
+        for (path, (kind, id)) in listing.iter().filter(|(_, (kind, _))| is_content(*kind)) {
+            let rel = path_of(path);
+            if !self.is(&work.join(&rel), &rel, *kind, id).unwrap_or(false) {
+                wrong.push((rel, *kind, *id));
+            }
+        }
+        let written = write(&work, from, &wrong)?;
+        // Nobody else is in here before this has ended: what was written is there until now, and a later change shows.
+        let now = SystemTime::now();
+        for (rel, print, id) in written {
+            self.cache.put(rel, print, id, now);
         }
         for name in borrow {
             if lendable(root, name, listing) {
@@ -240,15 +244,72 @@ fn open_up(dir: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes one file anew: never into a file that is there, which may have other names.
-fn put(work: &Path, rel: &Path, kind: EntryKind, bytes: &[u8]) -> io::Result<()> {
-    let full = work.join(rel);
-    if let Some(folder) = full.parent() {
-        fs::create_dir_all(folder)?;
+fn is_content(kind: EntryKind) -> bool {
+    match kind {
+        EntryKind::Blob | EntryKind::BlobExecutable | EntryKind::Link => true,
+        EntryKind::Tree | EntryKind::Commit => false,
     }
-    remove(&full)?;
+}
+
+/// A path of a slot with what belongs there.
+type Wanted = (PathBuf, EntryKind, ObjectId);
+
+/// A file that was written, and what the file system said of it then.
+type Written = (PathBuf, Print, ObjectId);
+
+/// Writes files anew, in as many threads as are of use.
+fn write(work: &Path, from: &Snapshots, all: &[Wanted]) -> Result<Vec<Written>, WorktreeError> {
+    let some = |share: &[Wanted], from: Reader| -> Result<Vec<Written>, WorktreeError> {
+        let mut out = Vec::new();
+        for (rel, kind, id) in share {
+            let missing = || WorktreeError::UnknownTree { tree: id.to_string() };
+            let bytes = from.blob(id).ok_or_else(missing)?;
+            let print = put(work, rel, *kind, &bytes).map_err(|e| io_at("write", work.join(rel))(e))?;
+            out.extend(print.map(|print| (rel.clone(), print, *id)));
+        }
+        Ok(out)
+    };
+    if all.len() < SHARED {
+        return some(all, from.reader());
+    }
+    let cores = thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let share = all.len().div_ceil(cores.min(WORKERS));
+    thread::scope(|threads| {
+        let begin = |share| {
+            let (some, reader) = (&some, from.reader());
+            threads.spawn(move || some(share, reader))
+        };
+        let begun: Vec<_> = all.chunks(share).map(begin).collect();
+        let mut out = Vec::new();
+        for ended in begun {
+            let lost = |_| Err(io_at("write in", work)(io::Error::other("a thread was lost")));
+            out.extend(ended.join().unwrap_or_else(lost)?);
+        }
+        Ok(out)
+    })
+}
+
+/// Writes one file anew: never into a file that is there, which may have other names. A link has no print.
+fn put(work: &Path, rel: &Path, kind: EntryKind, bytes: &[u8]) -> io::Result<Option<Print>> {
+    let full = work.join(rel);
+    let first = create(&full, kind, bytes);
+    match first.as_ref().map_err(io::Error::kind) {
+        // Most often nothing is in the way and the folder is there: one call instead of four.
+        Err(io::ErrorKind::NotFound) => {
+            if let Some(folder) = full.parent() {
+                fs::create_dir_all(folder)?;
+            }
+        }
+        Err(io::ErrorKind::AlreadyExists) => remove(&full)?,
+        _ => return first,
+    }
+    create(&full, kind, bytes)
+}
+
+/// Makes a file that is not there.
+fn create(full: &Path, kind: EntryKind, bytes: &[u8]) -> io::Result<Option<Print>> {
     if kind == EntryKind::Link {
-        return symlink(std::ffi::OsStr::from_bytes(bytes), &full);
+        return symlink(std::ffi::OsStr::from_bytes(bytes), full).map(|()| None);
     }
     let mode = if kind == EntryKind::BlobExecutable {
         0o755
@@ -259,6 +320,7 @@ fn put(work: &Path, rel: &Path, kind: EntryKind, bytes: &[u8]) -> io::Result<()>
         .write(true)
         .create_new(true)
         .mode(mode)
-        .open(&full)?;
-    file.write_all(bytes)
+        .open(full)?;
+    file.write_all(bytes)?;
+    Ok(Some(Print::of(&file.metadata()?)))
 }

@@ -11,13 +11,14 @@ use crate::statcache::{Print, StatCache};
 use crate::walk;
 use gix_hash::{Kind as Hash, ObjectId};
 use gix_object::tree::{Entry, EntryKind};
-use gix_object::{Kind, Tree, TreeRef, Write as _, WriteTo as _};
-use gix_odb::loose;
+use gix_object::{Find as _, Kind, Tree, TreeRef, Write as _, WriteTo as _};
+use gix_odb::{HandleArc, loose};
 use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 /// Files above this many bytes are not copied; size and time of change stand for their content.
@@ -46,7 +47,10 @@ pub struct Difference {
 /// The shadow git folder of one repository.
 pub(crate) struct Snapshots {
     dir: PathBuf,
+    /// Where new objects go, a file each.
     objects: loose::Store,
+    /// All objects: those, and the packs of trees that were taken over.
+    stored: Mutex<HandleArc>,
     cache: StatCache,
     /// Objects that this process has written or seen.
     known: HashSet<ObjectId>,
@@ -90,6 +94,7 @@ impl Snapshots {
         let objects = loose::Store::at(dir.join("objects"), Hash::Sha1);
         Ok(Snapshots {
             cache: StatCache::open(&state.join(cache)),
+            stored: Mutex::new(stored(&dir)?),
             dir,
             objects,
             known: HashSet::new(),
@@ -130,7 +135,8 @@ impl Snapshots {
         let unknown = || WorktreeError::UnknownTree { tree: tree.0.clone() };
         let id = ObjectId::from_hex(tree.0.as_bytes()).map_err(|_| unknown())?;
         let mut then = Listing::new();
-        self.read_folder(&id, &mut Vec::new(), &mut then)
+        self.reader()
+            .folder(&id, &mut Vec::new(), &mut then)
             .ok_or_else(unknown)?;
         let now = self.list(root)?;
         let gone = then
@@ -221,16 +227,59 @@ impl Snapshots {
 
     /// One content of the shadow git folder.
     pub(crate) fn blob(&self, id: &ObjectId) -> Option<Vec<u8>> {
-        let mut buffer = Vec::new();
-        let found = self.objects.try_find(id, &mut buffer).ok()??;
-        (found.kind == Kind::Blob).then(|| found.data.to_vec())
+        let stored = self.stored.lock().unwrap_or_else(PoisonError::into_inner);
+        read(&stored, id, Kind::Blob)
+    }
+
+    /// Reads contents, for a thread of its own.
+    pub(crate) fn reader(&self) -> Reader {
+        Reader(self.stored.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
 
     /// Every path of a tree; `None` if the tree, or a part of it, is not there, or has a name that no file has.
     pub(crate) fn listing(&self, id: &ObjectId) -> Option<Listing> {
         let mut out = Listing::new();
-        self.read_folder(id, &mut Vec::new(), &mut out)?;
+        self.reader().folder(id, &mut Vec::new(), &mut out)?;
         Some(out)
+    }
+
+    /// What of a tree is not here yet, as far as `from` has it.
+    pub(crate) fn missing(&self, from: &dyn gix_object::Find, tree: &ObjectId) -> Vec<ObjectId> {
+        let (mut open, mut met, mut out) = (vec![*tree], HashSet::from([*tree]), Vec::new());
+        let mut buffer = Vec::new();
+        while let Some(id) = open.pop() {
+            let Ok(Some(found)) = from.try_find(&id, &mut buffer) else {
+                continue;
+            };
+            if !self.has(&id) {
+                out.push(id);
+            }
+            let Ok(folder) = TreeRef::from_bytes(found.data, Hash::Sha1) else {
+                continue;
+            };
+            for e in folder.entries.iter().filter(|e| !e.mode.is_commit()) {
+                let id = e.oid.to_owned();
+                if !met.insert(id) {
+                    continue;
+                }
+                match e.mode.is_tree() {
+                    true => open.push(id),
+                    false if !self.has(&id) => out.push(id),
+                    false => {}
+                }
+            }
+        }
+        out
+    }
+
+    /// Has a pack made at the path that `make` is given, to which its digest is added.
+    pub(crate) fn pack(&mut self, make: impl FnOnce(&Path)) -> Result<(), WorktreeError> {
+        let folder = self.dir.join("objects/pack");
+        std::fs::create_dir_all(&folder).map_err(io_at("make", &folder))?;
+        make(&folder.join("pack"));
+        // One that is open does not look for packs that came since, as long as it finds what it is asked for.
+        self.stored = Mutex::new(stored(&self.dir)?);
+        Ok(())
     }
 
     /// Stores one content.
@@ -277,16 +326,45 @@ impl Snapshots {
         Ok(id)
     }
 
-    /// Whether an object is there. Objects are not synced: a power cut may leave an empty one under a right name, which
-    /// is written again.
+    /// Whether an object is there. A file of one is not synced: a power cut may leave an empty one under a right name,
+    /// which is written again.
     fn has(&self, id: &ObjectId) -> bool {
-        self.known.contains(id) || std::fs::metadata(self.objects.object_path(id)).is_ok_and(|m| m.len() > 0)
+        self.known.contains(id)
+            || match std::fs::metadata(self.objects.object_path(id)) {
+                Ok(meta) => meta.len() > 0,
+                Err(_) => {
+                    let stored = self.stored.lock().unwrap_or_else(PoisonError::into_inner);
+                    stored.exists_without_refresh(id)
+                }
+            }
+    }
+}
+
+fn stored(dir: &Path) -> Result<HandleArc, WorktreeError> {
+    let odb = gix_odb::at(dir.join("objects"), Hash::Sha1).and_then(|odb| odb.into_arc());
+    odb.map_err(io_at("open", dir))
+}
+
+/// What lies under a name, if it is what the name says: a pack is made of what another repository tells of its objects.
+fn read(stored: &HandleArc, id: &ObjectId, kind: Kind) -> Option<Vec<u8>> {
+    let mut buffer = Vec::new();
+    let found = stored.try_find(id, &mut buffer).ok()??;
+    let is = gix_object::compute_hash(Hash::Sha1, found.kind, found.data).ok()?;
+    (found.kind == kind && is == *id).then(|| found.data.to_vec())
+}
+
+/// Reads what is in the shadow git folder.
+pub(crate) struct Reader(HandleArc);
+
+impl Reader {
+    /// One content.
+    pub(crate) fn blob(&self, id: &ObjectId) -> Option<Vec<u8>> {
+        read(&self.0, id, Kind::Blob)
     }
 
-    fn read_folder(&self, id: &ObjectId, above: &mut Vec<u8>, out: &mut Listing) -> Option<()> {
-        let mut buffer = Vec::new();
-        let data = self.objects.try_find(id, &mut buffer).ok()??;
-        let tree = TreeRef::from_bytes(data.data, Hash::Sha1).ok()?;
+    fn folder(&self, id: &ObjectId, above: &mut Vec<u8>, out: &mut Listing) -> Option<()> {
+        let data = read(&self.0, id, Kind::Tree)?;
+        let tree = TreeRef::from_bytes(&data, Hash::Sha1).ok()?;
         if !plain(&tree) {
             return None;
         }
@@ -295,7 +373,7 @@ impl Snapshots {
             above.extend_from_slice(e.filename);
             if e.mode.is_tree() {
                 above.push(b'/');
-                self.read_folder(&e.oid.to_owned(), above, out)?;
+                self.folder(&e.oid.to_owned(), above, out)?;
             } else {
                 out.insert(above.clone(), (e.mode.kind(), e.oid.to_owned()));
             }

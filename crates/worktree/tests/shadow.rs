@@ -7,11 +7,12 @@
 )]
 
 use brisk_domain::evidence::Tree;
-use brisk_worktree::Shadow;
+use brisk_worktree::{Git, GitSaid, Shadow, WorktreeError, take};
+use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 struct World {
@@ -41,7 +42,56 @@ fn git(root: &Path, args: &[&str]) -> String {
     String::from_utf8_lossy(&out.stdout).trim().to_owned()
 }
 
+/// The git program, as the binary lends it.
+struct Lent(std::path::PathBuf);
+
+impl Lent {
+    fn command(&self, args: &[OsString], env: &[(&str, OsString)]) -> Command {
+        let mut command = Command::new("git");
+        command.arg("-C").arg(&self.0).args(args);
+        command.envs(env.iter().map(|(name, value)| (name, value)));
+        command
+    }
+}
+
+impl Git for Lent {
+    fn run(&mut self, args: &[OsString], env: &[(&str, OsString)]) -> Result<GitSaid, String> {
+        let out = self.command(args, env).output().unwrap();
+        Ok(GitSaid {
+            code: out.status.code().unwrap(),
+            out: String::from_utf8(out.stdout).unwrap(),
+            err: String::from_utf8(out.stderr).unwrap(),
+        })
+    }
+
+    fn bytes(&mut self, args: &[OsString], env: &[(&str, OsString)]) -> Result<Vec<u8>, String> {
+        Ok(self.command(args, env).output().unwrap().stdout)
+    }
+
+    fn fed(&mut self, args: &[OsString], env: &[(&str, OsString)], input: &[u8]) -> Result<(), String> {
+        let mut list = tempfile::tempfile().unwrap();
+        std::io::Write::write_all(&mut list, input).unwrap();
+        std::io::Seek::rewind(&mut list).unwrap();
+        let out = self.command(args, env).stdin(Stdio::from(list)).output().unwrap();
+        match out.status.success() {
+            true => Ok(()),
+            false => Err(String::from_utf8(out.stderr).unwrap()),
+        }
+    }
+}
+
 impl World {
+    /// Takes a tree of the person's own objects over.
+    fn take(&mut self, tree: &Tree) -> Result<(), WorktreeError> {
+        let root = self.root();
+        take(
+            &mut self.shadow,
+            &mut Lent(root.clone()),
+            &root.join(".git/objects"),
+            tree,
+        )
+    }
+
     fn new() -> World {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().join("repo");
@@ -101,7 +151,7 @@ fn a_tree_of_the_persons_own_objects_is_taken_over_also_from_a_pack() {
     let head = Tree::parse(&git(&root, &["rev-parse", "HEAD^{tree}"])).unwrap();
     world.write("a.txt", "changed");
     fs::remove_file(root.join("run.sh")).unwrap();
-    world.shadow.adopt(&root.join(".git/objects"), &head).unwrap();
+    world.take(&head).unwrap();
     let now = world.shadow.tree().unwrap();
     let changes = world.shadow.changes(Some(&head), &now).unwrap();
     let told: Vec<(&str, bool, bool)> = changes
@@ -110,7 +160,7 @@ fn a_tree_of_the_persons_own_objects_is_taken_over_also_from_a_pack() {
         .collect();
     assert_eq!(told, [("a.txt", true, true), ("run.sh", true, false)]);
     let nowhere = Tree::parse(&"1".repeat(40)).unwrap();
-    assert!(world.shadow.adopt(&root.join(".git/objects"), &nowhere).is_err());
+    assert!(world.take(&nowhere).is_err());
     assert!(world.shadow.changes(None, &nowhere).is_err());
 }
 
@@ -254,9 +304,72 @@ fn no_name_in_a_submodule_leads_out_of_it() {
         let entry = format!("160000,{commit},sub");
         git(&root, &["update-index", "--add", "--cacheinfo", &entry]);
         let tree = Tree::parse(&git(&root, &["write-tree"])).unwrap();
-        world.shadow.adopt(&root.join(".git/objects"), &tree).unwrap();
+        world.take(&tree).unwrap();
         let laid = world.shadow.slot(&tree, &[]);
         assert_eq!(laid.is_ok(), fits, "{names:?}");
         assert_eq!(fs::read_dir(&outside).unwrap().count(), 0, "{names:?}");
     }
+}
+
+/// A large tree comes as a pack, and what a pack says of its objects is not believed.
+#[test]
+fn a_large_tree_is_taken_over_as_one_pack_and_laid_out_whole() {
+    const FILES: usize = 10_000;
+    let mut world = World::new();
+    let root = world.root();
+    let mut stream = String::from("commit refs/heads/main\ncommitter a <a@b> 1700000000 +0000\ndata 1\nx\n");
+    for i in 0..FILES {
+        let text = format!("number {i}\n");
+        let place = format!("d{}/e{}/f{i}.txt", i % 20, i / 20 % 20);
+        stream += &format!("M 100644 inline {place}\ndata {}\n{text}\n", text.len());
+    }
+    let mut lent = Lent(root.clone());
+    lent.fed(&["fast-import".into(), "--quiet".into()], &[], stream.as_bytes())
+        .unwrap();
+    let tree = Tree::parse(&git(&root, &["rev-parse", "main^{tree}"])).unwrap();
+    world.take(&tree).unwrap();
+    let objects = world.shadow.state().join("shadow.git/objects");
+    let count = |folder: &Path| fs::read_dir(folder).unwrap().count();
+    let packs = fs::read_dir(objects.join("pack")).unwrap();
+    let packs = packs.filter(|p| {
+        p.as_ref()
+            .unwrap()
+            .path()
+            .extension()
+            .is_some_and(|e| e == "pack")
+    });
+    assert_eq!(packs.count(), 1);
+    assert!(count(&objects) <= 3, "no file for each object");
+
+    // It does not need the person's objects any more, nor does who opens it next.
+    fs::remove_dir_all(root.join(".git/objects/pack")).unwrap();
+    let mut later = Shadow::open(&root, &world.dir.path().join("state")).unwrap();
+    for shadow in [&mut world.shadow, &mut later] {
+        let mut slot = shadow.slot(&tree, &[]).unwrap().unwrap();
+        for i in [0, 7_777, FILES - 1] {
+            let place = format!("d{}/e{}/f{i}.txt", i % 20, i / 20 % 20);
+            let laid = fs::read_to_string(slot.work().join(place)).unwrap();
+            assert_eq!(laid, format!("number {i}\n"));
+        }
+        assert_eq!(shadow.changed(&mut slot, &tree).unwrap(), Vec::<String>::new());
+        fs::write(slot.work().join("d1/e0/f1.txt"), "another").unwrap();
+        fs::remove_file(slot.work().join("d2/e0/f2.txt")).unwrap();
+        let changed = shadow.changed(&mut slot, &tree).unwrap();
+        assert_eq!(changed, ["d1/e0/f1.txt", "d2/e0/f2.txt"]);
+    }
+
+    // An index that gives an object the name of another one: two of its last four places change sides.
+    let packs = fs::read_dir(objects.join("pack")).unwrap();
+    let index = packs
+        .map(|p| p.unwrap().path())
+        .find(|p| p.extension().is_some_and(|e| e == "idx"));
+    let index = index.unwrap();
+    let mut bytes = fs::read(&index).unwrap();
+    let places = bytes.len() - 40 - 8;
+    bytes[places..places + 8].rotate_left(4);
+    fs::remove_file(&index).unwrap();
+    fs::write(&index, bytes).unwrap();
+    let mut misled = Shadow::open(&root, &world.dir.path().join("state")).unwrap();
+    fs::remove_dir_all(misled.state().join("slot")).unwrap();
+    assert!(misled.slot(&tree, &[]).is_err());
 }

@@ -70,7 +70,7 @@ fn wanted(
     if args.affected {
         let before = base.tree.as_ref();
         if let Some(before) = before {
-            gate.shadow.adopt(&base.objects, before).map_err(worktree)?;
+            gate.take_over(&base.objects, before)?;
         }
         let changes = gate.shadow.changes(before, tree).map_err(worktree)?;
         names.retain(|n| policy.concerns(n, changes.iter().map(|c| c.path.as_str())));

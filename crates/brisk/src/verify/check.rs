@@ -132,7 +132,7 @@ impl Gate {
                         fresh: false,
                         ..*plan
                     };
-                    self.shadow.adopt(&plan.base.objects, base).map_err(worktree)?;
+                    self.take_over(&plan.base.objects, base)?;
                     (plan.note)(&format!(
                         "runs on the base {} first, to know its tests",
                         base.short()

@@ -2,7 +2,7 @@
 
 use crate::exit::{CliError, Exit};
 use brisk_domain::evidence::Tree;
-use brisk_sandbox::{End, EnvRule, Line, RunOptions, Runner, Stream, captured, foreground};
+use brisk_sandbox::{End, EnvRule, Line, RunOptions, Runner, Stream, captured, fed, foreground};
 use brisk_worktree::{Git, GitSaid, Shadow};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -231,5 +231,13 @@ impl Git for Lent {
 
     fn bytes(&mut self, args: &[OsString], env: &[(&str, OsString)]) -> Result<Vec<u8>, String> {
         self.content(args, env)
+    }
+
+    fn fed(&mut self, args: &[OsString], env: &[(&str, OsString)], input: &[u8]) -> Result<(), String> {
+        let out = fed(&self.argv(args, env), &self.root, input).map_err(|e| e.to_string())?;
+        match out.status.success() {
+            true => Ok(()),
+            false => Err(String::from_utf8_lossy(&out.stderr).trim().to_owned()),
+        }
     }
 }

@@ -32,7 +32,7 @@ use book::Book;
 use brisk_domain::evidence::Tree;
 use brisk_gate::{Act, Ledger, LedgerError, Policy, PublicKey, State};
 use brisk_sandbox::Stop;
-use brisk_worktree::{PromoteError, Shadow, WorktreeError, stored};
+use brisk_worktree::{PromoteError, Shadow, WorktreeError, stored, take};
 use probing::Probing;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -148,6 +148,11 @@ impl Gate {
             };
             CliError::new(Exit::Git, e.to_string()).hint(next)
         })
+    }
+
+    /// Takes a tree of the person's own objects over, so that it can be laid out and compared.
+    pub(crate) fn take_over(&mut self, objects: &Path, tree: &Tree) -> Result<(), CliError> {
+        take(&mut self.shadow, &mut self.git, objects, tree).map_err(worktree)
     }
 
     /// What a tree stands on. One call of git where there is a history.

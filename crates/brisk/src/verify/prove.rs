@@ -106,7 +106,7 @@ impl Gate {
         let Some(before) = &base.tree else {
             return Ok(Vec::new());
         };
-        self.shadow.adopt(&base.objects, before).map_err(worktree)?;
+        self.take_over(&base.objects, before)?;
         let changes = self.shadow.changes(Some(before), tree).map_err(worktree)?;
         Ok(flags(&changes, policy))
     }

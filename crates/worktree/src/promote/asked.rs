@@ -130,6 +130,17 @@ impl<'a> Careful<'a> {
             })
     }
 
+    /// Has git work on something that it reads.
+    pub(super) fn fed<A: AsRef<OsStr>>(&mut self, args: &[A], input: &[u8]) -> Result<(), PromoteError> {
+        let all = self.words(args);
+        self.git
+            .fed(&all, &variables(args, &[]), input)
+            .map_err(|said| PromoteError::Git {
+                doing: doing(args),
+                said,
+            })
+    }
+
     /// `git ls-files` with these arguments: its answers. A name may hold anything but the NUL that ends an answer.
     pub(super) fn files(
         &mut self,

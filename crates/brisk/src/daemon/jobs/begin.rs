@@ -178,8 +178,7 @@ fn start(gate: &mut Gate, wish: &Delegate) -> Result<Tree, ErrorBody> {
         refuse(Exit::Target, format!("there is no commit {rev}; {next}"))
     })?;
     let objects = gate.base(&tree).map_err(gate_refusal)?.objects;
-    let adopted = gate.shadow.adopt(&objects, &tree);
-    adopted.map_err(|e| gate_refusal(worktree(e)))?;
+    gate.take_over(&objects, &tree).map_err(gate_refusal)?;
     Ok(tree)
 }
 

@@ -1,0 +1,50 @@
+//! Taking a tree of the person's own objects over. A few are copied one by one. Many come as one pack that git makes of
+//! them, for the most part of what is packed already: with a file for each a person would wait for seconds.
+
+use super::Git;
+use super::asked::Careful;
+use crate::error::{WorktreeError, io_at};
+use crate::shadow::{Shadow, oid};
+use brisk_domain::evidence::Tree;
+use std::path::Path;
+
+/// So many objects are not worth a pack: a repository of small changes would get one for each.
+const FEW: usize = 1_000;
+
+/// Takes a tree of the person's own objects over (`objects`: their `.git/objects`), so that it can be laid out and
+/// compared. They are only read.
+///
+/// # Errors
+/// `Io` when it is not there as a whole; `DiskFull`.
+pub fn take(
+    shadow: &mut Shadow,
+    git: &mut dyn Git,
+    objects: &Path,
+    tree: &Tree,
+) -> Result<(), WorktreeError> {
+    let id = oid(tree)?;
+    if shadow.listing(tree).is_ok() {
+        return Ok(());
+    }
+    let found = gix_odb::at(objects, gix_hash::Kind::Sha1).map_err(io_at("read", objects))?;
+    let missing = shadow.snapshots.missing(&found, &id);
+    if missing.len() > FEW {
+        let names: String = missing.iter().map(|id| format!("{id}\n")).collect();
+        let mut git = Careful::new(git);
+        shadow.snapshots.pack(|at| {
+            // What is no delta yet becomes none: it is time that is short here.
+            let args = [
+                "pack-objects".as_ref(),
+                "--quiet".as_ref(),
+                "--window=0".as_ref(),
+                at.as_os_str(),
+            ];
+            // What git cannot do is done below, or the person is told why it cannot be.
+            let _ = git.fed(&args, names.as_bytes());
+        })?;
+    }
+    shadow
+        .snapshots
+        .adopt(&found, &id)
+        .map_err(io_at("read", objects))
+}
