@@ -15,4 +15,4 @@ pub mod slow;
 pub use io::{Before, Denied, Effect, Gathered, Hint, Input, Reach, Wrote};
 pub use limits::Limits;
 pub use prompt::{open_file_request, open_request};
-pub use session::{Session, edits_first};
+pub use session::{Recalled, Session, edits_first};

@@ -294,6 +294,15 @@ pub fn symbols_of(path: &str, text: &Text) -> Vec<Symbol> {
     Language::of_path(path).map_or_else(Vec::new, |l| outline(l, &text.joined()))
 }
 
+/// Of several symbols of one name, the one at these lines, or closest to them.
+pub fn closest<'a>(symbols: &[&'a Symbol], lines: &Range<usize>) -> Option<&'a Symbol> {
+    let gap = |s: &Symbol| {
+        let (from, to) = (s.lines.start.max(lines.start), s.lines.end.min(lines.end));
+        (from.saturating_sub(to), s.lines.start.abs_diff(lines.start))
+    };
+    symbols.iter().copied().min_by_key(|s| gap(s))
+}
+
 fn near(symbols: &[Symbol]) -> String {
     if symbols.is_empty() {
         return String::new();

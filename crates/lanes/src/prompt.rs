@@ -19,6 +19,8 @@ pub(crate) enum Past {
     Stopped,
     /// Its answer is on offer.
     Offered,
+    /// Its answer is in the file.
+    Kept,
 }
 
 /// An answer that a new prompt goes on from; it stays in the context.
@@ -107,6 +109,7 @@ fn carried(earlier: &[Carried], out: &mut String) {
             Past::Redirected => ("now redirected", "unfinished answer to it began"),
             Past::Stopped => ("which was stopped", "unfinished answer to it began"),
             Past::Offered => ("which the new one goes on from", "answer to it, to be kept, was"),
+            Past::Kept => ("which is done", "answer to it, kept, was"),
         };
         out.push_str(&format!("Earlier request, {how}: {}\n", c.request));
         if !c.partial.trim().is_empty() {

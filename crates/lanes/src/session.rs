@@ -17,16 +17,20 @@ use brisk_domain::{
 };
 use brisk_patch::{Change, Text};
 use brisk_router::hedge::Race;
+use done::Done;
 use std::collections::{BTreeMap, VecDeque};
 
+pub use recall::Recalled;
 pub use routes::edits_first;
 
 mod answers;
 mod before;
 mod built;
+mod done;
 mod ladder;
 mod offers;
 mod race;
+mod recall;
 mod routes;
 
 struct Turn {
@@ -91,6 +95,8 @@ pub struct Session {
     earlier: Option<(TurnId, Carried)>,
     /// Edits that are over and have hunks on offer.
     answered: BTreeMap<TurnId, Answered>,
+    /// The last edit of which something was kept.
+    done: Option<Done>,
     /// Where the last turn worked whose place is known.
     before: Option<Was>,
 }
@@ -109,6 +115,7 @@ impl Session {
             offered: BTreeMap::new(),
             earlier: None,
             answered: BTreeMap::new(),
+            done: None,
             before: None,
         }
     }

@@ -14,7 +14,8 @@ use brisk_domain::port::{ModelEvent, Running, Sink};
 use brisk_domain::{
     CancelReason, Command, EffectId, Event, HunkState, Lane, Now, SessionId, StopReason, TurnId,
 };
-use brisk_lanes::{Effect, Input, Session, Wrote, edits_first};
+use brisk_lanes::{Effect, Input, Recalled, Session, Wrote, edits_first};
+use brisk_patch::Text;
 use brisk_protocol::{Decided, Envelope};
 use brisk_router::policy::Policy;
 use brisk_worktree::{Operation, Repo};
@@ -122,8 +123,17 @@ struct Actor {
     writes: usize,
 }
 
-/// Starts the task of a session. `seq` is the number of its last logged event.
-pub(crate) fn start(id: SessionId, seq: u64, cwd: PathBuf, repo: Arc<Repo>, means: Means) -> Handle {
+/// What happened in a session before this process had it.
+#[derive(Default)]
+pub(crate) struct Past {
+    /// Number of its last logged event; 0 for a new one.
+    pub(crate) last: u64,
+    /// Where its last turn worked, with the text of that file.
+    pub(crate) place: Option<(Recalled, Text)>,
+}
+
+/// Starts the task of a session.
+pub(crate) fn start(id: SessionId, past: Past, cwd: PathBuf, repo: Arc<Repo>, means: Means) -> Handle {
     let (control, commands) = mpsc::unbounded_channel();
     let (reports, inbox) = mpsc::unbounded_channel();
     let Means {
@@ -133,9 +143,13 @@ pub(crate) fn start(id: SessionId, seq: u64, cwd: PathBuf, repo: Arc<Repo>, mean
         desk,
         standings,
     } = means;
+    let mut session = Session::resumed(models.limits(), past.last);
+    if let Some((place, text)) = past.place {
+        session.recall(place, text);
+    }
     let actor = Actor {
         id,
-        session: Session::resumed(models.limits(), seq),
+        session,
         repo: Arc::clone(&repo),
         cwd: cwd.clone(),
         models,
@@ -146,7 +160,7 @@ pub(crate) fn start(id: SessionId, seq: u64, cwd: PathBuf, repo: Arc<Repo>, mean
         desk,
         standings,
         busy: None,
-        seq,
+        seq: past.last,
         reports,
         running: BTreeMap::new(),
         wakes: BTreeMap::new(),

@@ -2,7 +2,7 @@
 //! another one by its exact name, or a file. A word that people also use as a word ("now round it") is no name.
 
 use crate::daemon::gather::MAX_FILES;
-use brisk_lanes::place::symbols_of;
+use brisk_lanes::place::{closest, symbols_of};
 use brisk_lanes::{Before, Gathered, Hint};
 use brisk_patch::{Language, Symbol, Text, find};
 use brisk_worktree::Repo;
@@ -171,7 +171,12 @@ impl Follow {
     /// Its text.
     fn own(&self, hint: &Hint) -> String {
         let lines = match hint {
-            Hint::Symbol(name) => find(&self.symbols, name).first().map(|s| s.lines.clone()),
+            Hint::Symbol(name) => {
+                let found = find(&self.symbols, name);
+                let lines = self.before.lines.as_ref();
+                let one = lines.and_then(|lines| closest(&found, lines));
+                one.or(found.first().copied()).map(|s| s.lines.clone())
+            }
             Hint::Lines(lines) => Some(lines.clone()),
             Hint::File => Some(0..self.text.len()),
         };
@@ -380,9 +385,11 @@ mod tests {
     const TAX: &str =
         "def with_tax(amount):\n    return amount * 1.2\n\n\ndef show(amount):\n    return str(amount)\n";
 
+    const TWO: &str = "def width():\n    return 1\n\n\nclass A:\n    def size(self):\n        return 2\nclass B:\n    def size(self):\n        return width()\n";
+
     #[test]
     fn a_follow_up_stays_unless_it_names_another_place() {
-        let dir = fixture::repo(&[("shop.py", SHOP), ("lib/tax.py", TAX)]).unwrap();
+        let dir = fixture::repo(&[("shop.py", SHOP), ("lib/tax.py", TAX), ("two.py", TWO)]).unwrap();
         let state = tempfile::tempdir().unwrap();
         let repo = Repo::open(dir.path(), state.path()).unwrap();
         let symbol = |name: &str| Hint::Symbol(name.to_owned());
@@ -432,6 +439,17 @@ mod tests {
                 "{request}"
             );
         }
+        // Of two methods of one name the words of the one at the place are its own.
+        let twice = Before {
+            path: "two.py".into(),
+            symbol: Some("size".into()),
+            lines: Some(8..10),
+            others: vec![],
+        };
+        let got = Follow::up(&repo, twice)
+            .unwrap()
+            .place(&repo, "round `width`", || None);
+        assert_eq!((got.hint, got.why.as_str()), (symbol("size"), SAME));
         // Its name is another one by now; its lines are known.
         let renamed = Before {
             symbol: Some("sum_up".into()),

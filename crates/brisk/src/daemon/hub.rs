@@ -1,13 +1,14 @@
 //! What the daemon's parts share: sessions, repositories, models, the log.
 
-use super::actor::{self, Control, Handle, Means};
+use super::actor::{self, Control, Handle, Means, Past};
 use super::felt::Desk;
 use super::fleet::Fleet;
 use super::jobs::Jobs;
 use super::log::Log;
 use super::models::Models;
+use super::now;
 use super::standings::Standings;
-use super::{now, takeover};
+use super::takeover::{self, Estate};
 use crate::exit::Exit;
 use crate::home::Home;
 use brisk_domain::SessionId;
@@ -136,7 +137,7 @@ impl Hub {
         let made = self.log.with(move |log| log.create_session(&folder)).await;
         let id = made.map_err(|e| refuse(Exit::Disk, e))?;
         self.models.load_ahead();
-        let handle = actor::start(id, 0, cwd.to_owned(), repo, self.means());
+        let handle = actor::start(id, Past::default(), cwd.to_owned(), repo, self.means());
         lock(&self.sessions).insert(id, handle);
         Ok(id)
     }
@@ -157,13 +158,20 @@ impl Hub {
         let cwd = session.root;
         let repo = self.repo(&cwd).await?;
         let last = session.last.0;
-        let endings = takeover::endings(&self.log, id, last).await;
-        let endings = endings.map_err(|e| refuse(Exit::Disk, e))?;
+        let estate = takeover::estate(&self.log, id, last).await;
+        let Estate { endings, place } = estate.map_err(|e| refuse(Exit::Disk, e))?;
+        let files = Arc::clone(&repo);
+        let place = tokio::task::spawn_blocking(move || {
+            // Without its file there is no place any more.
+            let text = files.read(place.path()?).ok()?.text;
+            Some((place, text))
+        });
+        let place = place.await.ok().flatten();
         let mut sessions = lock(&self.sessions);
         let handle = sessions.entry(id).or_insert_with(|| {
             let last = endings.last().map_or(last, |e| e.seq);
             endings.into_iter().for_each(|e| self.log.append(e));
-            actor::start(id, last, cwd, repo, self.means())
+            actor::start(id, Past { last, place }, cwd, repo, self.means())
         });
         Ok(handle.clone())
     }

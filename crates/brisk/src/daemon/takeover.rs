@@ -1,24 +1,39 @@
 //! A session that an earlier daemon had: what was on offer in it went with that daemon, because only its memory knew
-//! how to write it. The log says so before anything else happens, so that every client stops showing it.
+//! how to write it. The log says so before anything else happens, so that every client stops showing it. The place of
+//! the last turn is in the log, too, and a follow-up goes on there.
 
 use super::log::Log;
 use super::now;
 use brisk_domain::{Event, HunkId, HunkState, SessionId};
+use brisk_lanes::Recalled;
 use brisk_protocol::Envelope;
 use std::collections::BTreeSet;
 
 /// Events that are read at once.
 const PAGE: usize = 1_000;
 
-/// The events that end the offers of a session whose log ends with number `last`. They are numbered on from there.
-pub(crate) async fn endings(log: &Log, session: SessionId, last: u64) -> Result<Vec<Envelope>, String> {
+/// What a session's log leaves to the daemon that takes it over.
+#[derive(Debug)]
+pub(crate) struct Estate {
+    /// The events that end its offers, numbered on from the log's last.
+    pub(crate) endings: Vec<Envelope>,
+    /// Where its last turn worked.
+    pub(crate) place: Recalled,
+}
+
+/// Reads the log of a session that ends with number `last`.
+pub(crate) async fn estate(log: &Log, session: SessionId, last: u64) -> Result<Estate, String> {
     let mut on_offer = BTreeSet::new();
+    let mut place = Recalled::default();
     let mut at = 0;
     while at < last {
         let events = log.read(session, at + 1, PAGE).await?;
         let Some(newest) = events.last() else { break };
         at = newest.seq;
-        events.iter().for_each(|e| follow(&mut on_offer, &e.event));
+        for envelope in &events {
+            follow(&mut on_offer, &envelope.event);
+            place.event(&envelope.event);
+        }
     }
     let ending = |(seq, hunk)| Envelope {
         session_id: session,
@@ -31,7 +46,8 @@ pub(crate) async fn endings(log: &Log, session: SessionId, last: u64) -> Result<
             },
         },
     };
-    Ok((last + 1..).zip(on_offer).map(ending).collect())
+    let endings = (last + 1..).zip(on_offer).map(ending).collect();
+    Ok(Estate { endings, place })
 }
 
 /// Keeps the hunks that wait for a decision up to date.

@@ -33,6 +33,30 @@ fn a_killed_daemon_is_recovered_from() {
     assert!(house.file("shop.py").contains("quantity"));
 }
 
+/// Where the last turn worked is in the log; the words name nothing that a search would find there.
+#[test]
+fn a_follow_up_stays_at_its_place_with_another_daemon() {
+    let house = House::new();
+    house.answers(REGION);
+    house.answers(&REGION.replace("return total", "return round(total)"));
+    let mut terminal = client(&house, 100, 30, &[]);
+    say(&mut terminal, "multiply @shop.py:subtotal");
+    terminal.shows("1 hunk on offer");
+    terminal.press("\r");
+    terminal.shows("kept 1 hunk");
+    terminal.press("\x04");
+    assert_eq!(terminal.ends().1, 0);
+    house.ends(0, &["daemon", "stop"]);
+    let mut terminal = client(&house, 100, 30, &["--continue"]);
+    say(&mut terminal, "now to cents");
+    terminal.shows("place: shop.py:1-5 (as before; symbol subtotal)");
+    terminal.shows("1 hunk on offer");
+    terminal.press("\r");
+    terminal.shows("kept 1 hunk");
+    let file = house.file("shop.py");
+    assert!(file.contains("quantity") && file.contains("round(total)"));
+}
+
 #[test]
 fn the_configuration_turns_vi_keys_on() {
     let house = House::with("[client]\nkeys = \"vi\"\n");

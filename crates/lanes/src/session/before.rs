@@ -3,7 +3,7 @@
 use super::{Session, Turn};
 use crate::attempt::Work;
 use crate::io::{Before, Gathered, Hint};
-use crate::place::{self, Kind, symbols_of};
+use crate::place::{self, Kind, closest, symbols_of};
 use brisk_domain::{HunkId, Intent};
 use brisk_patch::{Change, Hunk, Symbol, Text, apply, find, map_line, minimise};
 use std::ops::Range;
@@ -50,15 +50,6 @@ fn moved(hunks: &[Hunk], lines: &Range<usize>) -> Option<Range<usize>> {
     });
     let end = end.saturating_add_signed(shift);
     (start < end).then_some(start..end)
-}
-
-/// Of several symbols of one name, the one at these lines, or closest to them.
-fn closest<'a>(symbols: &[&'a Symbol], lines: &Range<usize>) -> Option<&'a Symbol> {
-    let gap = |s: &Symbol| {
-        let (from, to) = (s.lines.start.max(lines.start), s.lines.end.min(lines.end));
-        (from.saturating_sub(to), s.lines.start.abs_diff(lines.start))
-    };
-    symbols.iter().copied().min_by_key(|s| gap(s))
 }
 
 /// The place of a turn that begins, as exactly as it can be said. `last`: that of the turn before.
@@ -119,7 +110,7 @@ fn written(mut hunks: Vec<&Hunk>) -> Option<Range<usize>> {
 }
 
 /// Lines without the blank ones around them: those belong to nothing.
-fn trimmed(text: &Text, mut lines: Range<usize>) -> Range<usize> {
+pub(super) fn trimmed(text: &Text, mut lines: Range<usize>) -> Range<usize> {
     let blank = |i: usize| text.lines().get(i).is_some_and(|l| l.trim().is_empty());
     while lines.len() > 1 && blank(lines.start) {
         lines.start += 1;

@@ -19,7 +19,7 @@ fn carried_over(o: &Offered, now: &Text) -> Option<Hunk> {
 }
 
 /// Whether two ranges have something in common; one that is empty is in what it touches.
-fn share(a: &Range<usize>, b: &Range<usize>) -> bool {
+pub(super) fn share(a: &Range<usize>, b: &Range<usize>) -> bool {
     if a.is_empty() || b.is_empty() {
         a.start <= b.end && b.start <= a.end
     } else {
@@ -100,6 +100,12 @@ impl Session {
         if let Some((id, cut)) = earlier {
             told.push(cut);
             built_on.push(id);
+        }
+        if let Some(done) = self.done_at(turn, work)
+            && !built_on.contains(&done.turn)
+        {
+            let later = built_on.iter().position(|id| *id > done.turn);
+            told.insert(later.unwrap_or(told.len()), done.carried());
         }
         if let Some(turn) = &mut self.turn {
             (turn.told, turn.built_on) = (told, built_on);

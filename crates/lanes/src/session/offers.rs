@@ -120,6 +120,7 @@ impl Session {
         let trouble = match result {
             Ok(wrote) => {
                 self.follow(&wrote.kept);
+                self.remember(&wrote.kept);
                 for id in wrote.kept {
                     self.offered.remove(&id);
                     out.push(changed(id, HunkState::Kept));

@@ -135,6 +135,57 @@ fn a_follow_up_builds_on_what_is_on_offer_and_replaces_it() {
     assert!(!told(&w).contains("goes on from"));
 }
 
+/// Its answer is in the text by then: only the request is told, and only while something of it is there.
+#[test]
+fn a_follow_up_is_told_what_was_kept_before_it() {
+    let kept = |w: &mut World| {
+        w.ask(prompt("double it @a.py:edge"));
+        w.say(ANSWER);
+        w.done();
+        w.tell(Command::Keep(HunkSelector::All));
+        w.text = w.disk.clone();
+    };
+    let tells =
+        |w: &World| told(w).contains("Earlier request, which is done: double it\n\nRequest: and name it\n");
+    let above: fn(&mut World) = |w| {
+        w.text = Text::from_str_lossless(&("import os\n\n".to_owned() + &w.text.joined()));
+    };
+    let undone: fn(&mut World) = |w| w.text = Text::from_str_lossless(FILE);
+    let nothing: fn(&mut World) = |_| {};
+    for (name, between, want) in [
+        ("at once", nothing, true),
+        ("lines above", above, true),
+        ("undone", undone, false),
+    ] {
+        let mut w = world();
+        kept(&mut w);
+        between(&mut w);
+        go_on(&mut w, "and name it");
+        assert_eq!(tells(&w), want, "{name}: {}", told(&w));
+    }
+    // Another place, and one that is named.
+    let mut w = world();
+    kept(&mut w);
+    w.hint = Hint::Symbol("area".into());
+    w.ask(unnamed("and name it"));
+    assert!(!tells(&w), "{}", told(&w));
+    let mut w = world();
+    kept(&mut w);
+    w.ask(prompt("and name it"));
+    assert!(!tells(&w), "{}", told(&w));
+    // Written by the turn itself.
+    let mut w = world();
+    w.ask(Prompt {
+        auto_keep: true,
+        ..prompt("double it")
+    });
+    w.say(ANSWER);
+    w.done();
+    w.text = w.disk.clone();
+    go_on(&mut w, "and name it");
+    assert!(tells(&w), "{}", told(&w));
+}
+
 /// Whatever comes between, the next follow-up builds on the same hunks, and replaces them when it is whole.
 #[test]
 fn what_comes_between_takes_nothing_from_a_follow_up() {

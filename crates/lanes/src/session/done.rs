@@ -1,0 +1,91 @@
+//! The last edit that was kept: the next follow-up is told its request, as long as something of it is in the file.
+
+use super::built::share;
+use super::{Session, Turn};
+use crate::attempt::Work;
+use crate::mention;
+use crate::prompt::{Carried, Past};
+use brisk_domain::{HunkId, Intent, TurnId};
+use brisk_patch::{Change, Hunk, Text, apply, invert, rebase};
+use std::collections::BTreeMap;
+
+/// An edit that is in the file, wholly or in part.
+pub(super) struct Done {
+    pub(super) turn: TurnId,
+    /// The person's words.
+    request: String,
+    kept: Vec<Kept>,
+}
+
+/// A hunk that was written.
+struct Kept {
+    path: String,
+    /// The file with it.
+    after: Text,
+    /// What would take it out of there.
+    back: Hunk,
+}
+
+impl Kept {
+    /// Whether it is still in the file, and within the place.
+    fn is_at(&self, work: &Work) -> bool {
+        self.path == work.path
+            && rebase(&self.back, &self.after, &work.text())
+                .is_ok_and(|h| share(&(h.at..h.old_end()), &work.place.span))
+    }
+}
+
+impl Done {
+    /// What a model is told of it: the answer is in the text that it gets.
+    pub(super) fn carried(&self) -> Carried {
+        Carried {
+            request: self.request.clone(),
+            past: Past::Kept,
+            partial: String::new(),
+        }
+    }
+}
+
+impl Session {
+    /// Hunks were written. They are on offer until this is over.
+    pub(super) fn remember(&mut self, ids: &[HunkId]) {
+        let mut files: BTreeMap<(TurnId, &str), (&Text, Vec<Hunk>)> = BTreeMap::new();
+        for o in ids.iter().filter_map(|id| self.offered.get(id)) {
+            if let Change::Modify { path, hunk } = &o.change {
+                let file = files.entry((o.turn, path)).or_insert((&o.base, Vec::new()));
+                file.1.push(hunk.clone());
+            }
+        }
+        let mut all: BTreeMap<TurnId, Vec<Kept>> = BTreeMap::new();
+        for ((turn, path), (base, hunks)) in files {
+            let Ok(after) = apply(base, &hunks) else { continue };
+            let kept = invert(&hunks).into_iter().map(|back| Kept {
+                path: path.to_owned(),
+                after: after.clone(),
+                back,
+            });
+            all.entry(turn).or_default().extend(kept);
+        }
+        for (turn, kept) in all {
+            if let Some(done) = self.done.as_mut().filter(|done| done.turn == turn) {
+                done.kept.extend(kept);
+            } else if let Some(request) = self.request_of(turn) {
+                self.done = Some(Done { turn, request, kept });
+            }
+        }
+    }
+
+    /// The words of an edit that is over, or writes its hunks.
+    fn request_of(&self, turn: TurnId) -> Option<String> {
+        let over = self.answered.get(&turn).map(|a| a.request.clone());
+        let current = self.turn.as_ref().filter(|t| t.id == turn);
+        over.or_else(|| current.map(|t| mention::words(&t.prompt)))
+    }
+
+    /// The edit that a prompt goes on from: it names no place, and something of that edit is where it works.
+    pub(super) fn done_at(&self, turn: &Turn, work: &Work) -> Option<&Done> {
+        let goes_on = turn.prompt.intent == Intent::Edit && turn.prompt.targets.is_empty();
+        let done = self.done.as_ref().filter(|_| goes_on)?;
+        done.kept.iter().any(|kept| kept.is_at(work)).then_some(done)
+    }
+}

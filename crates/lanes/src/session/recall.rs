@@ -1,0 +1,309 @@
+//! Where the last turn worked, from the log of a process that is gone: a follow-up without a place goes on there.
+
+use super::Session;
+use super::before::{Was, trimmed};
+use crate::io::Before;
+use crate::place::symbols_of;
+use brisk_domain::{Event, HunkId, HunkState, TurnId};
+use brisk_patch::{Symbol, Text, bare};
+use std::ops::Range;
+
+/// What a log tells of the last place that was found. Events go in, in their order.
+#[derive(Debug, Default)]
+pub struct Recalled {
+    last: Option<Found>,
+}
+
+/// A place, and what was changed in its file. Lines are 0-based in the text that the turn started from.
+#[derive(Debug)]
+struct Found {
+    turn: TurnId,
+    path: String,
+    span: Range<usize>,
+    hunks: Vec<Seen>,
+}
+
+/// A hunk of the turn; its lines without terminators.
+#[derive(Debug)]
+struct Seen {
+    id: HunkId,
+    at: usize,
+    removed: Vec<String>,
+    added: Vec<String>,
+    kept: bool,
+}
+
+impl Seen {
+    /// Lines that it makes the file longer by.
+    fn delta(&self) -> isize {
+        self.added.len() as isize - self.removed.len() as isize
+    }
+
+    fn end(&self) -> usize {
+        self.at + self.removed.len()
+    }
+}
+
+impl Recalled {
+    /// Takes the next event.
+    pub fn event(&mut self, event: &Event) {
+        match (event, &mut self.last) {
+            (
+                Event::PlaceFound {
+                    turn,
+                    path,
+                    start,
+                    end,
+                    ..
+                },
+                last,
+            ) => {
+                *last = Some(Found {
+                    turn: *turn,
+                    path: path.clone(),
+                    span: *start..*end,
+                    hunks: Vec::new(),
+                });
+            }
+            (
+                Event::HunkReady {
+                    turn,
+                    hunk,
+                    path,
+                    at,
+                    removed,
+                    added,
+                },
+                Some(last),
+            ) if *turn == last.turn && *path == last.path => {
+                last.hunks.retain(|h| h.id != *hunk);
+                last.hunks.push(Seen {
+                    id: *hunk,
+                    at: *at,
+                    removed: removed.clone(),
+                    added: added.clone(),
+                    kept: false,
+                });
+            }
+            (Event::HunkChanged { hunk, state }, Some(last)) => {
+                let kept = *state == HunkState::Kept;
+                last.hunks
+                    .iter_mut()
+                    .filter(|h| h.id == *hunk)
+                    .for_each(|h| h.kept = kept);
+            }
+            _ => {}
+        }
+    }
+
+    /// The file of the place.
+    pub fn path(&self) -> Option<&str> {
+        self.last.as_ref().map(|found| found.path.as_str())
+    }
+}
+
+impl Found {
+    /// The place in its file as it is now. What was kept may have been undone since, and lines may have come and gone:
+    /// the lines of the hunks tell where it is.
+    fn place(mut self, now: Text) -> Was {
+        self.hunks.sort_by_key(|h| (h.at, h.end()));
+        let kept: Vec<&Seen> = self.hunks.iter().filter(|h| h.kept).collect();
+        let all: Vec<&Seen> = self.hunks.iter().collect();
+        let lines = match (shift(&all, &kept, &now), shift(&all, &[], &now)) {
+            (Some(shift), _) => self.after(&kept, shift),
+            (None, Some(shift)) => self.after(&[], shift),
+            (None, None) => self.after(&kept, 0),
+        };
+        let fits = lines.filter(|l| l.start < l.end && l.end <= now.len() && *l != (0..now.len()));
+        let lines = fits.map(|lines| trimmed(&now, lines));
+        let symbols = symbols_of(&self.path, &now);
+        let exactly =
+            |lines: &Range<usize>| symbols.iter().find(|s| s.lines == *lines).map(Symbol::qualified);
+        Was {
+            place: Before {
+                symbol: lines.as_ref().and_then(exactly),
+                path: self.path,
+                lines,
+                others: Vec::new(),
+            },
+            text: now,
+        }
+    }
+
+    /// The lines of the place with these of its hunks written, in a file that begins `shift` lines later.
+    fn after(&self, written: &[&Seen], shift: isize) -> Option<Range<usize>> {
+        let moved = |line: usize, by: isize| line.checked_add_signed(by + shift);
+        if self.span.is_empty() {
+            // What is new is its own place.
+            let (first, last) = (written.first()?, written.last()?);
+            let delta: isize = written.iter().map(|h| h.delta()).sum();
+            return Some(moved(first.at, 0)?..moved(last.end(), delta)?);
+        }
+        let before = |h: &&&Seen| h.end() <= self.span.start && h.at < self.span.start;
+        let until = |h: &&&Seen| h.at <= self.span.end;
+        let above: isize = written.iter().filter(before).map(|h| h.delta()).sum();
+        let all: isize = written.iter().filter(until).map(|h| h.delta()).sum();
+        Some(moved(self.span.start, above)?..moved(self.span.end, all)?)
+    }
+}
+
+/// How far the file has moved since some of these hunks were written, told by the first one whose lines are there.
+/// None where none of them is; nothing to look for is no move.
+fn shift(all: &[&Seen], written: &[&Seen], now: &Text) -> Option<isize> {
+    let mut delta = 0;
+    let mut looked = false;
+    for hunk in all {
+        let is_written = written.iter().any(|w| w.id == hunk.id);
+        let lines = if is_written { &hunk.added } else { &hunk.removed };
+        let at = hunk.at.saturating_add_signed(delta);
+        if is_written {
+            delta += hunk.delta();
+        }
+        if lines.is_empty() {
+            continue;
+        }
+        looked = true;
+        if let Some(there) = closest_to(at, lines, now) {
+            return Some(there as isize - at as isize);
+        }
+    }
+    (!looked).then_some(0)
+}
+
+/// Where these lines are, as close to line `at` as they come.
+fn closest_to(at: usize, lines: &[String], now: &Text) -> Option<usize> {
+    let windows = now.lines().windows(lines.len()).enumerate();
+    let same = |window: &[String]| window.iter().zip(lines).all(|(a, b)| bare(a) == b);
+    windows
+        .filter(|(_, window)| same(window))
+        .map(|(i, _)| i)
+        .min_by_key(|i| i.abs_diff(at))
+}
+
+impl Session {
+    /// The session goes on where an earlier process worked last; `now`: the text of [`Recalled::path`].
+    pub fn recall(&mut self, recalled: Recalled, now: Text) {
+        self.before = recalled.last.map(|found| found.place(now));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = "def area(w):\n    return w\n\n\ndef edge(w, h):\n    total = w + h\n    return total\n\n\ndef last():\n    return 1\n";
+
+    fn found(span: Range<usize>) -> Event {
+        Event::PlaceFound {
+            turn: TurnId(1),
+            path: "a.py".into(),
+            start: span.start,
+            end: span.end,
+            why: String::new(),
+        }
+    }
+
+    fn ready(hunk: u64, at: usize, removed: &[&str], added: &[&str]) -> Event {
+        let own = |lines: &[&str]| lines.iter().map(|l| (*l).to_owned()).collect();
+        Event::HunkReady {
+            turn: TurnId(1),
+            hunk: HunkId(hunk),
+            path: "a.py".into(),
+            at,
+            removed: own(removed),
+            added: own(added),
+        }
+    }
+
+    fn state(hunk: u64, state: HunkState) -> Event {
+        Event::HunkChanged {
+            hunk: HunkId(hunk),
+            state,
+        }
+    }
+
+    #[test]
+    fn a_place_is_found_again_in_its_file_as_it_is_now() {
+        let edge = || Some("edge".to_owned());
+        let change = || {
+            ready(
+                1,
+                5,
+                &["    total = w + h"],
+                &["    total = w + h", "    total *= 2"],
+            )
+        };
+        let changed = FILE.replace("= w + h\n", "= w + h\n    total *= 2\n");
+        let renamed = FILE.replace("def edge", "def round_it");
+        let name = || ready(1, 4, &["def edge(w, h):"], &["def round_it(w, h):"]);
+        let kept = || state(1, HunkState::Kept);
+        let above = |text: &str| format!("import os\n\n{text}");
+        let add = || ready(1, 7, &[], &["", "", "def sum(w):", "    return w"]);
+        let added = FILE.replace(
+            "    return total\n",
+            "    return total\n\n\ndef sum(w):\n    return w\n",
+        );
+        let begun = vec![found(4..7)];
+        type Case = (Vec<Event>, String, Option<String>, Option<Range<usize>>);
+        let cases: Vec<Case> = vec![
+            (vec![], FILE.into(), None, None),
+            // Stopped before anything came of it.
+            (begun.clone(), FILE.into(), edge(), Some(4..7)),
+            (vec![found(0..11)], FILE.into(), None, None),
+            (vec![found(4..70)], FILE.into(), None, None),
+            (vec![found(4..6)], FILE.into(), None, Some(4..6)),
+            // Not kept.
+            (vec![found(4..7), change()], FILE.into(), edge(), Some(4..7)),
+            (
+                vec![found(4..7), change(), state(1, HunkState::Rejected)],
+                above(FILE),
+                edge(),
+                Some(6..9),
+            ),
+            // Kept, and the file moved.
+            (
+                vec![found(4..7), change(), kept()],
+                changed.clone(),
+                edge(),
+                Some(4..8),
+            ),
+            (
+                vec![found(4..7), change(), kept()],
+                above(&changed),
+                edge(),
+                Some(6..10),
+            ),
+            // Kept and undone.
+            (
+                vec![found(4..7), change(), kept()],
+                FILE.into(),
+                edge(),
+                Some(4..7),
+            ),
+            (
+                vec![found(4..7), name(), kept()],
+                renamed,
+                Some("round_it".into()),
+                Some(4..7),
+            ),
+            // New code is its own place, and none before it is kept.
+            (
+                vec![found(7..7), add(), kept()],
+                added,
+                Some("sum".into()),
+                Some(9..11),
+            ),
+            (vec![found(7..7), add()], FILE.into(), None, None),
+            // The last one counts.
+            (vec![found(0..2), found(4..7)], FILE.into(), edge(), Some(4..7)),
+        ];
+        for (events, now, symbol, lines) in cases {
+            let mut recalled = Recalled::default();
+            events.iter().for_each(|e| recalled.event(e));
+            let now = Text::from_str_lossless(&now);
+            let got = recalled.last.map(|found| found.place(now).place);
+            let got = got.map_or((None, None), |place| (place.symbol, place.lines));
+            assert_eq!(got, (symbol, lines), "{events:?}");
+        }
+    }
+}
