@@ -164,21 +164,20 @@ fn hint(app: &App, columns: usize, room: usize) -> Vec<Line<'static>> {
         return vec![look::line("writing; Esc goes back to the hunks", look::DIM)];
     }
     if offered > 0 && text.composer.is_empty() {
-        let (all, one, short) = match offered {
-            1 => (
-                "Enter keep \u{b7} x reject",
-                "",
-                "Enter keep \u{b7} x reject \u{b7} e edit \u{b7} w explain",
-            ),
-            _ => (
-                "Enter keep all \u{b7} x reject all",
-                " \u{b7} y keep this \u{b7} n reject this \u{b7} j k move",
-                "Enter all \u{b7} x none \u{b7} y n this one \u{b7} j k move \u{b7} e edit",
-            ),
+        let rows: &[&str] = match offered {
+            1 => &[
+                "Enter keep \u{b7} x reject \u{b7} e edit \u{b7} w explain \u{b7} i write",
+                "Enter keep \u{b7} x reject \u{b7} e edit \u{b7} i write",
+            ],
+            _ => &[
+                "Enter keep all \u{b7} x reject all \u{b7} y keep this \u{b7} n reject this \u{b7} j k move \u{b7} e edit \u{b7} w explain \u{b7} i write",
+                "Enter all \u{b7} x none \u{b7} y n this one \u{b7} j k move \u{b7} e edit \u{b7} w explain \u{b7} i write",
+                "Enter all \u{b7} x none \u{b7} y n this \u{b7} j k move \u{b7} e edit \u{b7} i write",
+            ],
         };
-        let long = format!("{all}{one} \u{b7} e edit \u{b7} w explain \u{b7} i write");
-        let fits = brisk_patch::visible::width(&long) <= columns;
-        return vec![look::line(if fits { &long } else { short }, look::DIM)];
+        let fits = |row: &&&str| brisk_patch::visible::width(row) <= columns;
+        let row = rows.iter().find(fits).or(rows.last());
+        return row.map(|row| look::line(row, look::DIM)).into_iter().collect();
     }
     if let Some(checks) = &app.checks {
         let what = match &checks.check {

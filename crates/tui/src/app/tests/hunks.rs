@@ -106,7 +106,8 @@ fn a_word_that_begins_with_a_command_is_a_word() {
             assert!(!w.acts.iter().any(|a| matches!(a, Act::Edit { .. })), "{word}");
         }
     }
-    // `i` begins to write. Typed on at once it is a letter, unless what follows it is a word that requests begin with.
+    // `i` begins to write. Typed on at once it is a letter where that makes a word, and what follows it is none that
+    // requests begin with.
     let begun: &[(&str, &str)] = &[
         ("ino, multiply", "no, multiply"),
         ("iuse round", "use round"),
@@ -136,6 +137,27 @@ fn a_word_that_begins_with_a_command_is_a_word() {
         ("i3 more", "i3 more"),
         ("item_price is wrong", "item_price is wrong"),
         ("is it?", "is it?"),
+        // Words of no list: with the letter they would be none.
+        ("ipaginate it", "paginate it"),
+        ("inormalize names", "normalize names"),
+        ("imap the names", "imap the names"),
+        ("icache it", "cache it"),
+        ("iencode the name", "encode the name"),
+        ("inest them", "nest them"),
+        ("i\u{fc}berall runden", "\u{fc}berall runden"),
+        ("icon is wrong", "icon is wrong"),
+        ("iconfigure it", "configure it"),
+        ("itemize them", "itemize them"),
+        ("iterate twice", "iterate twice"),
+        ("identify it", "identify it"),
+        ("idempotent, please", "idempotent, please"),
+        ("iValue is wrong", "iValue is wrong"),
+        ("iOS only", "iOS only"),
+        ("isolate it", "isolate it"),
+        ("improve it", "improve it"),
+        ("invalid names", "invalid names"),
+        ("irrelevant", "irrelevant"),
+        ("issubset", "issubset"),
     ];
     for (typed, text) in begun {
         let mut w = before("offered");
