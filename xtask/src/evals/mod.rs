@@ -3,6 +3,7 @@
 mod book;
 mod delegate;
 mod grade;
+pub(crate) mod kept;
 mod policy;
 mod process;
 mod product;
@@ -15,6 +16,7 @@ use anyhow::{Context, bail};
 use book::Book;
 use clap::ValueEnum;
 use grade::Grader;
+use kept::Shelf;
 use product::{How, Product};
 use record::{Class, Record, Seen};
 use std::ffi::OsString;
@@ -52,7 +54,8 @@ pub(crate) struct Options {
     /// Configuration for the run, for example with a server's models
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// One JSON line per task; a run that finds the file goes on where it ended
+    /// One JSON line per task; a run that finds the file goes on where it ended [default: below target/evals for all
+    /// tasks with the product's own model, which `cargo xtask metrics` reads; else none]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Seconds that one edit may take
@@ -68,6 +71,14 @@ pub(crate) struct Options {
     /// Ask no model: show that every reference passes and every task as it is fails
     #[arg(long)]
     selftest: bool,
+}
+
+impl Options {
+    /// All tasks, as everybody's edits are made: what the table of figures tells.
+    fn is_whole(&self) -> bool {
+        let own = self.model.is_none() && self.config.is_none() && self.target == Target::File;
+        own && self.sets.is_empty() && self.limit.is_none() && !self.delegate && !self.selftest
+    }
 }
 
 /// What an edit is pointed at.
@@ -159,7 +170,16 @@ async fn execute(
         ended.and(quiet)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut book = Book::open(options.out.as_deref(), &product.setting())?;
+    let shelf = match (&options.out, options.is_whole()) {
+        (None, true) => Some(Shelf::new(
+            crate::root()?.join(kept::FOLDER),
+            &product.how.binary,
+            product.model_file(),
+        )?),
+        _ => None,
+    };
+    let file = options.out.clone().or(shelf.as_ref().map(Shelf::part));
+    let mut book = Book::open(file.as_deref(), &product.setting())?;
     let ended = tokio::select! {
         ended = all(&tasks, &product, &grader, &mut book, log) => ended,
         () = stopped => Err(anyhow::anyhow!("stopped")),
@@ -170,6 +190,9 @@ async fn execute(
         out.write_all(report::table(book.entries()).as_bytes())?;
     }
     ended.and(quiet)?;
+    if let Some(shelf) = shelf {
+        shelf.finish()?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

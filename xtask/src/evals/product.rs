@@ -6,7 +6,7 @@ use super::tasks::Task;
 use super::turn::Turn;
 use anyhow::{Context, bail};
 use brisk_sandbox::End;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -85,6 +85,12 @@ impl Product {
         let model = self.how.model.as_deref().unwrap_or("default");
         let target = if self.how.by_symbol { "symbol" } else { "file" };
         format!("model {model}, target {target}")
+    }
+
+    /// The file that takes the place of the product's own model.
+    pub(super) fn model_file(&self) -> Option<&OsStr> {
+        let named = self.env.iter().find(|(name, _)| *name == MODEL_ENV);
+        named.map(|(_, file)| file.as_os_str())
     }
 
     /// What a task is pointed at.

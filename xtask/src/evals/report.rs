@@ -21,7 +21,7 @@ const HEAD: [&str; 12] = [
 ];
 
 /// The value that `percent` of the others do not exceed (nearest rank). `None` of nothing.
-fn percentile(values: &mut [f64], percent: usize) -> Option<f64> {
+pub(super) fn percentile(values: &mut [f64], percent: usize) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     let rank = (values.len() * percent).div_ceil(100).max(1);
     values.get(rank - 1).copied()

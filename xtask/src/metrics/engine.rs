@@ -4,8 +4,8 @@ use super::Measured;
 use super::figure::{Part, Reach, Unit};
 use anyhow::{Context, bail};
 use serde_json::Value;
-use std::ffi::OsStr;
-use std::path::Path;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Parser, locator and minimiser on a file of 1 MB.
@@ -60,6 +60,13 @@ fn bench_lines(text: &str) -> Vec<BenchLine> {
         })
     };
     text.lines().filter_map(line).collect()
+}
+
+/// The file of the product's own model, if it is there.
+pub(super) fn own_model(brisk: &Path) -> Option<OsString> {
+    let out = Command::new(brisk).args(["model", "path"]).output().ok()?;
+    let path = PathBuf::from(String::from_utf8(out.stdout).ok()?.trim());
+    (out.status.success() && path.is_file()).then(|| path.into_os_string())
 }
 
 /// The embedded model, as `brisk model bench` measures it.

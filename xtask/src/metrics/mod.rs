@@ -18,9 +18,11 @@ mod start;
 mod stats;
 mod stop;
 mod stream;
+mod tasks;
 mod torn;
 mod upstream;
 
+use crate::evals::kept;
 use crate::rig::house::Programs;
 use crate::rig::lines;
 use anyhow::{Context, bail};
@@ -54,7 +56,7 @@ pub(crate) struct Options {
     /// Also write the whole table to this file, as Markdown; with --only, put these figures into the table that it holds
     #[arg(long, value_name = "FILE")]
     write: Option<PathBuf>,
-    /// GGUF file for the figures of the embedded model
+    /// GGUF file for the figures of the embedded model [default: the product's own, where it is fetched]
     #[arg(long, value_name = "FILE", env = "BRISK_MODEL")]
     model: Option<OsString>,
     /// Number that the random moments come from
@@ -292,11 +294,23 @@ fn measure(
         Name::JobsCancel => jobs::all_stopped(programs, quick, random),
         Name::JobsKills => jobs::survived(programs, quick, random),
         Name::Overhead => start::overhead(programs),
-        Name::Embedded => match &options.model {
-            None => return skipped("no model file; name one with --model or BRISK_MODEL"),
-            Some(model) => engine::embedded(&programs.brisk, model),
+        Name::Embedded => match options
+            .model
+            .clone()
+            .or_else(|| engine::own_model(&programs.brisk))
+        {
+            None => {
+                return skipped(
+                    "no model file; `brisk model pull` fetches one, --model or BRISK_MODEL names one",
+                );
+            }
+            Some(model) => engine::embedded(&programs.brisk, &model),
         },
-        Name::Evals => return skipped("it takes a long time; run `cargo xtask evals`"),
+        // Nothing is measured now, so that nothing of this moment belongs to it.
+        Name::Evals => {
+            let kept = tasks::edits(&crate::root()?.join(kept::FOLDER), &programs.brisk);
+            return Ok(kept.unwrap_or_else(|error| Outcome::Failed(format!("{error:#}"))));
+        }
         Name::Upstream => upstream::paths(&crate::root()?, quick),
         Name::Memory => start::memory(programs),
     };
