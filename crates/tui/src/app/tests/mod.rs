@@ -9,9 +9,11 @@ use brisk_protocol::domain::{
 };
 use brisk_protocol::{Completion, Decided, HunkSet, UndoReply};
 
+mod chosen;
 mod clock;
 mod gate;
 mod hunks;
+mod jobs;
 mod life;
 mod prompts;
 mod rows;
