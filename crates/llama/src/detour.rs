@@ -66,7 +66,8 @@ impl Detour {
         let inside = |range: &Range<usize>| range.contains(&junction.bytes);
         let word = second.trim_ascii();
         let ends = !word.is_empty() && self.ending.as_bytes().starts_with(word);
-        if self.watches() && !ends && !begins_a_comment(first, second) && !self.except.iter().any(inside) {
+        let none = ends || only_spacing(first, second) || begins_a_comment(second);
+        if self.watches() && !none && !self.except.iter().any(inside) {
             self.junctions.push(junction);
         }
     }
@@ -113,12 +114,18 @@ pub(crate) fn squeezed(bytes: &[u8]) -> impl Iterator<Item = u8> {
     bytes.iter().copied().filter(|byte| !byte.is_ascii_whitespace())
 }
 
-/// A remark instead of a change is no change. Blanks where a line could end are the beginning of one.
-fn begins_a_comment(first: &[u8], second: &[u8]) -> bool {
-    let trimmed = second.trim_ascii_start();
-    let goes_on_behind = trimmed.is_empty() && !second.contains(&b'\n') && first.starts_with(b"\n");
+/// The same with other blanks is no change, and what is put behind such blanks stands crooked: two statements in a
+/// line, two spaces before a word. An earlier end of the line is a change.
+fn only_spacing(first: &[u8], second: &[u8]) -> bool {
+    let blank = second.trim_ascii().is_empty() && !second.contains(&b'\n');
+    blank || squeezed(first).eq(squeezed(second))
+}
+
+/// A remark instead of a change is no change.
+fn begins_a_comment(second: &[u8]) -> bool {
     let marks = ["#", "//", "/*", "\"\"\"", "'''"];
-    goes_on_behind || marks.iter().any(|mark| trimmed.starts_with(mark.as_bytes()))
+    let begins = second.trim_ascii_start();
+    marks.iter().any(|mark| begins.starts_with(mark.as_bytes()))
 }
 
 #[cfg(test)]
@@ -163,6 +170,26 @@ mod tests {
         detour.push(b"a b # c d");
         assert_eq!(detour.release("again".into()), "");
         assert_eq!(detour.over(), Err("again".into()), "no place is left");
+    }
+
+    #[test]
+    fn other_blanks_are_no_second_choice() {
+        let cases: [(&[u8], &[u8], bool); 9] = [
+            (b" i", b" j", true),
+            (b"\n", b"  ", false),
+            (b";\n", b";", false),
+            (b" -", b" ", false),
+            (b"   ", b"    ", false),
+            (b"a", b" a", false),
+            (b" and", b"\n", true),
+            (b"\n    ", b"\n", false),
+            (b"x", b"  # why", false),
+        ];
+        for (first, second, counts) in cases {
+            let mut detour = Detour::new("a b\n", "```", &[]);
+            detour.note(junction(0, 1.0), first, second);
+            assert_eq!(!detour.junctions.is_empty(), counts, "{first:?} {second:?}");
+        }
     }
 
     #[test]
