@@ -35,6 +35,12 @@ impl Plan {
             Plan::After { from, .. } => messages.iter().take(*from).map(|m| m.text.len()).sum(),
         }
     }
+
+    /// How many bytes of these messages must be sent.
+    pub(crate) fn news(&self, messages: &[Message]) -> usize {
+        let all: usize = messages.iter().map(|m| m.text.len()).sum();
+        all - self.spares(messages)
+    }
 }
 
 #[derive(Debug)]

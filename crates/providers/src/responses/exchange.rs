@@ -1,10 +1,10 @@
 //! One exchange on a socket: a request, its answer, and the end of an answer that nobody wants.
 
 use super::Shared;
+use super::begin::Leaving;
 use super::chain::Chain;
 use super::lane::{Kept, Line, Way};
 use super::pool::Hold;
-use super::socket::Socket;
 use super::turn::{Next, Rest, Rundown, Turn};
 use brisk_domain::port::{Fault, GenerateRequest, ModelEvent, Sink};
 use brisk_protocol::responses::{ClientFrame, Interrupt};
@@ -53,11 +53,11 @@ enum Pulse {
     Felt,
 }
 
-/// Sends a request and hands out text until the answer is over.
+/// Sends what has not left of a request and hands out text until the answer is over.
 pub(super) async fn ask<'a>(
     shared: &'a Shared,
-    socket: &mut Socket,
-    frame: String,
+    line: &mut Line,
+    leaving: Leaving,
     mut turn: Turn<'a>,
     sink: &Sink,
     cancel: &CancellationToken,
@@ -65,16 +65,17 @@ pub(super) async fn ask<'a>(
 ) -> Round<'a> {
     let upstream = &shared.server.upstream;
     let timeouts = shared.config.endpoint.timeouts;
-    let upload = Duration::from_millis(frame.len() as u64 / SLOWEST);
-    let write = async {
-        socket.feed(Message::text(frame)).await?;
-        socket.flush().await
+    let upload = Duration::from_millis(leaving.bytes() as u64 / SLOWEST);
+    let written = match leaving {
+        // It can be interrupted.
+        Leaving::Left(_) => Ok(Ok(())),
+        leaving @ (Leaving::Frame(_) | Leaving::Queued(_) | Leaving::Cut) => tokio::select! {
+            biased;
+            () = cancel.cancelled() => return Round::Lost { way: Way::Http, fault: upstream.cut(), token: None },
+            written = timeout(upload + timeouts.aside, line.finish(leaving)) => written,
+        },
     };
-    let written = tokio::select! {
-        biased;
-        () = cancel.cancelled() => return Round::Lost { way: Way::Http, fault: upstream.cut(), token: None },
-        written = timeout(upload + timeouts.aside, write) => written,
-    };
+    let socket = &mut line.socket;
     let lost = |turn: &Turn<'_>, fault| Round::Lost {
         way: Way::Http,
         fault,

@@ -2,6 +2,7 @@
 //! between.
 
 use super::Shared;
+use super::begin::{Begun, Berth, Leaving};
 use super::body::{self, Purpose};
 use super::chain::{Chain, Plan};
 use super::exchange::{Round, ask, stop};
@@ -13,7 +14,7 @@ use super::turn::{Rest, Turn};
 use crate::answer::{Answer, StopTexts};
 use crate::fault::setup;
 use brisk_domain::port::{Fault, GenerateRequest, ModelEvent, Sink};
-use futures_util::{SinkExt, StreamExt};
+use futures_util::SinkExt;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -37,6 +38,8 @@ pub(crate) struct Job {
     pub(crate) cancel: CancellationToken,
     /// Dropped when the lane died before it read the job.
     pub(crate) outcome: oneshot::Sender<Outcome>,
+    /// The lane's line, if the request was begun on it already.
+    pub(super) begun: Option<Begun>,
 }
 
 /// A sink, with a name in debug output.
@@ -98,7 +101,12 @@ pub(super) enum Kept {
 }
 
 /// Serves one socket until it dies, is too old, or nobody needs it.
-pub(crate) async fn run(shared: Arc<Shared>, id: LaneId, mut line: Line, mut jobs: UnboundedReceiver<Job>) {
+pub(crate) async fn run(
+    shared: Arc<Shared>,
+    id: LaneId,
+    berth: Arc<Berth>,
+    mut jobs: UnboundedReceiver<Job>,
+) {
     let mut ping = interval_at(Instant::now() + PING, PING);
     let rollover = shared.config.rollover.max(Duration::from_millis(1));
     let mut age = interval_at(Instant::now() + rollover, rollover);
@@ -108,9 +116,18 @@ pub(crate) async fn run(shared: Arc<Shared>, id: LaneId, mut line: Line, mut job
         tokio::select! {
             biased;
             job = jobs.recv() => {
-                let Some(job) = job else { break };
+                let Some(mut job) = job else { break };
                 let hold = job.hold;
-                match serve(&shared, &mut line, job).await {
+                let (line, left) = match job.begun.take() {
+                    Some(Begun { line, left }) => (Some(line), Some(left)),
+                    None => (berth.take(), None),
+                };
+                let Some(mut line) = line else { break };
+                let kept = serve(&shared, &mut line, job, left).await;
+                if !matches!(kept, Kept::No) {
+                    berth.put(line);
+                }
+                match kept {
                     Kept::Yes(followed) => {
                         let outdated = shared.pool().free(hold, followed);
                         drop(outdated);
@@ -132,13 +149,18 @@ pub(crate) async fn run(shared: Arc<Shared>, id: LaneId, mut line: Line, mut job
                 }
             }
             _ = ping.tick() => {
-                if !std::mem::take(&mut heard) || line.socket.send(Message::Ping(Bytes::new())).await.is_err() {
-                    break;
+                // Without a line there is a job on its way.
+                if let Some(mut line) = berth.take() {
+                    let ping = Message::Ping(Bytes::new());
+                    if !std::mem::take(&mut heard) || line.socket.send(ping).await.is_err() {
+                        break;
+                    }
+                    berth.put(line);
                 }
             }
-            frame = line.socket.next() => match frame {
-                None | Some(Err(_) | Ok(Message::Close(_))) => break,
-                Some(Ok(_)) => heard = true,
+            alive = berth.heard() => match alive {
+                true => heard = true,
+                false => break,
             },
         }
         if old && shared.pool().retire(id) {
@@ -166,7 +188,8 @@ fn answer(request: &GenerateRequest, purpose: Purpose) -> Answer {
     }
 }
 
-async fn serve(shared: &Shared, line: &mut Line, job: Job) -> Kept {
+/// `left`: how far the request is on the line already.
+async fn serve(shared: &Shared, line: &mut Line, job: Job, mut left: Option<Leaving>) -> Kept {
     let Job {
         request,
         hold,
@@ -175,16 +198,23 @@ async fn serve(shared: &Shared, line: &mut Line, job: Job) -> Kept {
         sink: Told(sink),
         cancel,
         outcome,
+        begun: _,
     } = job;
-    if cancel.is_cancelled() {
+    let untouched = matches!(left, None | Some(Leaving::Frame(_)));
+    if untouched && cancel.is_cancelled() {
         drop(outcome.send(Outcome::Over));
         return Kept::Untouched;
     }
     let mut token = None;
     let (kept, said) = loop {
-        let written = body::frame(&shared.config, &request, &plan, purpose, token.as_deref());
-        let frame = match written {
-            Ok(frame) => frame,
+        let leaving = match left.take() {
+            Some(left) => Ok(left),
+            None => {
+                body::frame(&shared.config, &request, &plan, purpose, token.as_deref()).map(Leaving::Frame)
+            }
+        };
+        let leaving = match leaving {
+            Ok(leaving) => leaving,
             Err(error) => {
                 let fault = setup(format!("the request cannot be written as JSON: {error}"));
                 sink(ModelEvent::Failed { fault });
@@ -198,7 +228,7 @@ async fn serve(shared: &Shared, line: &mut Line, job: Job) -> Kept {
             body::bound(&request),
         );
         let free = |rest: &Rest| before_the_end(shared, hold, &request, purpose, rest);
-        match ask(shared, &mut line.socket, frame, turn, &sink, &cancel, free).await {
+        match ask(shared, line, leaving, turn, &sink, &cancel, free).await {
             Round::Over(turn, rest) => {
                 shared.note_limits(turn.reader.limits);
                 // The caller goes on while the socket settles.

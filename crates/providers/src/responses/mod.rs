@@ -4,6 +4,7 @@
 //! is no socket, or it dies before the first text, the same request goes over HTTP at once, and sockets are tried
 //! again later. Nothing is asked a second time once text was handed out.
 
+mod begin;
 mod body;
 mod chain;
 pub(crate) mod checks;
@@ -20,6 +21,7 @@ mod turn;
 
 use crate::endpoint::{Auth, Endpoint};
 use crate::server::Server;
+use begin::{Berth, hand_over};
 use body::Purpose;
 use brisk_domain::ModelId;
 use brisk_domain::port::{Fault, GenerateRequest, Model, ModelEvent, Running, Sink};
@@ -27,7 +29,7 @@ use brisk_domain::tool::{Calls, ToolRequest};
 pub use brisk_protocol::responses::{Limit, RateLimits};
 use health::Trouble;
 use lane::{Job, Line, Outcome, Told, Way};
-use pool::{Hold, Pick, Pool};
+use pool::{Door, Hold, Pick, Pool, Taken};
 use socket::{NotOpen, Opener};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -179,8 +181,10 @@ impl Model for ResponsesModel {
         let shared = Arc::clone(&self.0);
         let hold = Arc::default();
         let (asked, held, sink) = (cancel.clone(), Arc::clone(&hold), sent_once(sink));
+        let request = Arc::new(request);
+        let begun = shared.begin(&request, &sink, &asked, &held);
         self.0.handle.spawn(async move {
-            shared.answer(Arc::new(request), sink, asked, &held).await;
+            shared.answer(request, sink, asked, &held, begun).await;
         });
         let shared = Arc::clone(&self.0);
         Box::new(Generation { cancel, shared, hold })
@@ -233,12 +237,14 @@ impl Shared {
         self.pool().health.trouble(what, Instant::now());
     }
 
+    /// `begun`: what becomes of the request if a lane has it already.
     async fn answer(
         self: &Arc<Self>,
         request: Arc<GenerateRequest>,
         sink: Sink,
         cancel: CancellationToken,
         held: &Mutex<Option<Hold>>,
+        mut begun: Option<oneshot::Receiver<Outcome>>,
     ) {
         let forced = self.config.transport == Transport::WebSocket;
         let mut patient = true;
@@ -246,79 +252,70 @@ impl Shared {
         let mut sockets_left = 2;
         let mut token = None;
         loop {
-            // Who does not want it any more takes no lane.
-            if cancel.is_cancelled() {
-                return;
-            }
-            let freed = self.freed.notified();
-            let pick = match self.config.transport {
-                Transport::Sse => Pick::Http { open: false },
-                Transport::Auto | Transport::WebSocket => {
-                    self.pool().pick(&request, patient, forced, Instant::now())
-                }
-            };
-            match pick {
-                Pick::Wait => {
-                    patient = false;
-                    // In time or not: the next pick tells.
-                    drop(tokio::time::timeout(self.config.settle, freed).await);
-                }
-                Pick::Lane { jobs, hold, plan } => {
-                    *lock(held) = Some(hold);
-                    let (outcome, told) = oneshot::channel();
-                    let job = Job {
-                        request: Arc::clone(&request),
-                        hold,
-                        plan,
-                        purpose: Purpose::Answer,
-                        sink: Told(Arc::clone(&sink)),
-                        cancel: cancel.clone(),
-                        outcome,
+            let told = match begun.take() {
+                Some(told) => told,
+                // Who does not want it any more takes no lane.
+                None if cancel.is_cancelled() => return,
+                None => {
+                    let freed = self.freed.notified();
+                    let pick = match self.config.transport {
+                        Transport::Sse => Pick::Http { open: false },
+                        Transport::Auto | Transport::WebSocket => {
+                            self.pool().pick(&request, patient, forced, Instant::now())
+                        }
                     };
-                    // A lane that has just died drops the job, and with it `outcome`.
-                    drop(jobs.send(job));
-                    match told.await {
-                        Ok(Outcome::Over) => return,
-                        Ok(Outcome::Elsewhere { .. }) if cancel.is_cancelled() => return,
-                        Ok(Outcome::Elsewhere {
-                            why,
-                            fault,
-                            token: given,
-                        }) => {
-                            sockets_left -= 1;
-                            token = given;
-                            let again = why == Way::Socket && sockets_left > 0;
-                            match (again, forced) {
-                                (true, _) => {}
-                                (false, true) => return sink(ModelEvent::Failed { fault }),
-                                (false, false) => {
-                                    return self.over_http(&request, &sink, &cancel, token).await;
+                    match pick {
+                        Pick::Wait => {
+                            patient = false;
+                            // In time or not: the next pick tells.
+                            drop(tokio::time::timeout(self.config.settle, freed).await);
+                            continue;
+                        }
+                        Pick::Lane(taken) => hand_over(taken, None, &request, &sink, &cancel, held),
+                        Pick::Open => {
+                            // Begun before anything is waited for: its place is taken.
+                            let opening = self.open();
+                            let opened = tokio::select! {
+                                () = cancel.cancelled() => return,
+                                opened = opening => opened,
+                            };
+                            match opened {
+                                Ok(()) => continue,
+                                Err(NotOpen { fault, .. }) if forced => {
+                                    return sink(ModelEvent::Failed { fault });
                                 }
+                                Err(_) => return self.over_http(&request, &sink, &cancel, token).await,
                             }
                         }
-                        Err(_) => {}
-                    }
-                }
-                Pick::Open => {
-                    // Begun before anything is waited for: its place is taken.
-                    let opening = self.open();
-                    let opened = tokio::select! {
-                        () = cancel.cancelled() => return,
-                        opened = opening => opened,
-                    };
-                    if let Err(NotOpen { fault, .. }) = opened {
-                        match forced {
-                            true => return sink(ModelEvent::Failed { fault }),
-                            false => return self.over_http(&request, &sink, &cancel, token).await,
+                        Pick::Http { open } => {
+                            if open {
+                                drop(self.open());
+                            }
+                            return self.over_http(&request, &sink, &cancel, token).await;
                         }
                     }
                 }
-                Pick::Http { open } => {
-                    if open {
-                        drop(self.open());
+            };
+            match told.await {
+                Ok(Outcome::Over) => return,
+                Ok(Outcome::Elsewhere { .. }) if cancel.is_cancelled() => return,
+                Ok(Outcome::Elsewhere {
+                    why,
+                    fault,
+                    token: given,
+                }) => {
+                    sockets_left -= 1;
+                    token = given;
+                    let again = why == Way::Socket && sockets_left > 0;
+                    match (again, forced) {
+                        (true, _) => {}
+                        (false, true) => return sink(ModelEvent::Failed { fault }),
+                        (false, false) => {
+                            return self.over_http(&request, &sink, &cancel, token).await;
+                        }
                     }
-                    return self.over_http(&request, &sink, &cancel, token).await;
                 }
+                Err(_) => {}
             }
         }
     }
@@ -346,11 +343,11 @@ impl Shared {
             pick = self.pool().pick(&request, false, forced, Instant::now());
         }
         match pick {
-            Pick::Lane { jobs, hold, plan } => {
+            Pick::Lane(Taken { door, hold, plan }) => {
                 // A prompt that comes now waits a moment for it.
                 self.pool().settling(hold);
                 let (outcome, told) = oneshot::channel();
-                drop(jobs.send(Job {
+                drop(door.jobs.send(Job {
                     request,
                     hold,
                     plan,
@@ -358,6 +355,7 @@ impl Shared {
                     sink: Told(Arc::new(|_| ())),
                     cancel: CancellationToken::new(),
                     outcome,
+                    begun: None,
                 }));
                 drop(told.await);
             }
@@ -398,10 +396,14 @@ impl Shared {
         match opened {
             Ok(socket) => {
                 let (jobs, queue) = unbounded_channel();
-                let id = self.pool().opened(Some(jobs), now);
                 let patience = interrupts::patience(now - begun);
-                let line = Line::new(socket, patience);
-                self.handle.spawn(lane::run(Arc::clone(self), id, line, queue));
+                let berth = Arc::new(Berth::new(Box::new(Line::new(socket, patience))));
+                let door = Door {
+                    jobs,
+                    berth: Arc::clone(&berth),
+                };
+                let id = self.pool().opened(Some(door), now);
+                self.handle.spawn(lane::run(Arc::clone(self), id, berth, queue));
                 Ok(())
             }
             Err(not) => {

@@ -3,6 +3,7 @@
 //! A lane is one socket with its chain. A request goes to the lane that knows most of it; where none does, to a new
 //! one, up to a few, so that two sessions do not take each other's chain away.
 
+use super::begin::Berth;
 use super::chain::{Chain, Plan, Spoken};
 use super::health::{Health, Try};
 use super::interrupts::Interrupts;
@@ -35,10 +36,18 @@ enum State {
     Settling,
 }
 
+/// The way to a lane.
+#[derive(Debug, Clone)]
+pub(crate) struct Door {
+    pub(crate) jobs: UnboundedSender<Job>,
+    /// Its line, while it is idle.
+    pub(crate) berth: Arc<Berth>,
+}
+
 #[derive(Debug)]
 struct Lane {
     id: LaneId,
-    jobs: UnboundedSender<Job>,
+    door: Door,
     state: State,
     chain: Chain,
     /// What it was when the lane was taken, in case that nothing is sent.
@@ -53,15 +62,19 @@ struct Lane {
 /// What the next request may follow.
 pub(crate) type Followed = (String, Arc<GenerateRequest>, Option<Spoken>);
 
+/// A lane that was taken for a request.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    pub(crate) door: Door,
+    pub(crate) hold: Hold,
+    pub(crate) plan: Plan,
+}
+
 /// Where a request goes.
 #[derive(Debug)]
 pub(crate) enum Pick {
-    /// Over this lane, which is taken now.
-    Lane {
-        jobs: UnboundedSender<Job>,
-        hold: Hold,
-        plan: Plan,
-    },
+    /// Over this lane.
+    Lane(Taken),
     /// The lane that knows the conversation is free in a moment.
     Wait,
     /// A new lane first; its place is taken, so that [`Pool::opened`] must follow.
@@ -91,29 +104,18 @@ impl Pool {
         forced: bool,
         now: Instant,
     ) -> Pick {
+        if let Some(taken) = self.at_hand(request, now) {
+            return Pick::Lane(taken);
+        }
         let key = Some(request.cache_key);
         let idle = |lane: &&mut Lane| lane.state == State::Idle;
-        let known = self
-            .lanes
-            .iter_mut()
-            .filter(idle)
-            .map(|lane| {
-                // Once for each lane: the whole history is compared.
-                let plan = lane.chain.plan(&request.messages);
-                (plan.spares(&request.messages), plan, lane)
-            })
-            .filter(|(spares, ..)| *spares > 0)
-            .max_by_key(|(spares, ..)| *spares);
-        if let Some((_, plan, lane)) = known {
-            return lane.take(plan, request, now);
-        }
         let settling = |lane: &Lane| lane.state == State::Settling && lane.key == key;
         if patient && self.lanes.iter().any(settling) {
             return Pick::Wait;
         }
         let own = |lane: &&mut Lane| lane.key == key || lane.chain.is_empty();
         if let Some(lane) = self.lanes.iter_mut().filter(idle).find(own) {
-            return lane.take(Plan::Full, request, now);
+            return Pick::Lane(lane.take(Plan::Full, request, now));
         }
         let attempt = match forced {
             true => Try::Now,
@@ -126,7 +128,7 @@ impl Pool {
         }
         // The chain that was not used for longest is lost.
         if let Some(lane) = self.lanes.iter_mut().filter(idle).min_by_key(|lane| lane.used) {
-            return lane.take(Plan::Full, request, now);
+            return Pick::Lane(lane.take(Plan::Full, request, now));
         }
         let open = forced || room && attempt == Try::Beside;
         if open {
@@ -136,6 +138,21 @@ impl Pool {
             true => Pick::Open,
             false => Pick::Http { open },
         }
+    }
+
+    /// Takes the idle lane that knows most of the request, if one knows any of it.
+    pub(crate) fn at_hand(&mut self, request: &GenerateRequest, now: Instant) -> Option<Taken> {
+        self.lanes
+            .iter_mut()
+            .filter(|lane| lane.state == State::Idle)
+            .map(|lane| {
+                // Once for each lane: the whole history is compared.
+                let plan = lane.chain.plan(&request.messages);
+                (plan.spares(&request.messages), plan, lane)
+            })
+            .filter(|(spares, ..)| *spares > 0)
+            .max_by_key(|(spares, ..)| *spares)
+            .map(|(_, plan, lane)| lane.take(plan, request, now))
     }
 
     /// Whether some idle lane knows all of these messages already.
@@ -154,14 +171,14 @@ impl Pool {
         self.health.trying(now);
     }
 
-    /// An attempt has ended; `jobs` if a lane came of it.
-    pub(crate) fn opened(&mut self, jobs: Option<UnboundedSender<Job>>, now: Instant) -> LaneId {
+    /// An attempt has ended; `door` if a lane came of it.
+    pub(crate) fn opened(&mut self, door: Option<Door>, now: Instant) -> LaneId {
         self.opening = self.opening.saturating_sub(1);
-        self.last += u64::from(jobs.is_some());
+        self.last += u64::from(door.is_some());
         let id = LaneId(self.last);
-        self.lanes.extend(jobs.map(|jobs| Lane {
+        self.lanes.extend(door.map(|door| Lane {
             id,
-            jobs,
+            door,
             state: State::Idle,
             chain: Chain::default(),
             before: Chain::default(),
@@ -226,15 +243,15 @@ impl Pool {
 }
 
 impl Lane {
-    fn take(&mut self, plan: Plan, request: &GenerateRequest, now: Instant) -> Pick {
+    fn take(&mut self, plan: Plan, request: &GenerateRequest, now: Instant) -> Taken {
         self.state = State::Busy;
         self.key = Some(request.cache_key);
         self.used = now;
         // Once something is sent, the last answer is not the last one any more.
         self.before = std::mem::take(&mut self.chain);
         self.takes += 1;
-        Pick::Lane {
-            jobs: self.jobs.clone(),
+        Taken {
+            door: self.door.clone(),
             hold: Hold {
                 lane: self.id,
                 take: self.takes,
@@ -272,10 +289,16 @@ mod tests {
         })
     }
 
+    fn door() -> Door {
+        Door {
+            jobs: unbounded_channel().0,
+            berth: Arc::default(),
+        }
+    }
+
     fn with(pool: &mut Pool, known: &[&str], key: u64, now: Instant) {
-        let (jobs, _) = unbounded_channel();
         pool.opening(now);
-        let id = pool.opened(Some(jobs), now);
+        let id = pool.opened(Some(door()), now);
         let lane = pool.lanes.last_mut().unwrap();
         lane.key = Some(key);
         lane.chain.settle(format!("r{}", id.0), request(known, key), None);
@@ -302,11 +325,10 @@ mod tests {
             pool.opened(None, now);
         }
         match pick {
-            Pick::Lane { plan: Plan::Full, .. } => "full".to_owned(),
-            Pick::Lane {
-                plan: Plan::After { id, from },
-                ..
-            } => format!("{id} from {from}"),
+            Pick::Lane(taken) => match taken.plan {
+                Plan::Full => "full".to_owned(),
+                Plan::After { id, from } => format!("{id} from {from}"),
+            },
             Pick::Wait => "wait".to_owned(),
             Pick::Open => "open".to_owned(),
             Pick::Http { open } => format!("http, open: {open}"),
@@ -432,8 +454,7 @@ mod tests {
             picked(&mut pool, &["a"], 1, true, false, at(2)),
             "http, open: false"
         );
-        let (jobs, _) = unbounded_channel();
-        pool.opened(Some(jobs), at(3));
+        pool.opened(Some(door()), at(3));
         assert_eq!(picked(&mut pool, &["a"], 1, true, true, at(3)), "full");
         // Who must have a socket opens one whatever happened.
         assert_eq!(picked(&mut pool, &["a"], 1, true, true, at(3)), "open");

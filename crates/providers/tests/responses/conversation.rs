@@ -306,56 +306,6 @@ fn quotas_are_noted() {
 }
 
 #[test]
-fn a_request_that_was_dropped_before_it_was_sent_leaves_the_conversation() {
-    // One thread that runs only while it is waited for: what happens in between is in the test's hand.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    let server = server();
-    let model = ResponsesModel::new(config(&server), runtime.handle().clone()).unwrap();
-    // Begun within the runtime, so that tasks run in the order in which they were made ready.
-    let ask = |request: GenerateRequest| {
-        let end = async {
-            let (tx, mut rx) = tokio::sync::mpsc::unbounded_channel();
-            let _running = model.generate(request, Arc::new(move |event| drop(tx.send(event))));
-            loop {
-                match rx.recv().await.unwrap() {
-                    ModelEvent::Sent | ModelEvent::Text { .. } => {}
-                    ModelEvent::Done { .. } => return,
-                    ModelEvent::Failed { fault } => panic!("{}", fault.message),
-                }
-            }
-        };
-        runtime
-            .block_on(async { tokio::time::timeout(WAIT, end).await })
-            .unwrap();
-    };
-    // It opens no socket that nobody waits for.
-    runtime.block_on(async { drop(model.generate(request(), Arc::new(|_| ()))) });
-    server.say(Speech::text("a"));
-    ask(request());
-    let mut next = then(request(), &["a:a", "u:b"]);
-    for (turn, sooner) in [true, false].into_iter().enumerate() {
-        runtime.block_on(async {
-            let dropped = model.generate(next.clone(), Arc::new(|_| ()));
-            match sooner {
-                // Before a lane is chosen.
-                true => drop(dropped),
-                // After that, and before the lane reads it.
-                false => drop(tokio::spawn(async move { drop(dropped) })),
-            }
-        });
-        server.say(Speech::text("c"));
-        ask(next.clone());
-        let got = server.wait_asked(turn + 2).unwrap();
-        assert_eq!((items(&got.body), got.whole), (1, Some(lines(&next))), "{sooner}");
-        next = then(next, &["a:c", "u:d"]);
-    }
-    assert_eq!(server.sockets(), 1);
-}
-
-#[test]
 fn two_conversations_keep_a_socket_each() {
     let server = server();
     let model = model(config(&server));

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
+mod begin;
 mod bounds;
 #[path = "../common/mod.rs"]
 mod common;
