@@ -67,15 +67,37 @@ const AFTER: [&str; 16] = [
 
 /// The request in words for a model.
 pub(crate) fn words(prompt: &Prompt) -> String {
-    // An answer in words may well name a place.
-    let told = if prompt.intent == Intent::Edit && prompt.text.contains('@') {
-        without(&prompt.text, &prompt.targets)
-    } else {
-        prompt.text.clone()
+    match prompt.intent {
+        Intent::Edit => told(&prompt.text, &prompt.targets),
+        // An answer in words may well name a place.
+        Intent::Ask => prompt.text.clone(),
+    }
+}
+
+/// The same for an edit of which only the log tells: what it named in its file is read from the text.
+pub(crate) fn logged(text: &str, path: &str) -> String {
+    let target = |word: &str| {
+        let name = word.strip_prefix('@')?;
+        let (_, part) = split(name.trim_end_matches(['.', ',', ';', ':', '?', '!', ')']));
+        let lines = part.and_then(lines);
+        Some(Target {
+            path: path.to_owned(),
+            lines,
+            symbol: part.filter(|_| lines.is_none()).map(str::to_owned),
+        })
     };
+    let targets: Vec<Target> = text.split_whitespace().filter_map(target).collect();
+    told(text, &targets)
+}
+
+fn told(text: &str, targets: &[Target]) -> String {
+    if !text.contains('@') {
+        return text.to_owned();
+    }
+    let told = without(text, targets);
     // Nothing but a place: the person's words say more than none.
     if told.trim().is_empty() {
-        prompt.text.clone()
+        text.to_owned()
     } else {
         told
     }
@@ -222,6 +244,21 @@ fn lines(part: &str) -> Option<(usize, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_only_the_log_tells_is_told_without_its_places() {
+        for (text, want) in [
+            ("@shop.py:total multiply", "multiply"),
+            (
+                "multiply, please @lib/shop.py:3-9.",
+                "multiply, please these lines.",
+            ),
+            ("like @tax.py:rate @shop.py", "like @tax.py:rate shop.py"),
+            ("mail me@shop.py", "mail me@shop.py"),
+        ] {
+            assert_eq!(logged(text, "lib/shop.py"), want);
+        }
+    }
 
     #[test]
     fn a_model_is_told_no_raw_mention() {

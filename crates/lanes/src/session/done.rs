@@ -36,6 +36,17 @@ impl Kept {
 }
 
 impl Done {
+    /// An edit of which something is in a file; `back`: what would take that out of it.
+    pub(super) fn new(turn: TurnId, request: String, path: &str, after: &Text, back: Vec<Hunk>) -> Done {
+        let kept = |back| Kept {
+            path: path.to_owned(),
+            after: after.clone(),
+            back,
+        };
+        let kept = back.into_iter().map(kept).collect();
+        Done { turn, request, kept }
+    }
+
     /// What a model is told of it: the answer is in the text that it gets.
     pub(super) fn carried(&self) -> Carried {
         Carried {
@@ -56,21 +67,16 @@ impl Session {
                 file.1.push(hunk.clone());
             }
         }
-        let mut all: BTreeMap<TurnId, Vec<Kept>> = BTreeMap::new();
+        let mut all = Vec::new();
         for ((turn, path), (base, hunks)) in files {
-            let Ok(after) = apply(base, &hunks) else { continue };
-            let kept = invert(&hunks).into_iter().map(|back| Kept {
-                path: path.to_owned(),
-                after: after.clone(),
-                back,
-            });
-            all.entry(turn).or_default().extend(kept);
+            if let (Ok(after), Some(request)) = (apply(base, &hunks), self.request_of(turn)) {
+                all.push(Done::new(turn, request, path, &after, invert(&hunks)));
+            }
         }
-        for (turn, kept) in all {
-            if let Some(done) = self.done.as_mut().filter(|done| done.turn == turn) {
-                done.kept.extend(kept);
-            } else if let Some(request) = self.request_of(turn) {
-                self.done = Some(Done { turn, request, kept });
+        for done in all {
+            match self.done.as_mut().filter(|before| before.turn == done.turn) {
+                Some(before) => before.kept.extend(done.kept),
+                None => self.done = Some(done),
             }
         }
     }

@@ -1,16 +1,21 @@
-//! Where the last turn worked, from the log of a process that is gone: a follow-up without a place goes on there.
+//! Where the last turn worked, and what was kept of it, from the log of a process that is gone: a follow-up without a
+//! place goes on there.
 
 use super::Session;
 use super::before::{Was, trimmed};
+use super::done::Done;
 use crate::io::Before;
+use crate::mention;
 use crate::place::symbols_of;
 use brisk_domain::{Event, HunkId, HunkState, TurnId};
-use brisk_patch::{Symbol, Text, bare};
+use brisk_patch::{Hunk, Symbol, Text, bare};
 use std::ops::Range;
 
 /// What a log tells of the last place that was found. Events go in, in their order.
 #[derive(Debug, Default)]
 pub struct Recalled {
+    /// The last turn, with the person's words.
+    begun: Option<(TurnId, String)>,
     last: Option<Found>,
 }
 
@@ -18,6 +23,8 @@ pub struct Recalled {
 #[derive(Debug)]
 struct Found {
     turn: TurnId,
+    /// The person's words.
+    request: String,
     path: String,
     span: Range<usize>,
     hunks: Vec<Seen>,
@@ -48,6 +55,7 @@ impl Recalled {
     /// Takes the next event.
     pub fn event(&mut self, event: &Event) {
         match (event, &mut self.last) {
+            (Event::TurnStarted { turn, text }, _) => self.begun = Some((*turn, text.clone())),
             (
                 Event::PlaceFound {
                     turn,
@@ -58,8 +66,10 @@ impl Recalled {
                 },
                 last,
             ) => {
+                let begun = self.begun.as_ref().filter(|(begun, _)| begun == turn);
                 *last = Some(Found {
                     turn: *turn,
+                    request: begun.map_or_else(String::new, |(_, text)| text.clone()),
                     path: path.clone(),
                     span: *start..*end,
                     hunks: Vec::new(),
@@ -103,31 +113,33 @@ impl Recalled {
 }
 
 impl Found {
-    /// The place in its file as it is now. What was kept may have been undone since, and lines may have come and gone:
-    /// the lines of the hunks tell where it is.
-    fn place(mut self, now: Text) -> Was {
+    /// The place in its file as it is now, and what of it is there. What was kept may have been undone since, and lines
+    /// may have come and gone: the lines of the hunks tell where it is.
+    fn place(&mut self, now: Text) -> (Was, Option<Done>) {
         self.hunks.sort_by_key(|h| (h.at, h.end()));
         let kept: Vec<&Seen> = self.hunks.iter().filter(|h| h.kept).collect();
         let all: Vec<&Seen> = self.hunks.iter().collect();
-        let lines = match (shift(&all, &kept, &now), shift(&all, &[], &now)) {
-            (Some(shift), _) => self.after(&kept, shift),
-            (None, Some(shift)) => self.after(&[], shift),
-            (None, None) => self.after(&kept, 0),
+        let (written, shift) = match (shift(&all, &kept, &now), shift(&all, &[], &now)) {
+            (Some(shift), _) => (&kept[..], shift),
+            (None, Some(shift)) => (&[][..], shift),
+            (None, None) => (&kept[..], 0),
         };
+        let lines = self.after(written, shift);
         let fits = lines.filter(|l| l.start < l.end && l.end <= now.len() && *l != (0..now.len()));
         let lines = fits.map(|lines| trimmed(&now, lines));
         let symbols = symbols_of(&self.path, &now);
         let exactly =
             |lines: &Range<usize>| symbols.iter().find(|s| s.lines == *lines).map(Symbol::qualified);
-        Was {
-            place: Before {
-                symbol: lines.as_ref().and_then(exactly),
-                path: self.path,
-                lines,
-                others: Vec::new(),
-            },
-            text: now,
-        }
+        let place = Before {
+            symbol: lines.as_ref().and_then(exactly),
+            path: self.path.clone(),
+            lines,
+            others: Vec::new(),
+        };
+        let back = back(written, shift, &now);
+        let request = || mention::logged(&self.request, &self.path);
+        let done = (!back.is_empty()).then(|| Done::new(self.turn, request(), &self.path, &now, back));
+        (Was { place, text: now }, done)
     }
 
     /// The lines of the place with these of its hunks written, in a file that begins `shift` lines later.
@@ -170,6 +182,25 @@ fn shift(all: &[&Seen], written: &[&Seen], now: &Text) -> Option<isize> {
     (!looked).then_some(0)
 }
 
+/// What would take these hunks out of the file, of those that are in it.
+fn back(written: &[&Seen], shift: isize, now: &Text) -> Vec<Hunk> {
+    let mut by = shift;
+    let mut hunks = Vec::new();
+    for hunk in written {
+        let at = hunk.at.saturating_add_signed(by);
+        by += hunk.delta();
+        let there = now.lines().get(at..at + hunk.added.len()).unwrap_or_default();
+        if !there.is_empty() && there.iter().zip(&hunk.added).all(|(a, b)| bare(a) == b) {
+            hunks.push(Hunk {
+                at,
+                old: there.to_vec(),
+                new: hunk.removed.iter().map(|line| format!("{line}\n")).collect(),
+            });
+        }
+    }
+    hunks
+}
+
 /// Where these lines are, as close to line `at` as they come.
 fn closest_to(at: usize, lines: &[String], now: &Text) -> Option<usize> {
     let windows = now.lines().windows(lines.len()).enumerate();
@@ -183,7 +214,10 @@ fn closest_to(at: usize, lines: &[String], now: &Text) -> Option<usize> {
 impl Session {
     /// The session goes on where an earlier process worked last; `now`: the text of [`Recalled::path`].
     pub fn recall(&mut self, recalled: Recalled, now: Text) {
-        self.before = recalled.last.map(|found| found.place(now));
+        if let Some(mut found) = recalled.last {
+            let (was, done) = found.place(now);
+            (self.before, self.done) = (Some(was), done);
+        }
     }
 }
 
@@ -301,7 +335,7 @@ mod tests {
             let mut recalled = Recalled::default();
             events.iter().for_each(|e| recalled.event(e));
             let now = Text::from_str_lossless(&now);
-            let got = recalled.last.map(|found| found.place(now).place);
+            let got = recalled.last.map(|mut found| found.place(now).0.place);
             let got = got.map_or((None, None), |place| (place.symbol, place.lines));
             assert_eq!(got, (symbol, lines), "{events:?}");
         }

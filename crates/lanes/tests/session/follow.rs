@@ -2,8 +2,8 @@
 
 use crate::world::{ANSWER, FILE, World, prompt, world};
 use brisk_domain::{Command, Event, HunkId, HunkSelector, Intent, Prompt, Target};
-use brisk_lanes::Hint;
 use brisk_lanes::place::symbols_of;
+use brisk_lanes::{Hint, Limits, Recalled, Session};
 use brisk_patch::{Text, find};
 use std::ops::Range;
 
@@ -184,6 +184,33 @@ fn a_follow_up_is_told_what_was_kept_before_it() {
     w.text = w.disk.clone();
     go_on(&mut w, "and name it");
     assert!(tells(&w), "{}", told(&w));
+}
+
+/// What another process has of a session is its log, and the files.
+#[test]
+fn a_follow_up_in_another_process_goes_on_where_the_log_says() {
+    for (undone, tells) in [(false, true), (true, false)] {
+        let mut w = world();
+        w.ask(prompt("double it @a.py:edge"));
+        w.say(ANSWER);
+        w.done();
+        w.tell(Command::Keep(HunkSelector::All));
+        let mut recalled = Recalled::default();
+        w.events.iter().for_each(|e| recalled.event(e));
+        assert_eq!(recalled.path(), Some("a.py"));
+        let mut next = world();
+        next.text = if undone { w.text } else { w.disk };
+        next.session = Session::resumed(Limits::default(), 100);
+        next.session.recall(recalled, next.text.clone());
+        go_on(&mut next, "and name it");
+        assert_eq!(place(&next), 4..7);
+        let words = told(&next);
+        assert_eq!(
+            words.contains("Earlier request, which is done: double it\n"),
+            tells,
+            "{words}"
+        );
+    }
 }
 
 /// Whatever comes between, the next follow-up builds on the same hunks, and replaces them when it is whole.
