@@ -75,8 +75,8 @@ pub(crate) struct Kept {
     pub(crate) churn: Option<(f64, f64)>,
 }
 
-/// The newest whole run in a folder; `None` where there is none.
-pub(crate) fn newest(dir: &Path) -> anyhow::Result<Option<Kept>> {
+/// The newest whole run in a folder, of this build if there is one; `None` where there is none at all.
+pub(crate) fn newest(dir: &Path, build: &str) -> anyhow::Result<Option<Kept>> {
     let files = match fs::read_dir(dir) {
         Ok(files) => files,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -86,11 +86,12 @@ pub(crate) fn newest(dir: &Path) -> anyhow::Result<Option<Kept>> {
     for file in files {
         let path = file?.path();
         if path.extension() == Some(OsStr::new("jsonl")) {
+            let own = of_build(&path).as_deref() == Some(build);
             let written = path.metadata()?.modified()?;
-            newest = newest.max(Some((written, path)));
+            newest = newest.max(Some((own, written, path)));
         }
     }
-    let Some((written, path)) = newest else {
+    let Some((_, written, path)) = newest else {
         return Ok(None);
     };
     let mut records = BTreeMap::new();
@@ -102,7 +103,7 @@ pub(crate) fn newest(dir: &Path) -> anyhow::Result<Option<Kept>> {
     let of = |class| records.values().filter(|r| r.class == class).count();
     let mut churn: Vec<f64> = records.values().filter_map(Record::churn).collect();
     Ok((!records.is_empty()).then(|| Kept {
-        build: path.file_stem().and_then(OsStr::to_str).and_then(named_build),
+        build: of_build(&path),
         day: jiff::Zoned::try_from(written).map_or(Date::ZERO, |at| at.date()),
         models: records.values().filter_map(|r| r.model.clone()).collect(),
         tasks: records.len(),
@@ -114,8 +115,8 @@ pub(crate) fn newest(dir: &Path) -> anyhow::Result<Option<Kept>> {
 }
 
 /// The build that a file is called after.
-fn named_build(stem: &str) -> Option<String> {
-    let first = stem.split('-').next().unwrap_or_default();
+fn of_build(path: &Path) -> Option<String> {
+    let first = path.file_stem()?.to_str()?.split('-').next()?;
     (first.len() == DIGITS && first.bytes().all(|b| b.is_ascii_hexdigit())).then(|| first.to_owned())
 }
 
@@ -167,14 +168,14 @@ pub(crate) mod tests {
         let binary = dir.path().join("brisk");
         fs::write(&binary, "a build").unwrap();
         let folder = dir.path().join("evals");
-        assert_eq!(newest(&folder).unwrap(), None);
-        let shelf = Shelf::new(folder.clone(), &binary, Some(OsStr::new("/m/my model.gguf"))).unwrap();
-        assert_eq!(newest(&folder).unwrap(), None);
-        fs::write(shelf.part(), records()).unwrap();
-        assert_eq!(newest(&folder).unwrap(), None, "it is not over");
-        shelf.finish().unwrap();
-        let kept = newest(&folder).unwrap().unwrap();
         let own = build(&binary).unwrap();
+        assert_eq!(newest(&folder, &own).unwrap(), None);
+        let shelf = Shelf::new(folder.clone(), &binary, Some(OsStr::new("/m/my model.gguf"))).unwrap();
+        assert_eq!(newest(&folder, &own).unwrap(), None);
+        fs::write(shelf.part(), records()).unwrap();
+        assert_eq!(newest(&folder, &own).unwrap(), None, "it is not over");
+        shelf.finish().unwrap();
+        let kept = newest(&folder, &own).unwrap().unwrap();
         assert!(folder.join(format!("{own}-my_model.jsonl")).is_file());
         let counts = (kept.tasks, kept.passed, kept.invalid, kept.troubles);
         assert_eq!(counts, (4, 1, 1, 0));
@@ -187,7 +188,11 @@ pub(crate) mod tests {
             ("0123456789ab-m", true),
             ("edits-1", false),
         ] {
-            assert_eq!(named_build(stem).is_some(), named, "{stem}");
+            assert_eq!(of_build(Path::new(stem)).is_some(), named, "{stem}");
         }
+        // One of another build does not hide it, however new it is.
+        fs::write(folder.join("0123456789ab.jsonl"), records()).unwrap();
+        let builds = ["0123456789ab", &own].map(|build| newest(&folder, build).unwrap().unwrap().build);
+        assert_eq!(builds, [Some("0123456789ab".to_owned()), Some(own)]);
     }
 }

@@ -7,11 +7,12 @@ use std::path::Path;
 /// The newest whole run that is kept in a folder, told as what it is of. `brisk`: the binary that the other figures
 /// are of.
 pub(super) fn edits(dir: &Path, brisk: &Path) -> anyhow::Result<Outcome> {
-    let Some(kept) = kept::newest(dir)? else {
+    let build = kept::build(brisk)?;
+    let Some(kept) = kept::newest(dir, &build)? else {
         let why = "there are no records of a whole run; run `cargo xtask evals` first";
         return Ok(Outcome::Skipped(why.to_owned()));
     };
-    let same = kept.build.as_ref() == Some(&kept::build(brisk)?);
+    let same = kept.build.as_ref() == Some(&build);
     Ok(Outcome::Measured {
         parts: parts(&kept, same),
         how: how(&kept, same),
