@@ -11,6 +11,7 @@ pub mod job;
 pub mod parts;
 pub mod port;
 mod route;
+mod said;
 pub mod spending;
 pub mod tool;
 

@@ -4,6 +4,7 @@
 //! way); whoever owns the sink carries an id and ignores what is late.
 
 use crate::ids::ModelId;
+pub use crate::said::Said;
 use crate::tool::{Calls, ToolRequest};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
@@ -27,7 +28,7 @@ pub struct Message {
     /// Who.
     pub role: Role,
     /// What.
-    pub text: String,
+    pub text: Said,
 }
 
 /// How urgent a request is. Interactive work goes before background work on a shared engine.
@@ -164,7 +165,8 @@ pub enum ModelEvent {
     },
 }
 
-/// Where a model's reports go. Called from the provider's own threads; must not block.
+/// Where a model's reports go. Called from the provider's own threads, and from the one that asks while it asks; must
+/// not block.
 pub type Sink = Arc<dyn Fn(ModelEvent) + Send + Sync>;
 
 /// A running generation. Drop it to cancel; the drop does not wait.

@@ -406,7 +406,7 @@ pub(crate) fn answer(ask: &Ask<'_>, files: &[(String, Text)], place: Option<&Pla
 fn message(role: Role, text: &str) -> Message {
     Message {
         role,
-        text: text.to_owned(),
+        text: text.into(),
     }
 }
 

@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         model: id,
         messages: vec![Message {
             role: Role::User,
-            text: question,
+            text: question.into(),
         }],
         answer_prefix: String::new(),
         stop: Vec::new(),

@@ -240,10 +240,13 @@ fn request(engine: &Engine, key: u64, user: String) -> GenerateRequest {
 }
 
 fn request_of(model: ModelId, key: u64, user: String) -> GenerateRequest {
-    let message = |role, text| Message { role, text };
+    let message = |role, text: &str| Message {
+        role,
+        text: text.into(),
+    };
     GenerateRequest {
         model,
-        messages: vec![message(Role::System, SYSTEM.into()), message(Role::User, user)],
+        messages: vec![message(Role::System, SYSTEM), message(Role::User, &user)],
         answer_prefix: String::new(),
         stop: Vec::new(),
         prediction: None,

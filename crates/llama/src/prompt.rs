@@ -70,7 +70,7 @@ pub(crate) fn fill(rendered: &str, messages: &[Message], ending: Ending<'_>) -> 
             return None;
         }
         pieces.push(Piece::Marker(before.to_owned()));
-        pieces.push(Piece::Body(message.text.clone()));
+        pieces.push(Piece::Body(message.text.to_string()));
         rest = after;
     }
     if rest.contains("[[brisk:") {

@@ -22,7 +22,7 @@ fn request() -> GenerateRequest {
         model: ModelId("fake".to_owned()),
         messages: vec![Message {
             role: Role::User,
-            text,
+            text: text.into(),
         }],
         answer_prefix: String::new(),
         stop: vec!["```".to_owned()],

@@ -30,7 +30,7 @@ fn responses(url: &str, transport: Transport) -> ResponsesModel {
 
 fn asking(text: &str) -> GenerateRequest {
     let mut request = request();
-    request.messages[1].text = text.to_owned();
+    request.messages[1].text = text.into();
     request
 }
 
@@ -52,7 +52,10 @@ fn check(name: &str, model: &impl Model) {
             (Role::Assistant, text),
             (Role::User, "Say hello again.".to_owned()),
         ] {
-            next.messages.push(Message { role, text });
+            next.messages.push(Message {
+                role,
+                text: text.into(),
+            });
         }
     }
     let (text, end) = start(model, asking("limit me")).end();

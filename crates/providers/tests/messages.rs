@@ -178,7 +178,7 @@ fn the_stable_part_of_a_long_prompt_is_marked() {
         let mut config = config(&server.url());
         config.caching = caching;
         let mut request = request();
-        request.messages[1].text = text.clone();
+        request.messages[1].text = text.as_str().into();
         start(&model(config), request).end();
         let body = server.wait_request(1).unwrap().body;
         let content = body["messages"][0]["content"].as_array().unwrap().clone();
@@ -200,7 +200,7 @@ fn a_conversation_is_marked_before_its_last_message_and_at_most_twice() {
     let mut request = request();
     let say = |role, n: usize| Message {
         role,
-        text: format!("{n}\n\n{}", "word ".repeat(1_200)),
+        text: format!("{n}\n\n{}", "word ".repeat(1_200)).into(),
     };
     request.messages = vec![
         say(Role::System, 0),

@@ -66,7 +66,7 @@ impl Server {
 
 fn asking(text: &str, max_tokens: usize) -> GenerateRequest {
     let mut request = request();
-    request.messages[1].text = text.to_owned();
+    request.messages[1].text = text.into();
     request.max_tokens = max_tokens;
     request
 }
@@ -110,7 +110,10 @@ fn converses(name: &str, model: &dyn Model) {
         (Role::Assistant, text),
         (Role::User, "And now from 11 to 15.".to_owned()),
     ] {
-        next.messages.push(Message { role, text });
+        next.messages.push(Message {
+            role,
+            text: text.into(),
+        });
     }
     let (text, ..) = end(name, model, next);
     assert!(!text.is_empty(), "{name}: nothing on the second turn");

@@ -257,7 +257,7 @@ mod tests {
             model: ModelId("fake".to_owned()),
             messages: vec![Message {
                 role: Role::User,
-                text: text.to_owned(),
+                text: text.into(),
             }],
             answer_prefix: String::new(),
             stop: Vec::new(),

@@ -7,7 +7,7 @@
 
 use super::words::{SYSTEM, SYSTEM_TOOLS, may_run, strategy};
 use super::{Brief, Kit};
-use brisk_domain::port::{Message, Role};
+use brisk_domain::port::{Message, Role, Said};
 use brisk_domain::tool::{Tool, ToolCall, ToolResult, Tooling, Turn};
 
 /// Bytes of a token, on the safe side for code.
@@ -29,8 +29,10 @@ pub(super) struct Talk {
     /// Bytes.
     window: usize,
     system: &'static str,
-    task: String,
+    task: Said,
     turns: Vec<Turn>,
+    /// The same in words, each with its text in common with every request that tells it.
+    told: Vec<Message>,
     /// The first turn that is still told.
     from: usize,
 }
@@ -49,11 +51,12 @@ impl Talk {
                 Tooling::Words => SYSTEM,
                 Tooling::Native => SYSTEM_TOOLS,
             },
-            task: String::new(),
+            task: "".into(),
             turns: Vec::new(),
+            told: Vec::new(),
             from: 0,
         };
-        talk.task = talk.first(brief, kit);
+        talk.task = talk.first(brief, kit).into();
         talk
     }
 
@@ -126,9 +129,13 @@ impl Talk {
 
     fn push(&mut self, turn: Turn) {
         match (self.turns.last_mut(), turn) {
-            (Some(Turn::User { text: before }), Turn::User { text }) => before.push_str(&text),
+            (Some(Turn::User { text: before }), Turn::User { text }) => {
+                before.push_str(&text);
+                self.told.pop();
+            }
             (_, turn) => self.turns.push(turn),
         }
+        self.told.extend(self.turns.last().map(in_words));
         let room = self.window.saturating_sub(self.system.len() + self.task.len());
         let size = |from: usize| self.turns.iter().skip(from).map(bytes).sum::<usize>();
         if size(self.from) > room {
@@ -149,20 +156,22 @@ impl Talk {
 
     /// Instructions and task, with what of the conversation was lost.
     pub(super) fn opening(&self, changed: &[String]) -> Vec<Message> {
-        let mut task = self.task.clone();
-        if self.from > 0 {
-            let changed = match changed.is_empty() {
-                true => "no file".to_owned(),
-                false => changed.join(", "),
-            };
-            task.push_str(&format!(
-                "\n({} earlier messages are left out. Changed by now: {changed}. Read again what you need.)\n",
-                self.from
-            ));
-        }
+        let task = match self.from {
+            0 => self.task.clone(),
+            from => {
+                let changed = match changed.is_empty() {
+                    true => "no file".to_owned(),
+                    false => changed.join(", "),
+                };
+                let lost = format!(
+                    "\n({from} earlier messages are left out. Changed by now: {changed}. Read again what you need.)\n"
+                );
+                joined(&self.task, &lost)
+            }
+        };
         let message = |role, text| Message { role, text };
         vec![
-            message(Role::System, self.system.to_owned()),
+            message(Role::System, self.system.into()),
             message(Role::User, task),
         ]
     }
@@ -175,11 +184,10 @@ impl Talk {
     /// What a request in plain text consists of: roles in turn, beginning with the task.
     pub(super) fn messages(&self, changed: &[String]) -> Vec<Message> {
         let mut out = self.opening(changed);
-        for turn in self.turns.iter().skip(self.from) {
-            let (role, text) = in_words(turn);
+        for told in self.told.iter().skip(self.from) {
             match out.last_mut() {
-                Some(last) if last.role == role => last.text.push_str(&text),
-                _ => out.push(Message { role, text }),
+                Some(last) if last.role == told.role => last.text = joined(&last.text, &told.text),
+                _ => out.push(told.clone()),
             }
         }
         out
@@ -219,23 +227,26 @@ fn bytes(turn: &Turn) -> usize {
 }
 
 /// A turn for a model without tools: it may have had them when the attempt began.
-fn in_words(turn: &Turn) -> (Role, String) {
-    match turn {
-        Turn::User { text } => (Role::User, text.clone()),
+fn in_words(turn: &Turn) -> Message {
+    let (role, text) = match turn {
+        Turn::User { text } => (Role::User, text.as_str().into()),
         Turn::Assistant { text, calls } => {
             let calls = calls
                 .iter()
                 .map(|c| format!("\n{} {}", c.name, c.arguments.repeated()));
-            (
-                Role::Assistant,
-                std::iter::once(text.clone()).chain(calls).collect(),
-            )
+            let all: String = std::iter::once(text.clone()).chain(calls).collect();
+            (Role::Assistant, all.into())
         }
         Turn::Results { results } => {
-            let texts = results.iter().map(|r| format!("{}\n", r.text));
-            (Role::User, texts.collect())
+            let texts: String = results.iter().map(|r| format!("{}\n", r.text)).collect();
+            (Role::User, texts.into())
         }
-    }
+    };
+    Message { role, text }
+}
+
+fn joined(one: &str, other: &str) -> Said {
+    format!("{one}{other}").into()
 }
 
 fn cut(text: &str, max: usize) -> String {
@@ -287,6 +298,40 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_was_said_is_the_same_text_in_every_request() {
+        let mut talk = Talk {
+            window: 1_000,
+            system: "",
+            task: "task".into(),
+            turns: Vec::new(),
+            told: Vec::new(),
+            from: 0,
+        };
+        let texts = |talk: &Talk| -> Vec<Said> { talk.messages(&[]).into_iter().map(|m| m.text).collect() };
+        for turn in [
+            answer(1, 2),
+            results(1),
+            user("more"),
+            user(" and more"),
+            answer(0, 1),
+        ] {
+            talk.push(turn);
+        }
+        let before = texts(&talk);
+        assert_eq!(
+            before,
+            ["", "task", "xx\nread {}", "r\nmore and more", "x"].map(Said::from)
+        );
+        talk.user("next");
+        let after = texts(&talk);
+        assert_eq!(after.len(), 6);
+        // Only what was put together of two turns is not.
+        for at in [1, 2, 4] {
+            assert!(std::ptr::eq(before[at].as_str(), after[at].as_str()), "{at}");
+        }
+    }
+
     /// Room for 100 bytes: which turns are told, once these were said.
     #[test]
     fn the_older_half_goes_and_no_result_without_its_call() {
@@ -323,8 +368,9 @@ mod tests {
             let mut talk = Talk {
                 window: 100,
                 system: "",
-                task: String::new(),
+                task: "".into(),
                 turns: Vec::new(),
+                told: Vec::new(),
                 from: 0,
             };
             turns.into_iter().for_each(|turn| talk.push(turn));

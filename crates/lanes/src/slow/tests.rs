@@ -99,7 +99,7 @@ impl World {
     /// What the model was told last.
     fn told(&self) -> String {
         match self.attempt.next() {
-            Effect::Ask(request) => request.messages.last().unwrap().text.clone(),
+            Effect::Ask(request) => request.messages.last().unwrap().text.to_string(),
             other => panic!("{other:?}"),
         }
     }

@@ -1,7 +1,7 @@
 //! The ways to the same server, and one answer over one of them.
 
 use brisk_domain::ModelId;
-use brisk_domain::port::{GenerateRequest, Message, Model, ModelEvent, Priority, Role, Running};
+use brisk_domain::port::{GenerateRequest, Message, Model, ModelEvent, Priority, Role, Running, Said};
 use brisk_providers::{ResponsesConfig, ResponsesModel, Secret, Transport};
 use brisk_testkit::{WAIT, monotonic_us};
 use std::sync::Arc;
@@ -53,7 +53,7 @@ impl Path {
     }
 }
 
-pub(crate) fn message(role: Role, text: impl Into<String>) -> Message {
+pub(crate) fn message(role: Role, text: impl Into<Said>) -> Message {
     Message {
         role,
         text: text.into(),

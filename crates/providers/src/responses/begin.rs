@@ -5,7 +5,7 @@ use super::body::{self, Purpose};
 use super::lane::{Job, Line, Outcome, Told};
 use super::pool::{Hold, Taken};
 use super::{Shared, Transport, lock};
-use brisk_domain::port::{GenerateRequest, Sink};
+use brisk_domain::port::{GenerateRequest, ModelEvent, Sink};
 use futures_util::{SinkExt, Stream};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, TryLockError};
@@ -149,7 +149,7 @@ impl Line {
 }
 
 impl Shared {
-    /// Begins a request on this thread, where an idle lane knows what it follows.
+    /// Begins a request on this thread, and tells that it was sent, where an idle lane knows what it follows.
     pub(super) fn begin(
         &self,
         request: &Arc<GenerateRequest>,
@@ -168,6 +168,14 @@ impl Shared {
                 .and_then(|frame| taken.door.berth.begin(frame)),
             false => None,
         };
+        if let Some(Begun {
+            left: Leaving::Left(_),
+            ..
+        }) = &begun
+        {
+            // Before the lane goes on: what it tells comes after this.
+            sink(ModelEvent::Sent);
+        }
         Some(hand_over(taken, begun, request, sink, cancel, held))
     }
 }

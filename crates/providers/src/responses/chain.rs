@@ -124,7 +124,7 @@ mod tests {
             };
             Message {
                 role,
-                text: text.to_owned(),
+                text: text.into(),
             }
         };
         lines.iter().map(message).collect()
@@ -235,7 +235,7 @@ mod tests {
             let next = messages(&all);
             if let Plan::After { from, .. } = chain.plan(&next) {
                 let mut server = messages(&sent);
-                server.extend(answer.map(|text| Message { role: Role::Assistant, text }));
+                server.extend(answer.map(|text| Message { role: Role::Assistant, text: text.into() }));
                 server.extend_from_slice(&next[from..]);
                 prop_assert_eq!(server, next);
             }

@@ -273,7 +273,7 @@ mod tests {
     fn request(texts: &[&str], key: u64) -> Arc<GenerateRequest> {
         let message = |text: &&str| Message {
             role: Role::User,
-            text: (*text).to_owned(),
+            text: (*text).into(),
         };
         Arc::new(GenerateRequest {
             model: ModelId("m".to_owned()),

@@ -17,7 +17,7 @@ pub(crate) fn config(url: &str) -> ChatConfig {
 pub(crate) fn request() -> GenerateRequest {
     let message = |role, text: &str| Message {
         role,
-        text: text.to_owned(),
+        text: text.into(),
     };
     GenerateRequest {
         model: ModelId("fake".to_owned()),

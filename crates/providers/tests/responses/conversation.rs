@@ -311,7 +311,7 @@ fn two_conversations_keep_a_socket_each() {
     let model = model(config(&server));
     let other = |mut request: GenerateRequest| {
         request.cache_key = 8;
-        request.messages[0].text.push_str(" Really.");
+        request.messages[0].text = "Be short. Really.".into();
         request
     };
     let mut next = request();

@@ -44,7 +44,7 @@ fn then(mut request: GenerateRequest, more: &[&str]) -> GenerateRequest {
         let (who, text) = line.split_once(':').unwrap();
         Message {
             role: if who == "a" { Role::Assistant } else { Role::User },
-            text: text.to_owned(),
+            text: text.into(),
         }
     }));
     request
@@ -57,7 +57,7 @@ fn lines(request: &GenerateRequest) -> Vec<(String, String)> {
         Role::User => "user",
         Role::Assistant => "assistant",
     };
-    let line = |m: &Message| (role(m.role).to_owned(), m.text.clone());
+    let line = |m: &Message| (role(m.role).to_owned(), m.text.to_string());
     request.messages.iter().map(line).collect()
 }
 

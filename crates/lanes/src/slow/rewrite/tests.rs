@@ -127,7 +127,7 @@ impl World {
 }
 
 fn told(request: &GenerateRequest) -> String {
-    request.messages.last().unwrap().text.clone()
+    request.messages.last().unwrap().text.to_string()
 }
 
 #[test]
