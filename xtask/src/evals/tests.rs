@@ -370,3 +370,39 @@ async fn what_no_job_can_survive_ends_the_run_with_what_there_is() {
         assert_eq!(good, 1, "{want}");
     }
 }
+
+#[test]
+fn only_a_run_of_everything_as_everybody_edits_is_kept() {
+    let stage = Stage::new(&[]);
+    let all = || Options {
+        sets: vec![],
+        ..stage.options()
+    };
+    assert!(all().is_whole());
+    let others = [
+        stage.options(),
+        Options {
+            limit: Some(10),
+            ..all()
+        },
+        Options {
+            model: Some("big".into()),
+            ..all()
+        },
+        Options {
+            config: Some("c.toml".into()),
+            ..all()
+        },
+        Options {
+            target: Target::Symbol,
+            ..all()
+        },
+        Options {
+            delegate: true,
+            ..all()
+        },
+    ];
+    for other in others {
+        assert!(!other.is_whole(), "{other:?}");
+    }
+}
