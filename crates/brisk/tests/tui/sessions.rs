@@ -51,7 +51,10 @@ fn a_follow_up_stays_at_its_place_with_another_daemon() {
     say(&mut terminal, "now to cents");
     terminal.shows("place: shop.py:1-5 (as before; symbol subtotal)");
     let asked = house.server.wait_request(2).unwrap().body.to_string();
-    assert!(asked.contains("Earlier request, which is done: multiply"), "{asked}");
+    assert!(
+        asked.contains("Earlier request, which is done: multiply"),
+        "{asked}"
+    );
     terminal.shows("1 hunk on offer");
     terminal.press("\r");
     terminal.shows("kept 1 hunk");

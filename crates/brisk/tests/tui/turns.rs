@@ -180,15 +180,18 @@ fn a_question_is_answered_in_words() {
     house.server.reply(Reply::stream(vec![
         Act::text("It adds up\nthe pri"),
         Act::gate("more"),
-        Act::text("ces.\n"),
+        Act::text("ces of all of the items that the person has put into the cart, and nothing else.\n"),
         Act::stop(),
         Act::Done,
     ]));
-    let mut terminal = client(&house, 100, 24, &[]);
+    let mut terminal = client(&house, 60, 24, &[]);
     say(&mut terminal, "/ask what is @shop.py:subtotal for?");
     terminal.shows("It adds up\nthe pri");
     house.server.open("more");
-    terminal.shows("the prices.");
+    // Rows end at spaces.
+    terminal.shows(
+        "\nthe prices of all of the items that the person has put into\nthe cart, and nothing else.\n",
+    );
     terminal.shows("ready");
     assert_eq!(house.file("shop.py"), SHOP);
 }
