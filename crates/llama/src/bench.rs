@@ -2,6 +2,8 @@
 //!
 //! Ratios are taken from runs that alternate, so that other work on the machine hits both sides.
 
+mod beside;
+
 use crate::Engine;
 use crate::bench_tasks::{SYSTEM, TASKS, Task};
 use brisk_domain::ModelId;
@@ -25,15 +27,18 @@ pub enum BenchPart {
     Prefix,
     /// From the drop of a handle to the engine's next request.
     Cancel,
+    /// First token of a person's request beside background work.
+    Beside,
 }
 
 /// All parts, in the order of [`bench`].
-pub const BENCH_PARTS: [BenchPart; 5] = [
+pub const BENCH_PARTS: [BenchPart; 6] = [
     BenchPart::Load,
     BenchPart::Speed,
     BenchPart::Edits,
     BenchPart::Prefix,
     BenchPart::Cancel,
+    BenchPart::Beside,
 ];
 
 /// One figure. `Display` gives the line that a person reads.
@@ -106,6 +111,19 @@ pub enum BenchLine {
         /// 90th percentile.
         p90: f64,
     },
+    /// First token of a person's request on an open file, alone and with background requests that run and wait.
+    Beside {
+        /// Background requests.
+        jobs: usize,
+        /// Alone, median, milliseconds.
+        alone: f64,
+        /// Beside them, median, milliseconds.
+        beside: f64,
+        /// Beside them, 90th percentile, milliseconds.
+        p90: f64,
+        /// One decode step of the background, median, milliseconds.
+        step: f64,
+    },
     /// A run that failed.
     Fault {
         /// In words.
@@ -158,6 +176,17 @@ impl fmt::Display for BenchLine {
             BenchLine::Cancel { phase, median, p90 } => {
                 write!(f, "cancel in {phase}: median {median:.1} ms, p90 {p90:.1} ms")
             }
+            BenchLine::Beside {
+                jobs,
+                alone,
+                beside,
+                p90,
+                step,
+            } => write!(
+                f,
+                "first token on an open file: alone {alone:.0} ms, beside {jobs} background requests {beside:.0} ms \
+                 (p90 {p90:.0}); one decode step {step:.0} ms"
+            ),
             BenchLine::Fault { message } => write!(f, "failed: {message}"),
         }
     }
@@ -188,6 +217,7 @@ pub fn bench_part(engine: &Engine, part: BenchPart, on: &mut dyn FnMut(BenchLine
         BenchPart::Edits => edits(engine, on),
         BenchPart::Prefix => prefix(engine, on),
         BenchPart::Cancel => cancel(engine, on),
+        BenchPart::Beside => beside::measure(engine, on),
     };
     if let Err(message) = result {
         on(BenchLine::Fault { message });

@@ -1,6 +1,10 @@
 //! Which tokens each sequence of the key/value cache holds, and which sequence a prompt should take.
+//!
+//! Background work never takes the sequence that a person used last, where there is another: else two jobs would cost
+//! whoever edits beside them the reading of the whole file, each time.
 
 use crate::Token;
+use brisk_domain::port::Priority;
 
 /// A prefix of another sequence is copied only when it saves at least so many tokens: a copy moves the whole
 /// window's memory, which costs as much as reading a few tokens.
@@ -30,6 +34,8 @@ pub(crate) struct Plan {
 pub(crate) struct Cache {
     slots: Vec<Slot>,
     clock: u64,
+    /// The sequence of the last request of a person.
+    persons: Option<usize>,
 }
 
 impl Cache {
@@ -37,6 +43,7 @@ impl Cache {
         Self {
             slots: vec![Slot::default(); sequences.max(1)],
             clock: 0,
+            persons: None,
         }
     }
 
@@ -47,20 +54,25 @@ impl Cache {
 
     /// Chooses a sequence for a prompt and books the prefix that it will hold. The last token of the prompt is
     /// never taken from the cache, because its logits are needed.
-    pub(crate) fn take(&mut self, key: u64, prompt: &[Token]) -> Plan {
+    pub(crate) fn take(&mut self, key: u64, priority: Priority, prompt: &[Token]) -> Plan {
         let usable = &prompt[..prompt.len().saturating_sub(1)];
         let shared: Vec<usize> = self
             .slots
             .iter()
             .map(|slot| common_prefix(&slot.tokens, usable))
             .collect();
-        let own = self.slots.iter().position(|slot| slot.key == Some(key));
+        let barred = self
+            .persons
+            .filter(|_| priority == Priority::Background && self.slots.len() > 1);
+        let open = || (0..self.slots.len()).filter(|&i| Some(i) != barred);
+        let own = open().find(|&i| self.slots[i].key == Some(key));
         let slot = own.unwrap_or_else(|| {
             // Never an occupied sequence while another is free.
-            (0..self.slots.len())
-                .min_by_key(|&i| self.slots[i].used)
-                .unwrap_or(0)
+            open().min_by_key(|&i| self.slots[i].used).unwrap_or(0)
         });
+        if priority == Priority::Interactive {
+            self.persons = Some(slot);
+        }
         let best = (0..self.slots.len())
             .max_by_key(|&i| (shared[i], i == slot))
             .unwrap_or(slot);
@@ -108,7 +120,11 @@ mod tests {
     }
 
     fn serve(cache: &mut Cache, key: u64, prompt: &[Token]) -> Plan {
-        let plan = cache.take(key, prompt);
+        serve_as(cache, key, Priority::Interactive, prompt)
+    }
+
+    fn serve_as(cache: &mut Cache, key: u64, priority: Priority, prompt: &[Token]) -> Plan {
+        let plan = cache.take(key, priority, prompt);
         cache.extend(plan.slot, &prompt[plan.keep..]);
         assert_eq!(cache.tokens(plan.slot), prompt);
         plan
@@ -181,6 +197,26 @@ mod tests {
         for (key, prompt, expected) in steps {
             assert_eq!(serve(&mut cache, key, &prompt), expected, "key {key}");
         }
+    }
+
+    #[test]
+    fn jobs_share_what_the_person_does_not_use() {
+        let mut cache = Cache::new(2);
+        let file = prompt(0, 1, 100);
+        serve(&mut cache, 1, &file);
+        for job in 10..18 {
+            let plan = serve_as(&mut cache, job, Priority::Background, &prompt(30, 2, 60));
+            assert_eq!(plan.slot, 1, "job {job}");
+        }
+        assert_eq!(serve(&mut cache, 1, &file).keep, 99, "the file is still known");
+        // The person's own next file may take any of them.
+        assert_eq!(serve(&mut cache, 2, &prompt(0, 3, 50)).slot, 1);
+        let plan = serve_as(&mut cache, 19, Priority::Background, &prompt(30, 2, 60));
+        assert_eq!((plan.slot, plan.keep), (0, 0));
+
+        let mut single = Cache::new(1);
+        serve(&mut single, 1, &file);
+        assert_eq!(serve_as(&mut single, 10, Priority::Background, &file).keep, 99);
     }
 
     #[test]

@@ -184,7 +184,7 @@ fn work_off(mut machine: Machine, setup: &Setup, queue: &Queue) {
                 }
             }
             Next::Warm(request) => {
-                warm(&request, &mut desk, &|| queue.closing() || queue.anyone_waits());
+                warm(&request, &mut desk, &|| queue.closing() || queue.answer_waits());
             }
         }
     }

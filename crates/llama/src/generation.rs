@@ -10,7 +10,9 @@ use crate::output::{Emitted, Output, repeats_itself};
 use crate::pace::Pace;
 use crate::threads::Threads;
 use crate::vocabulary;
-use brisk_domain::port::{Fault, FaultSource, Finish, GenerateRequest, ModelEvent, Retry, Sink, Usage};
+use brisk_domain::port::{
+    Fault, FaultSource, Finish, GenerateRequest, ModelEvent, Priority, Retry, Sink, Usage,
+};
 use std::time::Instant;
 
 /// How far a generation came.
@@ -104,7 +106,7 @@ impl Generation {
 
     /// Works until the answer ends or the interrupt fires.
     pub(crate) fn run(&mut self, desk: &mut Desk<'_>, interrupt: Interrupt<'_>) -> Progress {
-        let (slot, mut known) = settle(desk, self.request.cache_key, &self.tokens);
+        let (slot, mut known) = settle(desk, self.request.cache_key, self.request.priority, &self.tokens);
         if !self.started {
             self.usage.cached = known;
             self.started = true;
@@ -406,7 +408,7 @@ fn drafter(request: &GenerateRequest) -> Option<Drafter> {
 pub(crate) fn warm(request: &GenerateRequest, desk: &mut Desk<'_>, interrupt: Interrupt<'_>) {
     let mut tokens = vocabulary::open_prompt(desk.machine.model(), request);
     tokens.truncate(desk.machine.window());
-    let (slot, mut known) = settle(desk, request.cache_key, &tokens);
+    let (slot, mut known) = settle(desk, request.cache_key, Priority::Interactive, &tokens);
     while known < tokens.len() && !interrupt() {
         let end = tokens.len().min(known + STEP_TOKENS);
         if read_ahead(desk, slot, &tokens[known..end], known, interrupt).is_err() {
@@ -417,8 +419,8 @@ pub(crate) fn warm(request: &GenerateRequest, desk: &mut Desk<'_>, interrupt: In
 }
 
 /// Chooses a sequence for a prompt and brings it to the longest known prefix; gives the sequence and its length.
-fn settle(desk: &mut Desk<'_>, key: u64, tokens: &[Token]) -> (usize, usize) {
-    let plan = desk.cache.take(key, tokens);
+fn settle(desk: &mut Desk<'_>, key: u64, priority: Priority, tokens: &[Token]) -> (usize, usize) {
+    let plan = desk.cache.take(key, priority, tokens);
     if let Some(from) = plan.copy_from {
         desk.machine.truncate(plan.slot, 0);
         desk.machine.copy(from, plan.slot);

@@ -51,8 +51,8 @@ pub(crate) struct Queue {
     lists: Mutex<Lists>,
     arrived: Condvar,
     // Read between operations, where a lock would cost.
-    interactive: AtomicUsize,
-    waiting: AtomicUsize,
+    answers: AtomicUsize,
+    ahead: AtomicBool,
     closing: AtomicBool,
 }
 
@@ -81,7 +81,9 @@ impl Queue {
 
     /// Asks to read a prompt ahead; only the newest wish counts.
     pub(crate) fn warm(&self, request: GenerateRequest) {
-        self.lists().warm = Some(request);
+        let mut lists = self.lists();
+        lists.warm = Some(request);
+        self.note(&lists);
         self.arrived.notify_one();
     }
 
@@ -104,11 +106,13 @@ impl Queue {
                 self.note(&lists);
                 return Next::Interactive(ticket);
             }
+            // Somebody opened a file, and asks something about it soon.
+            if let Some(request) = lists.warm.take() {
+                self.note(&lists);
+                return Next::Warm(request);
+            }
             if paused || !lists.background.is_empty() {
                 return Next::Background;
-            }
-            if let Some(request) = lists.warm.take() {
-                return Next::Warm(request);
             }
             lists.working = false;
             lists = self.arrived.wait(lists).unwrap_or_else(PoisonError::into_inner);
@@ -144,22 +148,19 @@ impl Queue {
         self.closing.load(Ordering::Acquire)
     }
 
-    /// Whether background work must give way.
+    /// Whether background work must give way: to an answer, or to a file that somebody opened.
     pub(crate) fn person_waits(&self) -> bool {
-        self.interactive.load(Ordering::Acquire) > 0
+        self.answer_waits() || self.ahead.load(Ordering::Acquire)
     }
 
-    /// Whether reading ahead must give way: to any answer.
-    pub(crate) fn anyone_waits(&self) -> bool {
-        self.waiting.load(Ordering::Acquire) > 0
+    /// Whether reading ahead must give way: somebody waits for an answer.
+    pub(crate) fn answer_waits(&self) -> bool {
+        self.answers.load(Ordering::Acquire) > 0
     }
 
     fn note(&self, lists: &Lists) {
-        self.interactive.store(lists.interactive.len(), Ordering::Release);
-        self.waiting.store(
-            lists.interactive.len() + lists.background.len(),
-            Ordering::Release,
-        );
+        self.answers.store(lists.interactive.len(), Ordering::Release);
+        self.ahead.store(lists.warm.is_some(), Ordering::Release);
     }
 }
 
@@ -197,11 +198,11 @@ mod tests {
     }
 
     #[test]
-    fn people_first_then_answers_then_reading_ahead() {
+    fn people_first_then_what_they_opened_then_background() {
         let queue = Queue::default();
         let sink: Sink = Arc::new(|_| {});
-        queue.warm(request(1, Priority::Background));
-        queue.warm(request(2, Priority::Background));
+        queue.warm(request(1, Priority::Interactive));
+        queue.warm(request(2, Priority::Interactive));
         let handles: Vec<_> = [
             (3, Priority::Background),
             (4, Priority::Interactive),
@@ -211,15 +212,16 @@ mod tests {
         .into_iter()
         .map(|(key, priority)| queue.generate(request(key, priority), Arc::clone(&sink)))
         .collect();
-        assert!(queue.person_waits() && queue.anyone_waits() && queue.busy());
+        let waits = || (queue.answer_waits(), queue.person_waits(), queue.busy());
+        assert_eq!(waits(), (true, true, true));
         assert_eq!(take(&queue, false), ("interactive", 4));
         assert_eq!(take(&queue, true), ("interactive", 6));
-        assert!(!queue.person_waits() && queue.anyone_waits());
+        assert_eq!(waits(), (false, true, true));
+        assert_eq!(take(&queue, true), ("warm", 2));
+        assert_eq!(waits(), (false, false, true));
         assert_eq!(take(&queue, true), ("paused", 0));
         assert_eq!(take(&queue, false), ("background", 3));
         assert_eq!(take(&queue, false), ("background", 5));
-        assert!(!queue.anyone_waits());
-        assert_eq!(take(&queue, false), ("warm", 2));
         queue.close();
         assert_eq!(take(&queue, false), ("close", 0));
         drop(handles);

@@ -159,13 +159,27 @@ fn embedded_parts(lines: &[Value]) -> Measured {
             ));
         }
     }
+    for beside in of("beside") {
+        let later = number(beside, "beside_ms")? - number(beside, "alone_ms")?;
+        parts.push(Part::new(
+            format!(
+                "first token beside {} background requests, later by p50",
+                beside["jobs"]
+            ),
+            later,
+            Unit::Ms,
+            Reach::AtMost(number(beside, "step_ms")?),
+        ));
+    }
     if let Some(fault) = of("fault").next() {
         bail!("the engine failed: {}", fault["message"]);
     }
     let id = engine["id"].as_str().unwrap_or_default();
     Ok((
         parts,
-        format!("brisk model bench, {id}; the reach of a stop is one step of this engine"),
+        format!(
+            "brisk model bench, {id}; the reach of a stop, and of waiting for background work, is one step of this engine"
+        ),
     ))
 }
 
@@ -201,6 +215,7 @@ mod tests {
             json!({"type": "first_token", "tokens": 3000, "cold_ms": 1000.0, "warm_ms": 30.0}),
             json!({"type": "cancel", "phase": "decode", "median_ms": 20.0, "p90_ms": 40.0}),
             json!({"type": "cancel", "phase": "prefill", "median_ms": 900.0, "p90_ms": 950.0}),
+            json!({"type": "beside", "jobs": 8, "alone_ms": 300.0, "beside_ms": 340.0, "p90_ms": 390.0, "step_ms": 70.0}),
         ];
         let (parts, how) = embedded_parts(&lines).unwrap();
         let values: Vec<(f64, Reach)> = parts.iter().map(|p| (p.value, p.reach)).collect();
@@ -215,6 +230,7 @@ mod tests {
                 (40.0, Reach::Told),
                 (900.0, Reach::AtMost(1_000.0)),
                 (950.0, Reach::Told),
+                (40.0, Reach::AtMost(70.0)),
             ]
         );
         assert!(how.contains("bench, m"));

@@ -146,6 +146,16 @@ fn figures(line: &brisk_llama::BenchLine) -> (&'static str, serde_json::Value) {
             "cancel",
             json!({"phase": phase, "median_ms": median, "p90_ms": p90}),
         ),
+        L::Beside {
+            jobs,
+            alone,
+            beside,
+            p90,
+            step,
+        } => (
+            "beside",
+            json!({"jobs": jobs, "alone_ms": alone, "beside_ms": beside, "p90_ms": p90, "step_ms": step}),
+        ),
         L::Fault { message } => ("fault", json!({"message": message})),
     }
 }
