@@ -119,11 +119,12 @@ impl Found {
         self.hunks.sort_by_key(|h| (h.at, h.end()));
         let kept: Vec<&Seen> = self.hunks.iter().filter(|h| h.kept).collect();
         let all: Vec<&Seen> = self.hunks.iter().collect();
-        let (written, shift) = match (shift(&all, &kept, &now), shift(&all, &[], &now)) {
-            (Some(shift), _) => (&kept[..], shift),
-            (None, Some(shift)) => (&[][..], shift),
-            (None, None) => (&kept[..], 0),
-        };
+        // A daemon that was killed may have written what its log does not tell.
+        let cases = [&kept[..], &[], &all];
+        let found = cases
+            .iter()
+            .find_map(|written| Some((*written, shift(&all, written, &now)?)));
+        let (written, shift) = found.unwrap_or((&kept, 0));
         let lines = self.after(written, shift);
         let fits = lines.filter(|l| l.start < l.end && l.end <= now.len() && *l != (0..now.len()));
         let lines = fits.map(|lines| trimmed(&now, lines));
@@ -319,6 +320,21 @@ mod tests {
                 renamed,
                 Some("round_it".into()),
                 Some(4..7),
+            ),
+            // Kept, and the log was cut off before it said so.
+            (
+                vec![
+                    found(4..7),
+                    ready(
+                        1,
+                        6,
+                        &["    return total"],
+                        &["    total *= 2", "    return -total"],
+                    ),
+                ],
+                FILE.replace("    return total\n", "    total *= 2\n    return -total\n"),
+                edge(),
+                Some(4..8),
             ),
             // New code is its own place, and none before it is kept.
             (
