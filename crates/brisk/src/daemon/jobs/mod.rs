@@ -15,6 +15,7 @@ mod errand;
 mod join;
 mod keep;
 mod look;
+mod merge;
 mod purse;
 mod turns;
 mod view;
