@@ -26,6 +26,7 @@ fn attempt(tooling: Tooling) -> Attempt {
         text: "make it add up".to_owned(),
         files: Vec::new(),
         paths: Arc::new(["shop.py", "docs/a.md"].map(String::from).into()),
+        links: Arc::new(["link".to_owned()].into()),
         instructions: None,
         model: Candidate {
             model: ModelId("m".to_owned()),

@@ -2,16 +2,20 @@
 
 use crate::align::{Aligner, Step};
 use crate::files::Files;
-use crate::hunk::Change;
-use crate::locate::{Indent, Located, locate};
+use crate::named::named;
 use crate::region::ticks;
+use crate::replace::{Place, created, located};
 use crate::stream::{LineSide, Refusal, StreamEvent};
-use crate::text::{Text, bare};
+use crate::text::bare;
 use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 #[derive(Debug, Clone)]
 pub(crate) struct SearchReplace {
     files: Files,
+    /// Paths of files that are there too, and not on offer: a line that is one of them names it.
+    others: Arc<BTreeSet<String>>,
     state: State,
     /// The path line before the next block, and every line held back because it may belong to that block.
     path: Option<String>,
@@ -27,6 +31,8 @@ enum State {
     Outside,
     Search {
         path: String,
+        /// A line before the block says so; else it is the file of the block before, or the only one.
+        named: bool,
         lines: Vec<String>,
     },
     Replace(Box<Block>),
@@ -43,9 +49,7 @@ enum State {
 #[derive(Debug, Clone)]
 struct Block {
     path: String,
-    at: usize,
-    end: usize,
-    indent: Option<Indent>,
+    place: Place,
     new: Vec<String>,
     aligner: Aligner,
 }
@@ -57,9 +61,10 @@ enum Marker {
 }
 
 impl SearchReplace {
-    pub(crate) fn new(files: Files) -> SearchReplace {
+    pub(crate) fn new(files: Files, others: Arc<BTreeSet<String>>) -> SearchReplace {
         SearchReplace {
             files,
+            others,
             state: State::Outside,
             path: None,
             held: Vec::new(),
@@ -128,7 +133,8 @@ impl SearchReplace {
             self.held.push(line.to_owned());
             return;
         }
-        match path_of(line).filter(|p| self.files.has(p) || looks_like_path(p)) {
+        let there = |p: &str| self.files.has(p) || self.others.contains(p);
+        match named(line, there) {
             Some(path) => {
                 self.release(out);
                 self.path = Some(path);
@@ -153,11 +159,14 @@ impl SearchReplace {
         self.fenced |= self.held.iter().any(|l| ticks(l.trim_start()) > 0);
         self.held.clear();
         let only = || self.files.only().map(str::to_owned);
-        match self.path.take().or_else(|| self.last.clone()).or_else(only) {
+        let said = self.path.take();
+        let named = said.is_some();
+        match said.or_else(|| self.last.clone()).or_else(only) {
             Some(path) => {
                 self.last = Some(path.clone());
                 self.state = State::Search {
                     path,
+                    named,
                     lines: Vec::new(),
                 };
             }
@@ -172,53 +181,35 @@ impl SearchReplace {
 
     /// The search is complete: find its place, or refuse.
     fn place(&mut self, out: &mut Vec<StreamEvent>) {
-        let State::Search { path, lines } = std::mem::replace(&mut self.state, State::Skip) else {
+        let State::Search { path, named, lines } = std::mem::replace(&mut self.state, State::Skip) else {
             return;
         };
-        let placed = self.located(&path, &lines);
-        match placed {
-            Ok(state) => {
-                let at = match &state {
-                    State::Replace(block) => block.at,
-                    State::Outside | State::Search { .. } | State::Create { .. } | State::Skip => 0,
-                };
-                self.state = state;
+        match located(&mut self.files, &path, &lines) {
+            Ok(Some(place)) => {
+                let Some(file) = self.files.get(&path) else { return };
+                let span = place.at..place.end;
+                let at = place.at;
+                self.state = State::Replace(Box::new(Block {
+                    path: path.clone(),
+                    aligner: Aligner::new(&file.text, span, |l| Cow::Borrowed(bare(l))),
+                    place,
+                    new: Vec::new(),
+                }));
                 out.push(StreamEvent::Opened { path, at });
             }
+            Ok(None) => {
+                self.state = State::Create {
+                    path: path.clone(),
+                    lines: Vec::new(),
+                };
+                out.push(StreamEvent::Opened { path, at: 0 });
+            }
+            // Lines to add to a file that the answer does not name: they are meant for one of another name.
+            Err(Refusal::NoAnchor { .. }) if !named => out.push(StreamEvent::Refused {
+                refusal: Refusal::NoPath,
+            }),
             Err(refusal) => out.push(StreamEvent::Refused { refusal }),
         }
-    }
-
-    fn located(&mut self, path: &str, lines: &[String]) -> Result<State, Refusal> {
-        let empty = lines.iter().all(|l| l.trim().is_empty());
-        let path = path.to_owned();
-        let Some(file) = self.files.get(&path) else {
-            if !empty {
-                return Err(Refusal::UnknownFile { path });
-            }
-            self.files.create(&path)?;
-            return Ok(State::Create {
-                path,
-                lines: Vec::new(),
-            });
-        };
-        let (at, end, indent) = match locate(file.index(), lines) {
-            _ if empty && file.text.is_empty() => (0, 0, None),
-            _ if empty => return Err(Refusal::NoAnchor { path }),
-            Located::Exact { at } => (at, at + lines.len(), None),
-            Located::Reindented { at, indent } => (at, at + lines.len(), Some(indent)),
-            Located::Ambiguous { at } => return Err(Refusal::Ambiguous { path, at }),
-            Located::Missing { closest } => return Err(Refusal::Missing { path, closest }),
-        };
-        let aligner = Aligner::new(&file.text, at..end, |l| Cow::Borrowed(bare(l)));
-        Ok(State::Replace(Box::new(Block {
-            path,
-            at,
-            end,
-            indent,
-            new: Vec::new(),
-            aligner,
-        })))
     }
 
     fn end(&mut self, out: &mut Vec<StreamEvent>) {
@@ -228,20 +219,18 @@ impl SearchReplace {
                 block.aligner.finish(&mut steps);
                 tell(steps, out);
                 out.push(
-                    match self.files.change(&block.path, block.at, block.end, &block.new) {
+                    match self
+                        .files
+                        .change(&block.path, block.place.at, block.place.end, &block.new)
+                    {
                         Ok(changes) => StreamEvent::Closed { changes },
                         Err(refusal) => StreamEvent::Refused { refusal },
                     },
                 );
             }
             State::Create { path, lines } => {
-                let body: String = lines.into_iter().map(|l| l + "\n").collect();
-                let change = Change::Create {
-                    path,
-                    text: Text::from_str_lossless(&body),
-                };
                 out.push(StreamEvent::Closed {
-                    changes: vec![change],
+                    changes: vec![created(path, lines)],
                 });
             }
             State::Outside | State::Search { .. } | State::Skip => {}
@@ -256,10 +245,7 @@ impl SearchReplace {
 
 impl Block {
     fn line(&mut self, line: &str, out: &mut Vec<StreamEvent>) {
-        let line = self
-            .indent
-            .as_ref()
-            .map_or_else(|| line.to_owned(), |i| i.apply(line));
+        let line = self.place.indented(line.to_owned());
         let mut steps = Vec::new();
         self.aligner.line(&line, &mut steps);
         tell(steps, out);
@@ -300,23 +286,4 @@ fn marker(line: &str) -> Option<Marker> {
         (_, Some("REPLACE")) => Some(Marker::Replace),
         _ => None,
     }
-}
-
-/// The path that a line names: bare, in backticks or stars, after "file:" or heading marks, before a colon.
-fn path_of(line: &str) -> Option<String> {
-    let line = line.trim().trim_start_matches(['#', '*', '-', ' ']);
-    let word = line
-        .split_once(':')
-        .filter(|(w, _)| ["file", "path"].contains(&w.to_ascii_lowercase().as_str()));
-    let rest = word.map_or(line, |(_, rest)| rest);
-    let path = rest.trim_matches(['`', '*', ':', '"', ' ']);
-    let path = path.strip_prefix("./").unwrap_or(path);
-    (!path.is_empty()).then(|| path.to_owned())
-}
-
-fn looks_like_path(word: &str) -> bool {
-    let name = word.rsplit('/').next().unwrap_or(word);
-    let ext = name.rsplit_once('.').map_or("", |(_, ext)| ext);
-    let clean = !word.contains(|c: char| c.is_whitespace() || "()<>`,;".contains(c));
-    clean && (word.contains('/') || !ext.is_empty()) && !word.ends_with('.')
 }

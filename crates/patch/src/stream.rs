@@ -9,8 +9,9 @@ use crate::hunk::Change;
 use crate::region::{Region, RegionOutcome};
 use crate::search_replace::SearchReplace;
 use crate::text::Text;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Which side of a hunk a line is on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -184,9 +185,14 @@ impl PatchStream {
     /// `<<<<<<< SEARCH`, `=======`, `>>>>>>> REPLACE` blocks, each behind a line with its path. A block with an empty
     /// search creates a file. `files` are all that may change, keyed by path.
     pub fn search_replace(files: BTreeMap<String, Text>) -> PatchStream {
-        PatchStream::of(Format::SearchReplace(Box::new(SearchReplace::new(Files::new(
-            files,
-        )))))
+        PatchStream::search_replace_among(files, Arc::default())
+    }
+
+    /// The same where there are more files than may change now: `others` are their paths. A block for one of them is
+    /// refused, and not taken for one of a file on offer.
+    pub fn search_replace_among(files: BTreeMap<String, Text>, others: Arc<BTreeSet<String>>) -> PatchStream {
+        let blocks = SearchReplace::new(Files::new(files), others);
+        PatchStream::of(Format::SearchReplace(Box::new(blocks)))
     }
 
     /// `*** Begin Patch` to `*** End Patch`, read strictly. `files` are all that may change, keyed by path.

@@ -274,6 +274,9 @@ pub struct StepView {
     pub at_us: u64,
     /// What happened.
     pub step: Step,
+    /// Of an answer: what was refused of it, as its model was told; absent: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
 }
 
 /// The answer to [`StepsRequest`].

@@ -61,6 +61,14 @@ impl Base {
             .filter_map(|(p, _)| String::from_utf8(p.clone()).ok())
             .collect()
     }
+
+    /// Paths of what is no file: links and submodules, UTF-8 ones only.
+    pub fn links(&self) -> BTreeSet<String> {
+        let others = self.listing.iter().filter(|(_, (kind, _))| !is_file(*kind));
+        others
+            .filter_map(|(p, _)| String::from_utf8(p.clone()).ok())
+            .collect()
+    }
 }
 
 fn is_file(kind: EntryKind) -> bool {

@@ -22,7 +22,7 @@ pub(crate) fn run(context: &Context, args: &DelegateArgs) -> Result<Exit, CliErr
         with_draft: args.with_draft,
         rounds: args.rounds,
         minutes: args.minutes.or(args.budget.and_then(|b| b.minutes)),
-        lines: args.lines,
+        lines: args.lines.and_then(|n| usize::try_from(n).ok()),
         budget: args.budget.unwrap_or_default().budget,
         rivalry: match args.first {
             true => Rivalry::First,

@@ -178,7 +178,7 @@ fn log(context: &Context, job: JobId, attempt: Option<u32>) -> Result<Exit, CliE
         let reply: StepsReply = link.call(method::LOG, &ask)?;
         for step in &reply.steps {
             if context.json {
-                let fields = json!({"job": job, "attempt": attempt, "seq": step.seq, "at_us": step.at_us, "step": step.step});
+                let fields = json!({"job": job, "attempt": attempt, "seq": step.seq, "at_us": step.at_us, "step": step.step, "refused": step.refused});
                 say::raw(&json::line("step", context.t_us(), fields))?;
             } else {
                 say::lines(context, &text::step(attempt, step))?;

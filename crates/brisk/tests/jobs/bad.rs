@@ -41,7 +41,7 @@ fn tests_that_are_bent_until_they_pass_prove_nothing() {
         &["delegate", "make the tests pass", "--rounds", "1", "--wait"],
     );
     assert!(
-        said.contains("not proven after 1 rounds of checks: unit: test_shop.py"),
+        said.contains("not proven after 1 round of checks: unit: test_shop.py"),
         "{said}"
     );
     assert_eq!(house.file("test_shop.py"), TESTS);

@@ -22,6 +22,9 @@ pub struct Brief {
     pub files: Vec<(String, Text)>,
     /// Every path of the base.
     pub paths: Arc<BTreeSet<String>>,
+    /// Paths of the base that are no files: links, and other repositories inside of this one. Nothing is made there, nor
+    /// below.
+    pub links: Arc<BTreeSet<String>>,
     /// The repository's own instructions (AGENTS.md): told to the model, and no more than told.
     pub instructions: Option<String>,
     /// Who tries.

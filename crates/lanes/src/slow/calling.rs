@@ -1,5 +1,6 @@
 //! The calls of one answer on their way to their results.
 
+use super::futile::Futile;
 use brisk_domain::tool::{ToolCall, ToolResult};
 
 /// The calls of one answer, until each has its result.
@@ -10,6 +11,12 @@ pub(super) struct Calling {
     pub(super) looks: Vec<usize>,
     /// Which call waits for the checks.
     pub(super) check: Option<usize>,
+    /// Why the first call that was refused was.
+    futile: Option<Futile>,
+    /// Everything that was refused, as the model is told.
+    refused: String,
+    /// Something was found for one of them, if only for one that was refused: its file.
+    found: bool,
     /// What the person said meanwhile.
     pub(super) also: String,
 }
@@ -33,22 +40,36 @@ impl Calling {
         }
     }
 
-    pub(super) fn refuse(&mut self, call: usize, why: &str) {
+    /// What was looked for.
+    pub(super) fn show(&mut self, call: usize, text: &str) {
+        self.found = true;
+        self.say(call, text);
+    }
+
+    /// Something of a call was refused, and the rest was done.
+    pub(super) fn warn(&mut self, call: usize, why: &str) {
         self.say(call, why);
+        self.refused.push_str(why);
+    }
+
+    pub(super) fn refuse(&mut self, call: usize, why: Futile) {
+        self.say(call, why.told());
+        self.refused.push_str(why.told());
         if let Some(result) = self.results.get_mut(call) {
             result.failed = true;
         }
+        self.futile.get_or_insert(why);
     }
 
-    /// Whether no call came to anything.
-    pub(super) fn in_vain(&self) -> bool {
-        self.results.iter().all(|r| r.failed)
+    /// What was refused up to now, as the model is told.
+    pub(super) fn refused(&self) -> &str {
+        &self.refused
     }
 
-    /// The first refusal, for people.
-    pub(super) fn why(&self) -> String {
-        let text = self.results.iter().find(|r| r.failed).map(|r| r.text.as_str());
-        text.unwrap_or_default().to_owned()
+    /// Why no call came to anything; `None`: one did.
+    pub(super) fn in_vain(&self) -> Option<&Futile> {
+        let vain = !self.found && self.results.iter().all(|r| r.failed);
+        self.futile.as_ref().filter(|_| vain)
     }
 
     /// Every call has a result, also one that says nothing.

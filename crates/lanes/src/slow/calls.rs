@@ -2,7 +2,7 @@
 
 use super::Kit;
 use super::answer::{Look, MAX_STEPS, plain};
-use super::edits::Written;
+use super::edits::Edit;
 use brisk_domain::EditFormat;
 use brisk_domain::tool::{Tool, ToolCall, ToolName};
 use serde_json::{Map, Value, json};
@@ -14,9 +14,7 @@ pub(super) const OF_SERVER: &str = "__";
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Act {
     Look(Look),
-    /// Edits, as the plain-text protocol writes them. Which they are is the tool's to say: a text that is put into a
-    /// file may look like the other kind.
-    Edit(Written, String),
+    Edit(Edit),
     Plan(Vec<String>),
     Check,
     Done,
@@ -158,14 +156,21 @@ pub(super) fn read(call: &ToolCall) -> Result<Act, String> {
             let path = arguments.text("path")?;
             let search = arguments.some("search")?;
             let replace = arguments.some("replace")?;
-            Act::Edit(Written::Blocks, edit(&path, &search, &replace)?)
+            if path.contains('\n') {
+                return Err("a path is one line".to_owned());
+            }
+            Act::Edit(Edit::Lines {
+                path: plain(&path).to_owned(),
+                search,
+                replace,
+            })
         }
         "apply_patch" => {
             let patch = arguments.text("patch")?;
             if !patch.contains("*** Begin Patch") {
                 return Err("a patch begins with `*** Begin Patch`".to_owned());
             }
-            Act::Edit(Written::Patch, patch)
+            Act::Edit(Edit::Patch(patch))
         }
         "plan" => Act::Plan(arguments.list("steps")?),
         "check" => Act::Check,
@@ -183,30 +188,6 @@ pub(super) fn read(call: &ToolCall) -> Result<Act, String> {
         None => Ok(act),
         Some(name) => Err(format!("{} takes no `{name}`", call.name)),
     }
-}
-
-/// One edit as the plain-text protocol writes it.
-fn edit(path: &str, search: &str, replace: &str) -> Result<String, String> {
-    let marker = |line: &str| {
-        line.starts_with("<<<<<<<") || line.starts_with("=======") || line.starts_with(">>>>>>>")
-    };
-    if search.lines().chain(replace.lines()).any(marker) {
-        return Err("lines that begin like conflict markers cannot be edited".to_owned());
-    }
-    if path.contains('\n') {
-        return Err("a path is one line".to_owned());
-    }
-    let whole = |text: &str| match text {
-        "" => String::new(),
-        some if some.ends_with('\n') => some.to_owned(),
-        some => format!("{some}\n"),
-    };
-    Ok(format!(
-        "{}\n<<<<<<< SEARCH\n{}=======\n{}>>>>>>> REPLACE\n",
-        plain(path),
-        whole(search),
-        whole(replace)
-    ))
 }
 
 /// A text as a regular expression that matches it.

@@ -14,24 +14,36 @@ use std::sync::Arc;
 /// Small models copy: they are told, or they would wait for what their edit came to.
 const SAME: &str = "an edit changes nothing, for what takes the place of the lines is the same";
 
-/// How edits are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Written {
-    /// Search/replace blocks.
-    Blocks,
+/// Edits as a model gives them. Which kind it is, the tool says: a text that is put into a file may look like another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Edit {
+    /// An answer with search/replace blocks.
+    Blocks(String),
     /// A patch from `*** Begin Patch`.
-    Patch,
+    Patch(String),
+    /// One edit of one file. Nothing in it is read for anything else.
+    Lines {
+        /// The file.
+        path: String,
+        /// Lines that are in it once; empty for a new file.
+        search: String,
+        /// What takes their place.
+        replace: String,
+    },
 }
 
-impl Written {
-    /// How an answer in words writes them, by the marker that comes first: the other one may be a line of a file.
-    pub(super) fn first_in(answer: &str) -> Written {
-        let marker = |line: &str| match line {
-            patch if patch.contains("*** Begin Patch") => Some(Written::Patch),
-            block if block.trim_start().starts_with("<<<<<") => Some(Written::Blocks),
+impl Edit {
+    /// An answer in words, by the marker that comes first: the other one may be a line of a file.
+    pub(super) fn in_words(answer: String) -> Edit {
+        let is_patch = |line: &str| match line {
+            patch if patch.contains("*** Begin Patch") => Some(true),
+            block if block.trim_start().starts_with("<<<<<") => Some(false),
             _ => None,
         };
-        answer.lines().find_map(marker).unwrap_or(Written::Blocks)
+        match answer.lines().find_map(is_patch) {
+            Some(true) => Edit::Patch(answer),
+            Some(false) | None => Edit::Blocks(answer),
+        }
     }
 }
 
@@ -48,6 +60,8 @@ struct Known {
 #[derive(Debug, Clone)]
 pub(super) struct Files {
     paths: Arc<BTreeSet<String>>,
+    /// What is there and is no file: see [`super::Brief::links`].
+    links: Arc<BTreeSet<String>>,
     known: BTreeMap<String, Known>,
     /// All that may be changed; `None`: anything.
     only: Option<Vec<Scope>>,
@@ -80,11 +94,13 @@ impl Outcome {
 impl Files {
     pub(super) fn new(
         paths: Arc<BTreeSet<String>>,
+        links: Arc<BTreeSet<String>>,
         read: Vec<(String, Text)>,
         only: Option<Vec<Scope>>,
     ) -> Files {
         let mut files = Files {
             paths,
+            links,
             known: BTreeMap::new(),
             only,
         };
@@ -153,6 +169,9 @@ impl Files {
                 (!path.is_empty() && !inside(path)).then(|| outside(path))
             }
             Look::Read { path, .. } | Look::Outline { path } if !inside(path) => Some(outside(path)),
+            Look::Read { path, .. } | Look::Outline { path } if let Some(why) = self.linked(path) => {
+                Some(why)
+            }
             Look::Read { path, .. } | Look::Outline { path } => {
                 let there = self.known.contains_key(path) || self.paths.contains(path);
                 (!there).then(|| format!("there is no file {path}; `list` and `search` show what there is"))
@@ -195,22 +214,38 @@ impl Files {
         out.join("\n")
     }
 
-    /// Applies edits, as strictly as they are read: a file changes by all of its edits or by none. `max_lines`: bound of
-    /// the whole patch.
-    pub(super) fn edit(&mut self, written: Written, answer: &str, max_lines: usize) -> Outcome {
-        let mut outcome = Outcome::default();
-        let texts = self
-            .known
-            .iter()
-            .map(|(p, k)| (p.clone(), k.now.clone()))
-            .collect();
-        let mut stream = match written {
-            Written::Patch => PatchStream::apply_patch(texts),
-            Written::Blocks => PatchStream::search_replace(texts),
+    fn events(&self, edit: &Edit) -> Vec<StreamEvent> {
+        let all = || self.known.iter().map(|(p, k)| (p.clone(), k.now.clone()));
+        let (mut stream, text) = match edit {
+            Edit::Lines {
+                path,
+                search,
+                replace,
+            } => {
+                let file = self.text(path).map(|text| (path.clone(), text.clone()));
+                let changes = brisk_patch::replace(file.into_iter().collect(), path, search, replace);
+                return vec![match changes {
+                    Ok(changes) => StreamEvent::Closed { changes },
+                    Err(refusal) => StreamEvent::Refused { refusal },
+                }];
+            }
+            Edit::Patch(text) => (PatchStream::apply_patch(all().collect()), text),
+            Edit::Blocks(text) => {
+                let others = Arc::clone(&self.paths);
+                (PatchStream::search_replace_among(all().collect(), others), text)
+            }
         };
         let mut events = Vec::new();
-        stream.push(answer, &mut events);
+        stream.push(text, &mut events);
         stream.finish(&mut events);
+        events
+    }
+
+    /// Applies edits, as strictly as they are read: a file changes by all of its edits or by none. `max_lines`: bound of
+    /// the whole patch.
+    pub(super) fn edit(&mut self, edit: &Edit, max_lines: usize) -> Outcome {
+        let mut outcome = Outcome::default();
+        let events = self.events(edit);
         let mut hunks: BTreeMap<String, Vec<Hunk>> = BTreeMap::new();
         let mut created = Vec::new();
         let mut spoilt = BTreeSet::new();
@@ -271,9 +306,21 @@ impl Files {
             .then(|| format!("{path}: this part may change nothing but {}", names()))
     }
 
+    /// Why there is no file at a path, and can be none: it is no file, or leads through one that is not.
+    fn linked(&self, path: &str) -> Option<String> {
+        let folders = path.match_indices('/').map(|(i, _)| &path[..i]);
+        let link = folders.chain([path]).find(|p| self.links.contains(*p))?;
+        Some(format!(
+            "{path}: {link} is a link or another repository; work goes on beside it, not in it"
+        ))
+    }
+
     fn refused(&self, refusal: Refusal, spoilt: &mut BTreeSet<String>, outcome: &mut Outcome) {
         match &refusal {
             Refusal::UnknownFile { path } if let Some(why) = self.foreign(path) => {
+                return outcome.refuse(why);
+            }
+            Refusal::UnknownFile { path } if let Some(why) = self.linked(path) => {
                 return outcome.refuse(why);
             }
             Refusal::UnknownFile { path } if inside(path) && self.paths.contains(path) => {
@@ -302,6 +349,9 @@ impl Files {
     fn may_create(&self, path: &str) -> Result<(), Option<String>> {
         if !inside(path) {
             return Err(Some(outside(path)));
+        }
+        if let Some(why) = self.linked(path) {
+            return Err(Some(why));
         }
         if self.paths.contains(path) {
             return Err(None);
@@ -433,3 +483,6 @@ fn part_of(text: &Text, lines: Option<(usize, usize)>) -> String {
         (true, Some(_)) => format!("(it has {} lines)", text.len()),
     }
 }
+
+#[cfg(test)]
+mod tests;

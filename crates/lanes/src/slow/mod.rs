@@ -11,6 +11,7 @@ mod brief;
 mod calling;
 mod calls;
 mod edits;
+mod futile;
 mod native;
 mod plan;
 mod queue;
@@ -32,13 +33,11 @@ use brisk_domain::port::{GenerateRequest, Message, Priority};
 use brisk_domain::tool::{Tool, Tooling};
 use brisk_patch::Text;
 use calling::Calling;
-use edits::{Files, Written};
+use edits::{Edit, Files};
+use futile::{Futile, Wasted};
 use rewrite::{Next, Rewriter};
 use std::collections::BTreeMap;
 use talk::Talk;
-
-/// Answers in a row that lead nowhere before the attempt is given up.
-const WASTED: u32 = 4;
 
 /// Answers with calls for each round of checks, at most.
 const CALLS_PER_ROUND: u32 = 24;
@@ -88,11 +87,13 @@ pub struct Attempt {
     rounds: u32,
     /// As [`WORDS_COUNT`] counts them.
     answers: u32,
-    wasted: u32,
+    wasted: Wasted,
     earlier: Vec<String>,
     /// By what the patch has changed since the checks ran, if it has.
     unchecked: Option<How>,
     best: Option<Partial>,
+    /// See [`Attempt::refused`].
+    refused: String,
 }
 
 impl Attempt {
@@ -115,7 +116,7 @@ impl Attempt {
             tools,
             calling: None,
             share: brief.only.is_some(),
-            files: Files::new(brief.paths, brief.files, brief.only),
+            files: Files::new(brief.paths, brief.links, brief.files, brief.only),
             model: brief.model,
             bounds: brief.bounds,
             state: match rewriter {
@@ -126,10 +127,11 @@ impl Attempt {
             rewriter,
             rounds: 0,
             answers: 0,
-            wasted: 0,
+            wasted: Wasted::default(),
             earlier: Vec::new(),
             unchecked: None,
             best: None,
+            refused: String::new(),
         }
     }
 
@@ -154,8 +156,15 @@ impl Attempt {
         self.files.size()
     }
 
+    /// What was refused of the answer that came last, as its model is told; empty if nothing was, or if the last step
+    /// was no answer.
+    pub fn refused(&self) -> &str {
+        &self.refused
+    }
+
     /// A step was completed. One that the attempt does not wait for changes nothing.
     pub fn take(&mut self, step: Step) {
+        self.refused.clear();
         if matches!(self.state, State::Over(_)) {
             return;
         }
@@ -171,7 +180,7 @@ impl Attempt {
                 }
             }
             Step::Checked(checked) if matches!(self.state, State::Checking) => self.checked(checked),
-            Step::Refused { said } if matches!(self.state, State::Checking) => self.refused(said),
+            Step::Refused { said } if matches!(self.state, State::Checking) => self.unchanged(said),
             Step::Untested { tree, message } if matches!(self.state, State::Checking) => {
                 self.untested(tree);
                 self.fail(message);
@@ -250,19 +259,23 @@ impl Attempt {
         self.talk.assistant(text);
         let answer = Answer::read(text);
         if self.repeats(text.trim()) {
-            return self.waste(words::REPEATED.to_owned());
+            return self.vain(Futile::Repeated(text.to_owned()));
         }
         if let Some(why) = self.too_many() {
             return self.fail(why);
         }
-        let written = Written::first_in(&answer.edits);
-        let outcome = self.files.edit(written, &answer.edits, self.bounds.lines);
+        let outcome = self.files.edit(&Edit::in_words(answer.edits), self.bounds.lines);
         let mut words = outcome.words();
         for unknown in &answer.unknown {
             words.push_str(&words::unknown(unknown));
         }
+        self.refused.push_str(&words);
         if !outcome.changed.is_empty() {
             self.unchecked = Some(How::Words);
+        }
+        if !outcome.unread.is_empty() {
+            // They are shown now: the same edit may go in.
+            self.earlier.clear();
         }
         let mut looks = Vec::new();
         let (mut shown, mut refused) = (0, 0);
@@ -273,6 +286,7 @@ impl Attempt {
         {
             if let Some(why) = self.files.refusal(&look) {
                 words.push_str(&format!("{why}\n"));
+                self.refused.push_str(&format!("{why}\n"));
                 refused += 1;
                 continue;
             }
@@ -292,31 +306,27 @@ impl Attempt {
         let wants_checks = answer.done || answer.check || (moved && words.is_empty());
         match (wants_checks, outcome.refused, self.unchecked.is_some()) {
             (true, 0, true) => {
-                self.wasted = 0;
+                self.wasted.forget();
                 self.state = State::Checking;
             }
             (true, 0, false) if words.is_empty() && self.hands_over() => {}
             (true, 0, false) if words.is_empty() => {
                 let untouched = self.files.changed_paths().is_empty();
-                self.waste(
-                    if untouched {
-                        words::NOTHING_CHANGED
-                    } else {
-                        words::CHECKED_ALREADY
-                    }
-                    .to_owned(),
-                );
+                self.vain(match untouched {
+                    true => Futile::NothingChanged,
+                    false => Futile::CheckedAlready,
+                });
             }
             // Who calls tools and stops calling them is ready, whatever it says.
             _ if words.is_empty() && self.unchecked == Some(How::Call) => self.state = State::Checking,
             // That the person hears what is planned is no step by itself, but a good beginning.
-            _ if words.is_empty() && !answer.plan.is_empty() => self.waste(words::PLANNED.to_owned()),
-            _ if words.is_empty() && self.tools.is_empty() => self.waste(words::NO_STEP.to_owned()),
-            _ if words.is_empty() => self.waste(words::NO_CALL.to_owned()),
-            _ if !moved && shown == 0 && refused > 0 => self.waste(words),
+            _ if words.is_empty() && !answer.plan.is_empty() => self.waste(Futile::Planned),
+            _ if words.is_empty() && self.tools.is_empty() => self.vain(Futile::NoStep),
+            _ if words.is_empty() => self.vain(Futile::NoCall),
+            _ if !moved && shown == 0 && refused > 0 => self.waste(Futile::Refused(words)),
             // Something was edited, shown or listed: that is a way forward. A refusal alone is none.
             _ if moved || (outcome.refused == 0 && answer.unknown.is_empty()) => self.go_on(words),
-            _ => self.waste(words),
+            _ => self.waste(Futile::Refused(words)),
         }
     }
 
@@ -365,8 +375,8 @@ impl Attempt {
             let targets = std::mem::take(&mut calling.looks);
             for (call, (good, text)) in targets.into_iter().zip(told) {
                 match good {
-                    true => calling.say(call, &text),
-                    false => calling.refuse(call, &text),
+                    true => calling.show(call, &text),
+                    false => calling.refuse(call, Futile::Refused(text)),
                 }
             }
             return self.settle(calling);
@@ -376,7 +386,7 @@ impl Attempt {
             words.push_str(&text);
         }
         match refused {
-            true => self.waste(words),
+            true => self.waste(Futile::Refused(words)),
             false => self.go_on(words),
         }
     }
@@ -422,7 +432,7 @@ impl Attempt {
         self.unchecked = None;
         match checked {
             // A proof about the base is none about a change.
-            Checked::Proven { .. } if size.lines == 0 => self.waste(words::NOTHING_CHANGED.to_owned()),
+            Checked::Proven { .. } if size.lines == 0 => self.waste(Futile::NothingChanged),
             Checked::Proven { proof } => self.state = State::Over(End::Proven { proof, size }),
             Checked::Unproven {
                 tree,
@@ -447,11 +457,7 @@ impl Attempt {
                     self.best = Some(partial);
                 }
                 if self.rounds >= self.bounds.rounds {
-                    let line = said.lines().next().unwrap_or_default();
-                    return self.fail(format!(
-                        "not proven after {} rounds of checks: {line}",
-                        self.rounds
-                    ));
+                    return self.fail(words::unproven(self.rounds, &said));
                 }
                 if let Some(rewriter) = &mut self.rewriter {
                     let next = rewriter.judged(&mut self.files, Some((passed, failed)), &said);
@@ -465,21 +471,17 @@ impl Attempt {
     }
 
     /// What it made is no change that could be checked. It is not what the model is ready with, whatever else there is.
-    fn refused(&mut self, said: String) {
+    fn unchanged(&mut self, said: String) {
         self.rounds += 1;
         if self.rounds >= self.bounds.rounds {
-            let line = said.lines().next().unwrap_or_default();
-            return self.fail(format!(
-                "not proven after {} rounds of checks: {line}",
-                self.rounds
-            ));
+            return self.fail(words::unproven(self.rounds, &said));
         }
         match &mut self.rewriter {
             Some(rewriter) => {
                 let next = rewriter.judged(&mut self.files, Some((0, 0)), &said);
                 self.follow(next);
             }
-            None => self.waste(said),
+            None => self.waste(Futile::Refused(said)),
         }
     }
 
@@ -498,7 +500,7 @@ impl Attempt {
     }
 
     fn go_on(&mut self, words: String) {
-        self.wasted = 0;
+        self.wasted.forget();
         self.tell(&words, true);
         self.state = State::Asking;
     }
@@ -511,25 +513,24 @@ impl Attempt {
         let call = calling.check.unwrap_or_default();
         match good {
             true => calling.say(call, words),
-            false => calling.refuse(call, words),
+            false => calling.refuse(call, Futile::Refused(words.to_owned())),
         }
         self.answer_calls(calling);
     }
 
-    /// An answer that leads nowhere: the model is told why, a few times.
-    fn waste(&mut self, words: String) {
-        self.wasted += 1;
-        if let Some(why) = self.given_up(&words) {
-            return self.fail(why);
-        }
-        self.tell(&words, false);
-        self.state = State::Asking;
+    /// An answer that is refused as a whole.
+    fn vain(&mut self, futile: Futile) {
+        self.refused.push_str(futile.told());
+        self.waste(futile);
     }
 
-    /// Why it is given up, if it is: too many answers in a row led nowhere.
-    fn given_up(&self, last: &str) -> Option<String> {
-        let line = last.lines().next().unwrap_or_default();
-        (self.wasted >= WASTED).then(|| format!("{WASTED} answers in a row led nowhere; the last: {line}"))
+    /// An answer that leads nowhere: the model is told why, a few times.
+    fn waste(&mut self, futile: Futile) {
+        if let Some(why) = self.wasted.add(&futile) {
+            return self.fail(why);
+        }
+        self.tell(futile.told(), false);
+        self.state = State::Asking;
     }
 
     fn fail(&mut self, why: String) {

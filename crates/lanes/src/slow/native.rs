@@ -3,6 +3,7 @@
 
 use super::calling::Calling;
 use super::calls::{self, Act};
+use super::futile::Futile;
 use super::{Attempt, How, State, talk, words};
 use brisk_domain::port::GenerateRequest;
 use brisk_domain::tool::{ToolCall, ToolRequest};
@@ -29,7 +30,8 @@ impl Attempt {
             .map(|c| format!("{} {}\n", c.name, c.arguments.repeated()))
             .collect();
         if self.repeats(&said) {
-            (0..calls.len()).for_each(|n| calling.refuse(n, words::REPEATED));
+            (0..calls.len()).for_each(|n| calling.refuse(n, Futile::Repeated(said.clone())));
+            words::REPEATED.clone_into(&mut self.refused);
             return self.settle(calling);
         }
         if let Some(why) = self.too_many() {
@@ -38,32 +40,37 @@ impl Attempt {
         let (mut looks, mut refused) = (Vec::new(), 0);
         for (n, call) in calls.iter().enumerate() {
             match calls::read(call) {
-                Err(why) => calling.refuse(n, &format!("{why}\n")),
+                Err(why) => calling.refuse(n, Futile::Refused(format!("{why}\n"))),
                 Ok(Act::Look(look)) => {
                     if let Some(why) = self.files.refusal(&look) {
-                        calling.refuse(n, &format!("{why}\n"));
+                        calling.refuse(n, Futile::Refused(format!("{why}\n")));
                     } else if let Some(found) = self.files.answer(&look) {
                         let shown = self.talk.cut(&found);
-                        calling.say(n, &shown);
+                        calling.show(n, &shown);
                     } else {
                         calling.looks.push(n);
                         looks.push(look);
                     }
                 }
-                Ok(Act::Edit(written, text)) => {
-                    let outcome = self.files.edit(written, &text, self.bounds.lines);
+                Ok(Act::Edit(edit)) => {
+                    let outcome = self.files.edit(&edit, self.bounds.lines);
                     let words = outcome.words();
                     refused += outcome.refused;
                     match outcome.changed.is_empty() {
                         // No file is named in it, or the same text stands there already.
-                        true if words.is_empty() => calling.refuse(n, words::NO_EDIT),
-                        true => calling.refuse(n, &words),
+                        true if words.is_empty() => calling.refuse(n, Futile::NoEdit),
+                        true => calling.refuse(n, Futile::Refused(words)),
                         false => {
-                            calling.say(n, &format!("changed\n{words}"));
+                            calling.say(n, "changed\n");
+                            calling.warn(n, &words);
                             self.unchecked = Some(How::Call);
                             // The same question may have another answer now.
                             self.earlier.clear();
                         }
+                    }
+                    if !outcome.unread.is_empty() {
+                        // They are shown now: the same edit may go in.
+                        self.earlier.clear();
                     }
                     for path in outcome.unread {
                         calling.looks.push(n);
@@ -78,11 +85,11 @@ impl Attempt {
         if let Some(n) = calling.check {
             let why = match (refused, self.unchecked.is_some()) {
                 (0, true) => None,
-                (0, false) if self.files.changed_paths().is_empty() => Some(words::NOTHING_CHANGED),
-                (0, false) => Some(words::CHECKED_ALREADY),
-                _ => Some(words::REFUSED_EDIT),
+                (0, false) if self.files.changed_paths().is_empty() => Some(Futile::NothingChanged),
+                (0, false) => Some(Futile::CheckedAlready),
+                _ => Some(Futile::RefusedEdit),
             };
-            if why == Some(words::CHECKED_ALREADY) && self.hands_over() {
+            if why == Some(Futile::CheckedAlready) && self.hands_over() {
                 return;
             }
             if let Some(why) = why {
@@ -90,6 +97,7 @@ impl Attempt {
                 calling.check = None;
             }
         }
+        calling.refused().clone_into(&mut self.refused);
         match looks.is_empty() {
             true => self.settle(calling),
             false => {
@@ -105,24 +113,21 @@ impl Attempt {
     /// Everything that was looked for is there: the checks, if they were asked for, else the results.
     pub(super) fn settle(&mut self, calling: Calling) {
         if calling.check.is_some() {
-            self.wasted = 0;
+            self.wasted.forget();
             self.calling = Some(calling);
             self.state = State::Checking;
             return;
         }
-        match calling.in_vain() {
-            true => {
-                self.wasted += 1;
-                let why = calling.why();
-                self.answer_calls(calling);
-                if let Some(why) = self.given_up(&why) {
-                    return self.fail(why);
-                }
+        let given_up = match calling.in_vain() {
+            Some(futile) => self.wasted.add(futile),
+            None => {
+                self.wasted.forget();
+                None
             }
-            false => {
-                self.wasted = 0;
-                self.answer_calls(calling);
-            }
+        };
+        self.answer_calls(calling);
+        if let Some(why) = given_up {
+            return self.fail(why);
         }
         self.state = State::Asking;
     }

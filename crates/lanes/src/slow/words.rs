@@ -121,8 +121,18 @@ pub(super) fn steered(text: &str) -> String {
 }
 
 pub(super) fn red(said: &str, left: u32) -> String {
-    let rounds = if left == 1 { "round" } else { "rounds" };
+    let rounds = rounds(left);
     format!("The checks did not pass ({left} more {rounds} of them are left):\n{said}\n")
+}
+
+fn rounds(count: u32) -> &'static str {
+    if count == 1 { "round" } else { "rounds" }
+}
+
+/// Why an attempt ended that may not run the checks again, for people.
+pub(super) fn unproven(count: u32, said: &str) -> String {
+    let (rounds, line) = (rounds(count), said.lines().next().unwrap_or_default());
+    format!("not proven after {count} {rounds} of checks: {line}")
 }
 
 /// What a model is asked that rewrites a place: the task, what fails, and what became of its last try here.

@@ -42,8 +42,8 @@ pub(crate) struct DelegateArgs {
     #[arg(long, value_name = "M", value_parser = clap::value_parser!(u32).range(1..))]
     pub minutes: Option<u32>,
     /// Lines that the patch may add and remove
-    #[arg(long, value_name = "N")]
-    pub lines: Option<usize>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub lines: Option<u32>,
     /// Settle for a sandbox without all of its parts; the evidence says so
     #[arg(long)]
     pub degraded: bool,

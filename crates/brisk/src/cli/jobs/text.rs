@@ -61,7 +61,7 @@ pub(super) fn table(job: &JobView) -> Vec<Line> {
     for attempt in &job.attempts {
         let mark = if winner == Some(attempt.number) { '*' } else { ' ' };
         let won = job.attempts.iter().find(|a| Some(a.number) == winner);
-        let (tone, verdict) = verdict(attempt, won);
+        let (tone, verdict) = verdict(job, attempt, won);
         let spent = format!("{}, {}", counted(attempt.rounds, "round"), cost(attempt));
         let strategy = match (attempt.part, attempt.strategy.as_str()) {
             (Some(part), _) => format!(" [part {part}]"),
@@ -148,7 +148,7 @@ fn lost(mine: (PatchSize, &AttemptView), won: &AttemptView) -> &'static str {
     }
 }
 
-fn verdict(attempt: &AttemptView, won: Option<&AttemptView>) -> (Tone, String) {
+fn verdict(job: &JobView, attempt: &AttemptView, won: Option<&AttemptView>) -> (Tone, String) {
     match &attempt.end {
         Some(End::Proven { size: s, proof }) => {
             let text = format!("every check passes on {}, {}", proof.tree().short(), size(*s));
@@ -159,6 +159,7 @@ fn verdict(attempt: &AttemptView, won: Option<&AttemptView>) -> (Tone, String) {
             }
         }
         Some(End::Failed { why, .. }) => (Tone::Bad, why.clone()),
+        None if job.state != JobState::Open => (Tone::Dim, "stopped where it was".to_owned()),
         None if attempt.doing.is_empty() => (Tone::Dim, "waits".to_owned()),
         None => (Tone::Plain, attempt.doing.clone()),
     }
@@ -180,8 +181,8 @@ pub(super) fn news(before: Option<&JobView>, now: &JobView) -> Vec<Line> {
         lines.extend(parts::news(before.and_then(|job| job.split.as_ref()), split));
     }
     for attempt in &now.attempts {
-        let was = old(attempt.number).map(|a| verdict(a, None));
-        let is = verdict(attempt, None);
+        let was = before.and_then(|job| Some(verdict(job, old(attempt.number)?, None)));
+        let is = verdict(now, attempt, None);
         if was.as_ref() != Some(&is) && (was.is_some() || is.1 != "waits") {
             let cost = match attempt.tokens {
                 0 => String::new(),
@@ -280,6 +281,8 @@ pub(super) fn step(attempt: u32, step: &StepView) -> Vec<Line> {
         }
     };
     lines.insert(0, first);
+    let refused = step.refused.iter().flat_map(|said| said.lines());
+    lines.extend(refused.map(|l| (Tone::Warn, format!("      refused: {l}"))));
     lines
 }
 

@@ -13,7 +13,7 @@ use brisk_domain::job::{AttemptId, End, PatchSize, Rivalry, Step};
 use brisk_domain::parts::Scope;
 use brisk_domain::port::ModelEvent;
 use brisk_domain::tool::Calling;
-use brisk_lanes::slow::{Attempt, Brief, Effect, keeps};
+use brisk_lanes::slow::{Attempt, Effect, keeps};
 use brisk_patch::Change;
 use brisk_sandbox::Stop;
 use brisk_store::JobRow;
@@ -75,21 +75,8 @@ pub(super) fn run(
         Err(e) => return Ok(failed(e.message)),
     };
     gate.for_attempt(id, stop);
-    let paths = files.paths();
-    let named = errand.names(&paths).into_iter();
-    let texts = named.filter_map(|p| Some((p.clone(), gate.shadow.file(&files, &p)?)));
     let mends = errand.only.clone().filter(|_| errand.from != row.task.base);
-    let brief = Brief {
-        id,
-        text: errand.text,
-        files: texts.collect(),
-        paths: Arc::new(paths),
-        instructions: gate.shadow.file(&files, INSTRUCTIONS).map(|t| t.joined()),
-        strategy: errand.strategy,
-        model: errand.model,
-        only: errand.only,
-        bounds: row.task.bounds,
-    };
+    let brief = errand.brief(&gate, &files, row, id);
     let servers = Servers::open(&jobs.mcp, &|| !held.halted());
     let kit = look::kit(
         &mut gate,

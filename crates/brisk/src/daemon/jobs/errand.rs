@@ -1,11 +1,16 @@
 //! What one attempt is sent to do: all of a task, or one part of it.
 
+use super::attempt::INSTRUCTIONS;
+use crate::verify::Gate;
 use brisk_domain::Candidate;
 use brisk_domain::evidence::Tree;
+use brisk_domain::job::AttemptId;
 use brisk_domain::parts::Scope;
-use brisk_lanes::slow::{Go, Queue};
+use brisk_lanes::slow::{Brief, Go, Queue};
 use brisk_store::JobRow;
+use brisk_worktree::Base;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Files of a part that its model is shown at once.
 const SHOWN: usize = 16;
@@ -54,8 +59,27 @@ impl Errand {
         })
     }
 
+    /// What an attempt is told of it. `files` are those of [`Errand::from`].
+    pub(super) fn brief(self, gate: &Gate, files: &Base, row: &JobRow, id: AttemptId) -> Brief {
+        let paths = files.paths();
+        let named = self.names(&paths).into_iter();
+        let texts = named.filter_map(|p| Some((p.clone(), gate.shadow.file(files, &p)?)));
+        Brief {
+            id,
+            files: texts.collect(),
+            text: self.text,
+            paths: Arc::new(paths),
+            links: Arc::new(files.links()),
+            instructions: gate.shadow.file(files, INSTRUCTIONS).map(|t| t.joined()),
+            strategy: self.strategy,
+            model: self.model,
+            only: self.only,
+            bounds: row.task.bounds,
+        }
+    }
+
     /// Files that are shown first, of those that there are.
-    pub(super) fn names(&self, paths: &BTreeSet<String>) -> Vec<String> {
+    fn names(&self, paths: &BTreeSet<String>) -> Vec<String> {
         let Some(only) = &self.only else {
             return self.named.clone();
         };

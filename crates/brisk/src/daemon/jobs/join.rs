@@ -211,6 +211,7 @@ impl<'a> Joiner<'a> {
             text: row.task.text.clone(),
             files: row.task.files.iter().filter_map(text).collect(),
             paths: Arc::new(files.paths()),
+            links: Arc::new(files.links()),
             instructions: self
                 .gate
                 .shadow

@@ -17,6 +17,7 @@ mod keep;
 mod look;
 mod merge;
 mod purse;
+mod retell;
 mod turns;
 mod view;
 mod work;
@@ -32,7 +33,6 @@ use attempt::Note;
 use brisk_domain::job::{AttemptId, JobState, PatchSize, QUEUE, Rivalry};
 use brisk_domain::{CancelReason, JobId, ModelId};
 use brisk_protocol::ErrorBody;
-use brisk_protocol::jobs::{StepView, StepsReply};
 use brisk_sandbox::Stop;
 use brisk_store::{Claim, JobStore, StoreError};
 use purse::Purse;
@@ -284,20 +284,6 @@ impl Jobs {
             live.asks = Some(model.clone());
         }
         self.changed();
-    }
-
-    /// What an attempt did.
-    pub(crate) fn steps(&self, id: AttemptId, from: u64) -> Result<StepsReply, ErrorBody> {
-        self.store().job(id.job).map_err(refusal)?;
-        let steps = self.store().steps(id, from).map_err(refusal)?;
-        let view = |s: brisk_store::StepRow| StepView {
-            seq: s.seq,
-            at_us: s.at_us,
-            step: s.step,
-        };
-        Ok(StepsReply {
-            steps: steps.into_iter().map(view).collect(),
-        })
     }
 
     /// Stops a job for good. What its attempts report after this changes nothing.

@@ -71,10 +71,11 @@ fn calls_mean_what_the_lines_of_the_plain_text_protocol_mean() {
         (
             "edit",
             r#"{"path":"a.rs","search":"x","replace":"y\n"}"#,
-            Act::Edit(
-                Written::Blocks,
-                "a.rs\n<<<<<<< SEARCH\nx\n=======\ny\n>>>>>>> REPLACE\n".into(),
-            ),
+            Act::Edit(Edit::Lines {
+                path: "a.rs".into(),
+                search: "x".into(),
+                replace: "y\n".into(),
+            }),
         ),
         (
             "plan",
@@ -114,11 +115,6 @@ fn what_means_nothing_is_said_in_words() {
             "either `text` or `pattern`",
         ),
         ("edit", r#"{"path":"a","search":"x"}"#, "`replace` is missing"),
-        (
-            "edit",
-            r#"{"path":"a","search":"=======","replace":""}"#,
-            "conflict markers",
-        ),
         ("edit", r#"{"path":"a\nb","search":"x","replace":""}"#, "one line"),
         ("apply_patch", r#"{"patch":"--- a"}"#, "*** Begin Patch"),
         ("plan", r#"{"steps":"a"}"#, "a list of texts"),

@@ -24,6 +24,7 @@ fn with(context: usize, tooling: Tooling) -> Attempt {
         text: "make total add up".into(),
         files: vec![],
         paths: Arc::new(["shop.py", "docs/a.md"].map(String::from).into()),
+        links: Arc::new(["link".to_owned()].into()),
         instructions: None,
         model: Candidate {
             model: ModelId("m".into()),
@@ -46,6 +47,8 @@ struct World {
     attempt: Attempt,
     steps: Vec<Step>,
     calls: usize,
+    /// What was refused of the last answer.
+    refused: String,
 }
 
 impl World {
@@ -54,6 +57,7 @@ impl World {
             attempt: attempt(context),
             steps: vec![],
             calls: 0,
+            refused: String::new(),
         }
     }
 
@@ -78,6 +82,7 @@ impl World {
             calls,
             usage: Usage::default(),
         });
+        self.attempt.refused().clone_into(&mut self.refused);
         self.settle()
     }
 
@@ -227,6 +232,21 @@ fn words_alone_prove_nothing_but_what_was_changed_is_checked() {
     assert!(why.contains("4 answers in a row led nowhere"), "{why}");
 }
 
+#[test]
+fn an_edit_that_came_unread_goes_in_when_it_is_given_again() {
+    let mut world = World::new(32_000);
+    for turn in 0..3 {
+        // Being shown a file is a way forward, as often as there is one.
+        let other = format!(r#"{{"path":"docs/a.md","search":"{turn}","replace":"x"}}"#);
+        assert_eq!(world.call(&[("edit", &other)]), None);
+    }
+    assert_eq!(world.call(&[WRONG]), None);
+    assert!(world.told()[0].text.contains("not read before"));
+    assert_eq!(world.call(&[WRONG]), None);
+    assert!(world.told()[0].text.starts_with("changed"), "{:?}", world.told());
+    assert_eq!(world.attempt.changed().len(), 1);
+}
+
 /// What a bad model calls again and again, and what it is told.
 #[test]
 fn every_bad_model_is_told_in_results_and_comes_to_an_end() {
@@ -281,10 +301,25 @@ fn every_bad_model_is_told_in_results_and_comes_to_an_end() {
                     panic!("{name}: {end:?}");
                 };
                 assert!(why.contains("4 answers in a row led nowhere"), "{name}: {why}");
+                // The cause, and not what the model was told to do about its repetition.
+                let cause = match name {
+                    "claims success" => "nothing was changed; then the same answer again",
+                    _ => want,
+                };
+                assert!(
+                    why.contains(cause) && !why.contains("Do something else"),
+                    "{name}: {why}"
+                );
                 break;
             }
             assert_eq!(end, None, "{name}");
             let told = world.told();
+            // What looks find stands in the log anyway.
+            let kept = match (want, turn) {
+                ("no such thing", 0) => "",
+                _ => told[0].text.as_str(),
+            };
+            assert_eq!(world.refused, kept, "{name}");
             let want = if turn == 0 { want } else { "" };
             assert!(told[0].failed && told[0].text.contains(want), "{name}: {told:?}");
         }

@@ -44,6 +44,7 @@ fn brief(strategy: usize, named: bool, bounds: Bounds) -> Brief {
             vec![]
         },
         paths: Arc::new(["shop.py", "test_shop.py", "notes.txt"].map(String::from).into()),
+        links: Arc::default(),
         instructions: None,
         model: Candidate {
             model: ModelId("small".into()),
