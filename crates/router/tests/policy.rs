@@ -1,7 +1,7 @@
 //! Policy files as data: what is found in them, and that a repository's file never widens anything.
 
 use brisk_router::checks;
-use brisk_router::policy::{BUILT_IN, Level, Policy, lint, read_person, read_repository};
+use brisk_router::policy::{BUILT_IN, Level, Policy, lint, read_person, read_repository, unpriced};
 use proptest::prelude::*;
 
 const KNOWN: &[&str] = &["big", "small"];
@@ -32,6 +32,29 @@ fn what_is_built_in_is_sound() {
     assert_eq!(person(BUILT_IN), Vec::<String>::new());
     assert!(Policy::built_in().rules().len() >= 3);
     assert!(!Policy::built_in().denies().is_empty());
+}
+
+#[test]
+fn a_bound_of_money_needs_prices() {
+    let lane = "[lanes.fast]\nquota = { dollars_per_day = 5 }\n";
+    let model = "[models.big]\nquota = { dollars_per_day = 5 }\n";
+    let price = "price = { input = 1, output = 2 }\n";
+    let cases = [
+        (lane.to_owned(), &[][..], Some("2:")),
+        (lane.to_owned(), &["small"], None),
+        (format!("{lane}[models.big]\n{price}"), &[], None),
+        (model.to_owned(), &["small"], Some("2:")),
+        (model.to_owned(), &["big"], None),
+        (format!("{model}{price}"), &[], None),
+    ];
+    for (text, priced, place) in cases {
+        let found = unpriced(&text, &read_person(&text).0, KNOWN, priced);
+        let found: Vec<String> = found.iter().map(line).collect();
+        match place {
+            Some(place) => check(&found, place, "price"),
+            None => assert_eq!(found, Vec::<String>::new(), "{text}"),
+        }
+    }
 }
 
 #[test]
@@ -102,6 +125,22 @@ fn mistakes_have_line_and_column() {
             rule("{ files.least = 2 }"),
             "3:16 error",
             "unknown bound of files `least`",
+        ),
+        (rule("{ paths = [] }"), "3:18 error", "write at least one pattern"),
+        (
+            rule("{ paths = [\"a/**\", \"[bad\"] }"),
+            "3:27 error",
+            "`[bad` has a bracket that is not closed",
+        ),
+        (
+            "[lanes.fast]\ncandidates = []".into(),
+            "2:14 error",
+            "a list of no models",
+        ),
+        (
+            "[lanes.fast]\nenabled = false\n[lanes.slow]\nenabled = false".into(),
+            "4:1 warning",
+            "everything is refused",
         ),
         (
             rule("{ files.min = 5, files.max = 2 }"),

@@ -1,5 +1,6 @@
 //! Conditions of a policy file.
 
+use super::globs;
 use super::values::{Reader, Value};
 use super::when::{FactName, Test, Values, When};
 use crate::scale::Set;
@@ -86,11 +87,26 @@ impl Reader<'_> {
                 set: Set::of([u32::from(flag)]),
             }),
             Values::Names(names) => self.names(name, value, names).map(Test::Needs),
-            Values::Globs => {
-                let globs: Vec<String> = self.strings(value);
-                (!globs.is_empty()).then_some(Test::Paths(globs))
+            Values::Globs => self.globs(value).map(Test::Paths),
+        }
+    }
+
+    /// Patterns of paths; one that can match nothing would protect nothing, and is an error.
+    fn globs(&mut self, value: &Value<'_>) -> Option<Vec<String>> {
+        let before = self.findings.len();
+        let items = self.list(value);
+        if items.is_empty() && self.findings.len() == before {
+            self.error(&value.span(), "`paths` of nothing; write at least one pattern");
+        }
+        let mut out = Vec::new();
+        for item in items {
+            let Some(text) = self.string(item) else { continue };
+            match globs::read(&text) {
+                Ok(globs) => out.extend(globs),
+                Err(wrong) => self.error(&item.span(), format!("`{text}` {wrong}")),
             }
         }
+        (self.findings.len() == before).then_some(out)
     }
 
     pub(super) fn ordered(

@@ -19,6 +19,13 @@ pub fn lint(text: &str, file: &Person, known: &[&str]) -> Vec<Finding> {
             out.push(Place { text }.finding(Level::Error, span, format!("unknown model `{name}`; {list}")));
         }
     }
+    if file.lanes.iter().all(|lane| lane.enabled == Some(false)) {
+        let last = file.lanes.iter().filter_map(|lane| lane.places.get("enabled"));
+        if let Some(span) = last.max_by_key(|span| span.start) {
+            let message = "both lanes are switched off: everything is refused".to_owned();
+            out.push(Place { text }.finding(Level::Warning, span, message));
+        }
+    }
     let all: Vec<(&When, Origin)> = file
         .rules
         .iter()
@@ -50,6 +57,32 @@ pub fn lint(text: &str, file: &Person, known: &[&str]) -> Vec<Finding> {
     }
     out.sort_by_key(|f| (f.line, f.column));
     out
+}
+
+/// Bounds of money that no model can keep, because nobody knows what it costs: it is refused under them. `priced`: the
+/// models of the fleet whose price is known; prices of the file count, too.
+pub fn unpriced(text: &str, file: &Person, known: &[&str], priced: &[&str]) -> Vec<Finding> {
+    let has = |name: &str| {
+        let own = file.models.get(name);
+        priced.contains(&name) || own.is_some_and(|m| m.input_price.is_some() && m.output_price.is_some())
+    };
+    let lanes = file.lanes.iter().filter_map(|lane| {
+        let none = !known.iter().any(|name| has(name));
+        (lane.limits.money.is_some() && none).then_some((lane, "no model here has a price: each is refused"))
+    });
+    let models = file.models.iter().filter_map(|(name, model)| {
+        let bounds = &model.bounds;
+        (bounds.limits.money.is_some() && !has(name))
+            .then_some((bounds, "this model has no price: it is refused"))
+    });
+    lanes
+        .chain(models)
+        .map(|(bounds, what)| {
+            let span = bounds.places.get("quota").cloned().unwrap_or_default();
+            let message = format!("dollars are bounded, and {what}; say `price` in config.toml or here");
+            Place { text }.finding(Level::Warning, &span, message)
+        })
+        .collect()
 }
 
 /// A condition of which a whole alternative can never hold.

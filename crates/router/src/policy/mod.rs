@@ -6,6 +6,7 @@
 
 mod boxes;
 mod condition;
+mod globs;
 mod lint;
 mod patch;
 mod read;
@@ -16,7 +17,7 @@ use crate::hedge::Hedge;
 use crate::quota::Limits;
 use crate::scale::{Safety, Set, Trust};
 use brisk_domain::Lane;
-pub use lint::lint;
+pub use lint::{lint, unpriced};
 pub use read::{Person, read_person, read_repository};
 use serde::Serialize;
 use std::collections::BTreeMap;

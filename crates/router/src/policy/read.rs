@@ -237,7 +237,15 @@ impl Reader<'_> {
     }
 
     fn models(&mut self, value: &Value<'_>) -> Option<Vec<String>> {
+        let before = self.findings.len();
         let items = self.list(value);
+        // A repository may shut a lane so.
+        if items.is_empty() && self.findings.len() == before && self.layer == Layer::Person {
+            self.error(
+                &value.span(),
+                "a list of no models lets nobody work; leave it out for every model, or say `enabled = false`",
+            );
+        }
         let mut out = Vec::new();
         for item in items {
             if let Some(name) = self.string(item) {

@@ -127,13 +127,6 @@ impl Reader<'_> {
         text
     }
 
-    pub(super) fn strings(&mut self, value: &Value<'_>) -> Vec<String> {
-        self.list(value)
-            .into_iter()
-            .filter_map(|item| self.string(item))
-            .collect()
-    }
-
     pub(super) fn flag(&mut self, value: &Value<'_>) -> Option<bool> {
         let flag = value.get_ref().as_bool();
         if flag.is_none() {

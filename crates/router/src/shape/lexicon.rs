@@ -90,16 +90,17 @@ const TABLE: &[(Signal, &str)] = &[
     ),
     (
         Build,
-        "implement; build; design; create ~ system|service|api|app|application|module|feature; \
+        "implement; build a|an|me|us|our|out|up|some|new|support; ^build ~ service|system|app|feature|page|tool|api|module|backend|frontend; \
+         design; split|break ~ file|module|class into|up; split|break ~ line|lines file|module|class; create ~ system|service|api|app|application|module|feature; \
          rewrite the; introduce; scaffold; multi tenan*; from scratch; \
          new feature|service|subsystem; set up; we need ~ dashboard|service|page|tool|app; dashboard",
     ),
     (
         Migrate,
-        "migrat*; port|ports; upgrade|upgrades; convert ~ all; switch ~ from; move ~ from ~ to; \
+        "migrat*; ^port; port this|our|it|all|everything; upgrade|upgrades; convert ~ all; switch ~ from; move ~ from ~ to; \
          replace ~ use|uses|usage|usages; bump ~ dependencies; bump all; modernise|modernize; \
          switch ~ to; swap ~ for ~ everywhere; replace ~ with ~ library|framework; get rid of; \
-         convert ~ whole|entire; unify ~ all|every|five|four|three",
+         convert ~ whole|entire; convert|rewrite|translate ~ to|in|into typescript|rust|go|golang|kotlin|swift|java|python; unify ~ all|every|five|four|three",
     ),
     (
         Operate,
@@ -115,7 +116,8 @@ const TABLE: &[(Signal, &str)] = &[
          not null; alter table; add ~ column to; restart ~ server|service|cluster|pod|pods; \
          scale ~ replicas|cluster; overwrite ~ data|backup|backups; format ~ disk; \
          kill ~ process|processes; apply ~ terraform|migration|migrations; push ~ straight|directly; \
-         clear ~ data|database|records|customers; rebase; remove ~ from prod|production",
+         clear ~ data|database|records|customers; rebase; usr bin|sbin|lib|local; delete from ~ where; \
+         where clause; on delete cascade; delete cascade; cascade delete|deletes; to ~ cascade; push ~ force; remove ~ from prod|production",
     ),
     (
         Edit,
@@ -136,7 +138,7 @@ const TABLE: &[(Signal, &str)] = &[
          delay; shrink|grow; widen|narrow; switch; replace; prefix|suffix; number; bold; \
          capitalise|capitalize; redirect; refresh; render; report; reject; emit; send; call; apply; \
          measure; stop; start; keep; prefer; treat; compute; calculate; flip; negate; push|pop; \
-         attach; bind; fill; fold|unfold; nest; quote; shift; tweak; unwrap; zip; repeat; try",
+         attach; bind; fill; fold|unfold; nest; quote; shift; tweak; unwrap; zip; repeat; try; build; ^balance; ^hash; ^name",
     ),
     (
         Wide,
@@ -196,7 +198,23 @@ const TABLE: &[(Signal, &str)] = &[
          payout|payouts; payroll; bank|banking; transfer amount|funds|money; withdraw*; \
          account balance; balance check; chargeback*; charge ~ card|customer; \
          hardcode ~ token|key|password|secret|credential|credentials; customer data; user data; \
-         personal; privacy; consent; random ~ token|key|password; trust ~ any|all|every",
+         personal; privacy; consent; \
+         verify|verification|autoescape|escape|sslverify|secure|csrf|strict false|off|none|0; verify none; no verify; shell|debug true; \
+         innerhtml|outerhtml; dangerouslysetinnerhtml; document write; \
+         md5|sha1|ecb|rc4|3des|des; cipher|ciphers; iv|ivs; allowed hosts|origins; http instead of https; https ~ to http; plain http; \
+         as|user root; privileged; setuid; host network; rate limiter|limiters; throttling; \
+         always ~ return|returns true|false|ok|none|null; always ~ allow|allows|pass|passes|succeed|succeeds|accept|accepts; \
+         print|log|dump|echo|write|show|send ~ environ|environment|env|headers; connection string|strings; \
+         card number|numbers; cvv|iban|ssn|dsn; \
+         owners|maintainers; let|allow|give ~ team|support|employees|managers ~ read|see|view|access|open; \
+         all|other|others|peoples|private ~ chats|messages|conversations|mails|inboxes; \
+         skip|skips|bypass ~ for ~ account|accounts|user|users|boss|bosss|customer|customers; \
+         open|opens|expose|exposes port|ports; open|expose|publish ~ world|internet|outside; 0 0 0 0; \
+         retention; backup|backups; \
+         remove|drop|delete|skip|disable ~ lock|locks|mutex|transaction|transactions|rollback|semaphore; \
+         account|user|customer|wallet balance|balances; balance update|updates|transfer|transfers; ledger|ledgers; \
+         discount|discounts ~ percent|percentage; price|prices ~ zero|0|free; \
+         pin nothing; unpin*; latest everywhere; random ~ token|key|password; trust ~ any|all|every",
     ),
     (
         Vague,
@@ -208,6 +226,8 @@ const TABLE: &[(Signal, &str)] = &[
          ^improve; ^clean up; make ~ better|faster|nicer|cleaner|work|smaller|good; ^why; \
          find|know|see|understand|tell|idea ~ why; look into; no clue; what ~ causes; \
          keeps failing|crashing|hanging|timing; times out; timing out; ^shrink; ^speed ~ up; \
+         all|every|any ~ bug|bugs|issues|problems|errors|todos; \
+         rename|change|replace|update|convert|fix everywhere|everything|all; \
          too big|large; stale; reproduce; something ~ leaks; get rid of",
     ),
     (Bug, "fix ~ bug|bugs|issue|issues|problem|problems"),
@@ -417,11 +437,64 @@ pub(super) const SENSITIVE_PARTS: &[&str] = &[
     "limits",
     "ratelimit*",
     "throttle",
+    "verif*",
+    "signature*",
+    "sig",
+    "permis*",
+    "approv*",
+    "encrypt*",
+    "decrypt*",
+    "cipher*",
+    "ledger*",
+    "balance",
+    "balances",
+    "accounting",
+    "npmrc",
+    "netrc",
+    "pypirc",
+    "pgpass",
+    "htpasswd",
+    "dockercfg",
+    "dockerconfigjson",
+    "kubeconfig",
+    "kube",
+    "aws",
+    "ssh",
+    "gnupg",
+    "id_dsa",
+    "id_ecdsa",
+    "id_ed25519",
+    "service-account*",
+    "service_account*",
+    "serviceaccount*",
+    "codeowners",
+    "owners",
+    "maintainers",
+];
+
+/// Names of what people use now.
+pub(super) const PRODUCTION: &[&str] = &["prod", "prd", "production"];
+
+/// Endings of files that set something up: there an underscore divides names as a dash does.
+pub(super) const SETTING_ENDINGS: &[&str] = &[
+    "yaml",
+    "yml",
+    "json",
+    "toml",
+    "ini",
+    "cfg",
+    "conf",
+    "properties",
+    "xml",
+    "sh",
+    "hcl",
 ];
 
 /// Endings of files that hold secrets or infrastructure.
-pub(super) const SENSITIVE_ENDINGS: &[&str] =
-    &["env", "pem", "key", "p12", "pfx", "tf", "tfvars", "keystore"];
+pub(super) const SENSITIVE_ENDINGS: &[&str] = &[
+    "env", "pem", "key", "p8", "p12", "pfx", "ppk", "jks", "kdbx", "gpg", "ovpn", "tf", "tfvars", "keystore",
+    "rules",
+];
 
 /// Folders and files that build, deploy or change stores: mistakes show late.
 pub(super) const GUARDED_PARTS: &[&str] = &[

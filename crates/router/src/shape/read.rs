@@ -1,8 +1,8 @@
 //! From words and places to facts.
 
 use super::lexicon::{
-    GUARDED_PARTS, Hit, MIGRATION_PARTS, PROSE_ENDINGS, SENSITIVE_ENDINGS, SENSITIVE_PARTS, Signal, hits,
-    listed,
+    GUARDED_PARTS, Hit, MIGRATION_PARTS, PRODUCTION, PROSE_ENDINGS, SENSITIVE_ENDINGS, SENSITIVE_PARTS,
+    SETTING_ENDINGS, Signal, hits, listed,
 };
 use super::scan::{is_path, is_symbol, pieces, words};
 use super::{Evidence, Fact, Given, SAID, Shape, Site};
@@ -123,6 +123,16 @@ impl<'a> Reader<'a> {
             .collect()
     }
 
+    /// Places that are named as folders.
+    fn folders(&self) -> Vec<Evidence> {
+        let found = self.sites.iter().enumerate();
+        found
+            .filter(|(_, site)| site.path.ends_with('/') || matches!(site.path.as_str(), "." | ".."))
+            .map(|(index, _)| Evidence::Place { index })
+            .take(MAX_EVIDENCE)
+            .collect()
+    }
+
     /// All places are prose.
     fn prose(&self) -> bool {
         !self.sites.is_empty() && self.sites.iter().all(|s| Path::of(&s.path).is_prose())
@@ -188,6 +198,14 @@ impl<'a> Reader<'a> {
             return Fact {
                 value: Some(Scope::Repository),
                 because: wide,
+            };
+        }
+        // A folder stands for everything in it.
+        let folders = self.folders();
+        if !folders.is_empty() {
+            return Fact {
+                value: Some(Scope::Repository),
+                because: folders,
             };
         }
         match self.sites.as_slice() {
@@ -454,7 +472,9 @@ impl<'a> Path<'a> {
     /// Whether a folder, the file's stem, or a word of either is listed.
     fn holds(&self, list: &[&str]) -> bool {
         self.parts.iter().any(|part| {
-            let stem = part.split_once('.').map_or(*part, |(stem, _)| stem);
+            // The dot of a hidden file or folder begins no ending.
+            let part = part.trim_start_matches('.');
+            let stem = part.split_once('.').map_or(part, |(stem, _)| stem);
             let stem = stem.to_ascii_lowercase();
             listed(&stem, list)
                 || stem
@@ -466,7 +486,18 @@ impl<'a> Path<'a> {
     fn is_sensitive(&self) -> bool {
         listed(self.ending(), SENSITIVE_ENDINGS)
             || self.parts.last().is_some_and(|name| name.starts_with(".env"))
-            || !self.is_prose() && (self.holds(SENSITIVE_PARTS) || self.parts.contains(&"workflows"))
+            || !self.is_prose()
+                && (self.is_production() || self.holds(SENSITIVE_PARTS) || self.parts.contains(&"workflows"))
+    }
+
+    /// Whether a folder or a part of the file's name is production: `prod/`, `values-prod.yaml`, `production.rb`. In names of
+    /// code, `prod_` is often a product.
+    fn is_production(&self) -> bool {
+        let settings = listed(self.ending(), SETTING_ENDINGS);
+        self.parts.iter().any(|part| {
+            part.split(|c| matches!(c, '.' | '-') || settings && c == '_')
+                .any(|word| PRODUCTION.iter().any(|name| word.eq_ignore_ascii_case(name)))
+        })
     }
 
     fn is_guarded(&self) -> bool {

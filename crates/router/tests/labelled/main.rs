@@ -10,7 +10,7 @@
 mod set;
 
 use brisk_domain::Lane;
-use set::{FOURTH, Prompt, SECOND, SET, THIRD, held_out, prompts, score};
+use set::{FOURTH, Prompt, SECOND, SET, THIRD, TRIAL, held_out, prompts, score};
 
 fn check(prompts: &[Prompt], tell: bool) {
     let score = score(prompts, tell);
@@ -53,6 +53,11 @@ fn third_set() {
 #[test]
 fn fourth_set() {
     check(&prompts(FOURTH), true);
+}
+
+#[test]
+fn trial_set() {
+    check(&prompts(TRIAL), true);
 }
 
 #[test]

@@ -17,6 +17,9 @@ pub(crate) const THIRD: &str = include_str!("../data/third.jsonl");
 /// Written by somebody who had not read the rules, run once, and then tuned on too.
 pub(crate) const FOURTH: &str = include_str!("../data/fourth.jsonl");
 
+/// What a platform team tried on it, with harmless likes of the same words; tuned on.
+pub(crate) const TRIAL: &str = include_str!("../data/trial.jsonl");
+
 /// One of them.
 pub(crate) struct Prompt {
     /// The words.
