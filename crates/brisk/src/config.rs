@@ -99,6 +99,7 @@ pub struct Upstream {
     #[serde(default)]
     pub protocol: Protocol,
     /// Environment variable that holds the key.
+    #[serde(default, deserialize_with = "variable")]
     pub api_key_env: Option<String>,
     /// `region` (small models), `search_replace` or `apply_patch`.
     #[serde(default = "search_replace")]
@@ -129,6 +130,23 @@ pub struct Upstream {
     /// The model calls tools: delegated work asks it that way, and not in words.
     #[serde(default)]
     pub tools: bool,
+}
+
+/// The name of a variable. Whoever pastes the key itself there is told so, and the key is repeated nowhere.
+fn variable<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    let name = String::deserialize(from)?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let sound = name.chars().all(plain) && name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    // Keys made of letters and digits: long, with small letters and digits, which names of variables hardly have.
+    let key = name.len() >= 20
+        && name.contains(|c: char| c.is_ascii_lowercase())
+        && name.contains(|c: char| c.is_ascii_digit());
+    if sound && !key && name.len() <= 100 {
+        return Ok(Some(name));
+    }
+    Err(serde::de::Error::custom(
+        "this is not the name of a variable; write the name of the one that holds the key, and never the key itself",
+    ))
 }
 
 fn search_replace() -> EditFormat {
@@ -405,6 +423,35 @@ mod tests {
         ] {
             let error = model(more).unwrap_err();
             assert!(error.contains(place), "{more}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_pasted_key_is_refused_and_not_repeated() {
+        let named = |name: &str| {
+            load(&format!(
+                "[models.m]\nbase_url = \"http://127.0.0.1:1\"\nmodel = \"m\"\napi_key_env = \"{name}\"\n"
+            ))
+        };
+        for name in ["OPENAI_API_KEY", "_K", "key2", "my_key_for_the_big_server"] {
+            let config = named(name).unwrap();
+            assert_eq!(config.models["m"].api_key_env.as_deref(), Some(name));
+        }
+        for key in [
+            "sk-proj-REALKEY-123456",
+            "gsk_abcdefghijklmnop0123456789",
+            "AIzaSyA0123456789abcdefghij",
+            "$OPENAI_API_KEY",
+            "OPENAI_API_KEY=x",
+            "2b",
+            "",
+        ] {
+            let error = named(key).unwrap_err();
+            assert!(
+                error.contains("line 4, column 15") && error.contains("variable"),
+                "{error}"
+            );
+            assert!(key.is_empty() || !error.contains(key), "{error}");
         }
     }
 

@@ -15,6 +15,7 @@ mod history;
 mod ids;
 mod journal;
 mod links;
+mod merging;
 mod op;
 mod path;
 mod plan;
@@ -32,16 +33,18 @@ mod trigrams;
 mod undo;
 mod walk;
 
-pub use attempt::{Base, Merged, Merging};
+pub use attempt::Base;
 pub use corpus::{Hits, Needle};
 pub use error::WorktreeError;
 pub use history::Which;
 pub use ids::{Digest, OpId, TreeId};
+pub use merging::{Merged, Merging, Sides, made_here};
 pub use op::{Applied, File, OpKind, OpSummary, Operation, Stamp};
-pub use path::find_root;
+pub use path::{below_root, find_root};
 pub use probe::{Probe, Step};
 pub use promote::{
-    Attested, Git, GitSaid, PromoteError, Promoted, Way, attest, install_hook, promote, ready, stored, take,
+    Attested, Git, GitSaid, PromoteError, Promoted, Way, attest, ignored, install_hook, overlooked, promote,
+    ready, stored, take,
 };
 pub use recover::Recovery;
 pub use repo::Repo;

@@ -75,6 +75,15 @@ pub(crate) fn relative(root: &Path, cwd: &Path, arg: &str) -> Result<RelPath, Wo
     }
 }
 
+/// A path that a person typed while in a folder, as it is below the repository's canonical root; it need not exist. For
+/// whoever only names a file and opens no repository.
+///
+/// # Errors
+/// `Outside`, `InGitDir`.
+pub fn below_root(root: &Path, cwd: &Path, arg: &str) -> Result<String, WorktreeError> {
+    relative(root, cwd, arg).map(|path| path.as_str().to_owned())
+}
+
 /// Canonical form of a path whose last components may not exist.
 pub(crate) fn resolve(path: &Path) -> Option<PathBuf> {
     if let Ok(real) = path.canonicalize() {

@@ -1,6 +1,7 @@
 //! `doctor`: everything that Brisk needs, checked one by one, each with the next step.
 
 mod servers;
+mod tools;
 
 use crate::cli::context::Context;
 use crate::cli::style::{Tone, bytes, count};
@@ -9,7 +10,7 @@ use crate::config::Config;
 use crate::exit::{CliError, Exit};
 use crate::home::Home;
 use crate::models::catalogue;
-use crate::models::known::{self, Origin};
+use crate::models::known::{self, Origin, Remote};
 use crate::models::remote::Catalogue;
 use crate::models::verify::{self, Status};
 use crate::trust::{Standing, Trusts, root_of};
@@ -69,13 +70,14 @@ fn failed(what: &'static str, error: &CliError) -> Check {
 /// Runs every check and tells them as they come.
 pub(crate) fn run(context: &Context) -> Result<Exit, CliError> {
     let mut worst = Exit::Done;
-    let checks: [fn(&Context) -> Vec<Check>; 10] = [
+    let checks: [fn(&Context) -> Vec<Check>; 11] = [
         repository,
         trusted,
         configuration,
         folders,
         models,
         servers::checks,
+        tools::checks,
         daemon,
         processor,
         memory,
@@ -225,10 +227,17 @@ fn disk(free: Option<u64>, home: &Home) -> Check {
 }
 
 fn models(context: &Context) -> Vec<Check> {
-    let servers = Config::load(&context.home.config_file()).map_or(0, |c| c.models.len());
+    let config = Config::load(&context.home.config_file()).unwrap_or_default();
+    let servers = config.models.len();
+    // Mistakes in the person's catalogue are told by the check of the configuration.
+    let remotes = known::known(&config, &context.home).map_or_else(|_| Vec::new(), |known| known.remotes);
+    let ready = |mine: bool| {
+        let of = |r: &&Remote| (r.origin == Origin::Config) == mine && r.missing.is_none();
+        remotes.iter().filter(of).count()
+    };
     let own = std::env::var_os("BRISK_MODEL").map(PathBuf::from);
     let mut checks = Vec::new();
-    let mut usable = servers;
+    let mut usable = ready(true);
     if !cfg!(feature = "embedded") {
         let next = "build with the `embedded` feature, or name servers in config.toml";
         checks.push(warn("model", "this build runs no models itself", next));
@@ -236,7 +245,7 @@ fn models(context: &Context) -> Vec<Check> {
     if let Some(path) = own {
         checks.push(match std::fs::File::open(&path) {
             Ok(_) => {
-                usable += 1;
+                usable += usize::from(cfg!(feature = "embedded"));
                 ok("model", format!("BRISK_MODEL={}", path.display()))
             }
             Err(e) => fail(
@@ -250,7 +259,7 @@ fn models(context: &Context) -> Vec<Check> {
         let again = format!("brisk model pull {}", entry.id);
         match verify::status(entry, context.home.models_dir()) {
             Status::Present => {
-                usable += 1;
+                usable += usize::from(cfg!(feature = "embedded"));
                 checks.push(ok(
                     "model",
                     format!("{}, {}, checked", entry.id, bytes(entry.bytes)),
@@ -275,17 +284,7 @@ fn models(context: &Context) -> Vec<Check> {
             format!("{} in the configuration", count(servers, "server")),
         ));
     }
-    let vendors = known::known(
-        &Config::load(&context.home.config_file()).unwrap_or_default(),
-        &context.home,
-    )
-    .map_or(0, |known| {
-        known
-            .remotes
-            .iter()
-            .filter(|r| r.origin != Origin::Config && r.missing.is_none())
-            .count()
-    });
+    let vendors = ready(false);
     if vendors > 0 {
         let text = format!(
             "{} of vendors can be named (`brisk model list`)",
@@ -295,11 +294,15 @@ fn models(context: &Context) -> Vec<Check> {
     }
     if usable == 0 && vendors == 0 {
         let size = bytes(catalogue::DEFAULT.bytes);
-        checks.push(fail(
-            "model",
-            "there is none",
-            format!("brisk model pull ({size}, once)"),
-        ));
+        let pull = format!("brisk model pull ({size}, once)");
+        checks.push(match servers {
+            0 => fail("model", "there is none", pull),
+            _ => fail(
+                "model",
+                "none can be used",
+                format!("`brisk model list` says what each is missing; or {pull}"),
+            ),
+        });
     }
     checks
 }

@@ -1,15 +1,18 @@
 //! The models that this daemon can reach, behind one port. The embedded one is loaded on first use and stays.
 
+mod believed;
 mod lazily;
 mod persons;
 
 use crate::config::{Config, ConfigError, Protocol};
+use crate::daemon::fleet::prompt;
 use crate::home::Home;
 use crate::models::attention::Choices;
 use crate::models::began::Marks;
 use crate::models::catalogue;
 use crate::models::connect::connect;
-use crate::models::known::{Origin, Remote};
+use crate::models::known::{self, Origin, Remote};
+use believed::{Belief, Most};
 use brisk_domain::port::{GenerateRequest, Model, Priority, Running, Sink};
 use brisk_domain::tool::{Calls, ToolRequest, Tooling};
 use brisk_domain::{Candidate, EditFormat, ModelId};
@@ -149,18 +152,25 @@ impl Models {
         self.began.as_ref()
     }
 
-    /// Why a vendor's model that a person named cannot be asked.
+    /// Why a model of a vendor or of an Ollama that a person named cannot be asked.
     pub(crate) fn lacking(&self, model: &ModelId) -> Option<String> {
-        match self.upstreams.get(model)? {
-            Upstream::Preset(_, remote) => {
-                let why = remote.missing.as_ref()?;
-                Some(format!(
-                    "{model} cannot be asked: {why}. Next: set it; if it is set, the daemon began without it: \
-                     `brisk daemon stop`, then again"
-                ))
-            }
-            Upstream::Configured(..) | Upstream::Embedded { .. } => None,
-        }
+        let why = match self.upstreams.get(model) {
+            Some(Upstream::Preset(_, remote)) => remote.missing.clone()?,
+            Some(Upstream::Configured(..) | Upstream::Embedded { .. }) => return None,
+            // What an Ollama has is asked for when a variable names it: there may be none of it because of that variable.
+            None => known::no_ollama(&model.0)?,
+        };
+        Some(format!(
+            "{model} cannot be asked: {why}. Next: set it right; if it is, the daemon began without it: \
+             `brisk daemon stop`, then again"
+        ))
+    }
+
+    /// Why a person's model cannot be asked where nothing else can be, either.
+    pub(crate) fn refusal(&self, model: &ModelId) -> String {
+        self.lacking(model).unwrap_or_else(|| {
+            format!("there is no model {model}. Next: `brisk model list` shows those that there are")
+        })
     }
 
     pub(crate) fn limits(&self) -> Limits {
@@ -172,7 +182,7 @@ impl Models {
         self.order.is_empty() && self.by_name.is_empty()
     }
 
-    pub(crate) fn generate(&self, mut request: GenerateRequest, sink: Sink) -> Box<dyn Running> {
+    pub(crate) fn generate(&self, mut request: GenerateRequest, mut sink: Sink) -> Box<dyn Running> {
         let upstream = self.upstreams.get(&request.model);
         if let Some(Upstream::Configured(_, remote) | Upstream::Preset(_, remote)) = upstream {
             if let Some(why) = &remote.missing {
@@ -180,6 +190,7 @@ impl Models {
             }
             request.max_tokens = room(remote, request.max_tokens);
             self.sends(remote);
+            sink = Belief::new(most(remote, &request, 0)).sink(sink);
         }
         let model = request.model.clone();
         let interactive = request.priority == Priority::Interactive;
@@ -227,13 +238,20 @@ impl Models {
     }
 
     /// The same, in a conversation with tools.
-    pub(crate) fn converse(&self, mut request: ToolRequest, sink: Sink, calls: Calls) -> Box<dyn Running> {
+    pub(crate) fn converse(
+        &self,
+        mut request: ToolRequest,
+        mut sink: Sink,
+        mut calls: Calls,
+    ) -> Box<dyn Running> {
         let upstream = self.upstreams.get(&request.plain.model);
         if let Some(Upstream::Configured(_, remote) | Upstream::Preset(_, remote)) = upstream {
             if let Some(why) = &remote.missing {
                 return failed(format!("{}: {why}", remote.id), &sink);
             }
             request.plain.max_tokens = room(remote, request.plain.max_tokens);
+            let belief = Belief::new(most(remote, &request.plain, request.bytes()));
+            (sink, calls) = (belief.sink(sink), belief.calls(calls));
         }
         match upstream {
             Some(Upstream::Configured(model, _)) => model.converse(request, sink, calls),
@@ -340,6 +358,16 @@ impl Models {
 fn said(remote: &Remote, ready: &str) -> (String, bool, String) {
     let state = remote.missing.clone().unwrap_or_else(|| ready.to_owned());
     (remote.base_url.clone(), remote.missing.is_none(), state)
+}
+
+/// What a request can have taken; `more` bytes are sent beside its messages.
+fn most(remote: &Remote, request: &GenerateRequest, more: usize) -> Most {
+    Most {
+        context: remote.context,
+        // Some servers count thoughts beside the bound.
+        answer: request.max_tokens.saturating_add(THOUGHTS),
+        sent: prompt(request).saturating_add(more),
+    }
 }
 
 /// Tokens that an answer may take where `answer` are enough for its words. What a model thinks counts, too; half of its

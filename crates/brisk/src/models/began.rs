@@ -12,9 +12,27 @@ use crate::models::known;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 
 /// Bytes of a digest that are kept: enough to see a change, too few to search for a value.
 const KEPT: usize = 6;
+
+/// The file of further authorities.
+const AUTHORITIES: &str = "SSL_CERT_FILE";
+
+/// Variables that say how servers are reached and whom to believe. Clients of servers read them when they are made.
+const WAY: [&str; 8] = [
+    AUTHORITIES,
+    "SSL_CERT_DIR",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+    "NO_PROXY",
+    "no_proxy",
+];
 
 /// The marks of one daemon.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -140,13 +158,26 @@ fn now(home: &Home) -> BTreeMap<String, Vec<u8>> {
     let config = Config::load(&home.config_file()).unwrap_or_default();
     let mut names: BTreeSet<&str> = Provider::ALL.into_iter().flat_map(Provider::variables).collect();
     names.insert(MODEL_ENV);
+    names.extend(WAY);
     names.extend(config.models.values().filter_map(|u| u.api_key_env.as_deref()));
     for name in names {
         if let Some(value) = std::env::var_os(name).filter(|v| !v.is_empty()) {
-            now.insert(name.to_owned(), value.into_encoded_bytes());
+            let mut value = value.into_encoded_bytes();
+            if name == AUTHORITIES {
+                value.extend(stamp(&value));
+            }
+            now.insert(name.to_owned(), value);
         }
     }
     now
+}
+
+/// Size and time of change of a file that is named by these bytes: authorities may be added to it.
+fn stamp(name: &[u8]) -> Vec<u8> {
+    let Ok(meta) = std::fs::metadata(OsStr::from_bytes(name)) else {
+        return Vec::new();
+    };
+    format!("\0{} {}.{}", meta.len(), meta.mtime(), meta.mtime_nsec()).into_bytes()
 }
 
 fn mark(salt: &str, name: &str, value: &[u8]) -> String {

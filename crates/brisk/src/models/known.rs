@@ -274,21 +274,39 @@ fn installed_one(name: &str, env: Env<'_>) -> Remote {
     }
 }
 
-/// What a local Ollama has, or why nothing is known of it.
-fn installed(env: Env<'_>) -> Result<Vec<String>, String> {
+/// Why no model of an Ollama with this name can be known, where its variable says that already; asks nobody.
+pub(crate) fn no_ollama(name: &str) -> Option<String> {
+    no_ollama_of(name, &env)
+}
+
+fn no_ollama_of(name: &str, env: Env<'_>) -> Option<String> {
+    let vendor = Provider::Ollama.facts().id;
+    name.strip_prefix(vendor)?.strip_prefix('/')?;
+    askable(env).err()
+}
+
+/// The Ollama that a variable names, if it is one that may be asked for its list.
+fn askable(env: Env<'_>) -> Result<Remote, String> {
     if !Provider::Ollama.variables().any(|var| env(var).is_some()) {
         return Err("OLLAMA_HOST is not set".to_owned());
     }
     let ollama = reached(Provider::Ollama, env);
     let url = &ollama.base_url;
-    if let Some(why) = &ollama.missing {
-        return Err(why.clone());
+    if let Some(why) = ollama.missing {
+        return Err(why);
     }
     if !is_here(url) {
         return Err(format!(
             "{url} is another machine; name its models in config.toml"
         ));
     }
+    Ok(ollama)
+}
+
+/// What a local Ollama has, or why nothing is known of it.
+fn installed(env: Env<'_>) -> Result<Vec<String>, String> {
+    let ollama = askable(env)?;
+    let url = &ollama.base_url;
     let late = || format!("{url} did not answer within {} ms", INSTALLED.as_millis());
     let probe = ollama.probe();
     let runtime = tokio::runtime::Builder::new_current_thread()

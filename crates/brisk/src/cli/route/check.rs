@@ -5,7 +5,8 @@ use crate::cli::style::{Tone, count};
 use crate::cli::{cwd, json, say};
 use crate::exit::{CliError, Exit};
 use crate::routing::{self, Checked, Owner, PolicyError};
-use brisk_router::policy::{Level, Policy};
+use brisk_router::fleet::Member;
+use brisk_router::policy::{Finding, Level, Policy, read_person, unpriced};
 use serde_json::json;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -39,8 +40,12 @@ pub(super) fn run(context: &Context, file: Option<&Path>, repository: bool) -> R
             }
             continue;
         };
-        let (next, checked) = routing::check(policy, &path, &text, owner, &known);
+        let (next, mut checked) = routing::check(policy, &path, &text, owner, &known);
         policy = next;
+        if owner == Owner::Person {
+            checked.findings.extend(money(&text, &fleet));
+            checked.findings.sort_by_key(|f| (f.line, f.column));
+        }
         // With a repository's file named, the person's own is only what it is compared with.
         if file.is_none_or(|file| file == path) {
             all.push(checked);
@@ -53,6 +58,16 @@ pub(super) fn run(context: &Context, file: Option<&Path>, repository: bool) -> R
     } else {
         Exit::Done
     })
+}
+
+/// Bounds of money under which nothing could be asked.
+fn money(text: &str, fleet: &[Member]) -> Vec<Finding> {
+    let names = |is: fn(&Member) -> bool| -> Vec<&str> {
+        let those = fleet.iter().filter(|m| is(m));
+        those.map(|m| m.model.0.as_str()).collect()
+    };
+    let (unasked, priced) = (names(|m| !m.by_name), names(|m| m.price.is_some()));
+    unpriced(text, &read_person(text).0, &unasked, &priced)
 }
 
 fn is_repository(file: &Path) -> bool {

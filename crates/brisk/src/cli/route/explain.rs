@@ -4,12 +4,12 @@ use super::{ExplainArgs, World, json, text};
 use crate::cli::context::Context;
 use crate::cli::{cwd, say};
 use crate::exit::{CliError, Exit};
-use crate::trust::{Standing, Trusts};
+use crate::trust::{Standing, Trusts, root_of};
 use brisk_domain::{Intent, ModelId, Now};
 use brisk_router::decide::{Decision, Nearest, Question, Refused, Wish, decide, nearest, refusal, way_out};
 use brisk_router::live::{Plan, plan};
 use brisk_router::shape::{Given, Shape, Site, shape};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Tokens of a prompt beside the files: instructions and the person's words.
 const PROMPT_TOKENS: u64 = 600;
@@ -59,13 +59,17 @@ pub(super) fn run(context: &Context, args: &ExplainArgs) -> Result<Exit, CliErro
     }
     match &outcome {
         Ok(_) => Ok(Exit::Done),
+        // It is done live all the same, as the page says.
+        Err(_) if told.live.is_ok() => Ok(Exit::Done),
         Err(refused) => Err(CliError::new(Exit::NoModel, refusal(refused)).hint(way_out(&question, refused))),
     }
 }
 
 fn read(args: &ExplainArgs, folder: &Path, standing: &Standing) -> Shape {
     let sites: Vec<Site> = args.target.iter().map(|target| site(target, folder)).collect();
-    let bytes: u64 = sites.iter().map(|site| bytes(site, folder)).sum();
+    let root = root_of(folder);
+    let base = root.as_deref().unwrap_or(folder);
+    let bytes: u64 = sites.iter().map(|site| bytes(site, base)).sum();
     let words = u64::try_from(args.text.len()).unwrap_or(u64::MAX);
     let tokens = (bytes.saturating_add(words) / 4).saturating_add(PROMPT_TOKENS);
     let given = Given {
@@ -79,22 +83,41 @@ fn read(args: &ExplainArgs, folder: &Path, standing: &Standing) -> Shape {
     shape(&args.text, &given)
 }
 
-/// A target; a file whose own name holds a colon is a file.
+/// A target, as an edit reads it: a file whose own name holds a colon is a file, and what bounds look at is its place below
+/// the repository's root, however the person named it.
 fn site(target: &str, folder: &Path) -> Site {
-    if folder.join(target).is_file() {
-        return Site {
-            path: target.to_owned(),
+    let exists = |path: &str| folder.join(path).is_file();
+    let mut ends = target.match_indices(':').map(|(at, _)| at);
+    let end = match exists(target) {
+        true => target.len(),
+        false => ends
+            .find(|at| target.get(..*at).is_some_and(exists))
+            .unwrap_or(target.len()),
+    };
+    let (path, part) = target.split_at(end);
+    let mut site = match part {
+        "" if exists(path) => Site {
+            path: path.to_owned(),
             lines: None,
             symbol: false,
-        };
+        },
+        "" => Site::parse(path),
+        part => Site {
+            path: path.to_owned(),
+            ..Site::parse(part)
+        },
+    };
+    let below = |root: PathBuf| brisk_worktree::below_root(&root, folder, &site.path).ok();
+    if let Some(path) = root_of(folder).and_then(below) {
+        site.path = path;
     }
-    Site::parse(target)
+    site
 }
 
 /// Size of what is sent of a file; 0 where there is none yet. Of named lines, what is around them goes along.
-fn bytes(site: &Site, folder: &Path) -> u64 {
+fn bytes(site: &Site, root: &Path) -> u64 {
     const PER_LINE: u64 = 120;
-    let whole = std::fs::metadata(folder.join(&site.path)).map_or(0, |meta| meta.len());
+    let whole = std::fs::metadata(root.join(&site.path)).map_or(0, |meta| meta.len());
     match site.lines {
         Some(lines) => whole.min(u64::from(lines).saturating_mul(PER_LINE)),
         None => whole,
