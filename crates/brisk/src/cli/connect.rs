@@ -5,8 +5,8 @@ use crate::cli::link::Link;
 use crate::exit::{CliError, Exit};
 use crate::home::Home;
 use crate::models::began::{Asks, Marks};
-use brisk_protocol::acp::{InitializeResponse, NewSessionRequest, NewSessionResponse};
-use brisk_protocol::{BEGAN_META, DaemonStatus, NoParams, greeting, method};
+use brisk_protocol::acp::{InitializeResponse, Meta, NewSessionRequest, NewSessionResponse};
+use brisk_protocol::{BEGAN_META, BRISK_META, DaemonStatus, NoParams, greeting, method};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FlockOperation, flock, inotify};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
@@ -51,7 +51,12 @@ pub(crate) fn session(
     cwd: PathBuf,
     asks: Asks<'_>,
 ) -> Result<(Link, NewSessionResponse), CliError> {
-    let request = NewSessionRequest::new(cwd);
+    let mut request = NewSessionRequest::new(cwd);
+    if let Asks::Named(model) = asks {
+        // Where nothing can be asked, the daemon says why this one cannot.
+        let named = serde_json::json!({"model": model});
+        request = request.meta(Meta::from_iter([(BRISK_META.to_owned(), named)]));
+    }
     let (mut link, id, marks) = greeted(home, |link| link.request_line(acp_method::SESSION_NEW, &request))?;
     not_astray(home, marks.as_ref(), asks)?;
     let session = link.answer(id)?;
