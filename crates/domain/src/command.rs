@@ -52,7 +52,9 @@ pub enum Command {
     Prompt(Prompt),
     /// Start a turn when the current one has ended.
     Queue(Prompt),
-    /// Stop the turn; finished hunks stay offered.
+    /// Take queued prompts back: the newest with these words, or without words all of them.
+    Unqueue(Option<String>),
+    /// Stop the turn, and drop what is queued behind it; finished hunks stay offered.
     Interrupt,
     /// Write hunks to disk.
     Keep(HunkSelector),

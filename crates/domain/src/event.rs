@@ -203,6 +203,13 @@ pub enum Event {
         /// The person's words.
         text: String,
     },
+    /// A queued prompt will not run: nothing of it was begun.
+    Unqueued {
+        /// The person's words.
+        text: String,
+        /// Why, in words.
+        why: String,
+    },
     /// The turn is over.
     TurnEnded {
         /// Which turn.

@@ -32,10 +32,11 @@ impl fmt::Display for Lane {
 }
 
 /// What the person wants of a turn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Intent {
     /// Change text.
+    #[default]
     Edit,
     /// Answer in words; nothing is changed.
     Ask,

@@ -18,7 +18,9 @@ use brisk_domain::{
 use brisk_patch::{Change, Text};
 use brisk_router::hedge::Race;
 use done::Done;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
+
+use waiting::Waiting;
 
 pub use recall::Recalled;
 pub use routes::edits_first;
@@ -32,6 +34,7 @@ mod offers;
 mod race;
 mod recall;
 mod routes;
+mod waiting;
 
 struct Turn {
     id: TurnId,
@@ -87,9 +90,7 @@ pub struct Session {
     hunks: HunkId,
     effects: EffectId,
     turn: Option<Turn>,
-    queue: VecDeque<Prompt>,
-    /// The queue waits for the person after an interrupt.
-    queue_held: bool,
+    next: Waiting,
     offered: BTreeMap<HunkId, Offered>,
     /// What an interrupted answer had said, for the next turn.
     earlier: Option<(TurnId, Carried)>,
@@ -110,8 +111,7 @@ impl Session {
             hunks: HunkId::default(),
             effects: EffectId::default(),
             turn: None,
-            queue: VecDeque::new(),
-            queue_held: false,
+            next: Waiting::default(),
             offered: BTreeMap::new(),
             earlier: None,
             answered: BTreeMap::new(),
@@ -130,6 +130,20 @@ impl Session {
     /// Whether a turn is under way.
     pub fn is_busy(&self) -> bool {
         self.turn.is_some()
+    }
+
+    /// Whether a turn waits at its budget for the person.
+    pub fn waits_at_budget(&self) -> bool {
+        self.turn.as_ref().is_some_and(|turn| match &turn.phase {
+            Phase::Generating(answer) => answer.lead.held.is_some(),
+            Phase::Gathering(_) | Phase::Keeping { .. } => false,
+        })
+    }
+
+    /// Those of some hunks that nobody can decide about: decided already, or never there.
+    pub fn not_offered(&self, ids: &[HunkId]) -> Vec<HunkId> {
+        let gone = |id: &&HunkId| self.offered.get(id).is_none_or(|o| o.writing.is_some());
+        ids.iter().filter(gone).copied().collect()
     }
 
     /// Hunks that wait for a decision.
@@ -156,16 +170,16 @@ impl Session {
         match command {
             Command::Prompt(prompt) => {
                 let prompt = self.redirect(prompt, out);
-                self.queue_held = false;
                 self.start(prompt, out);
             }
             Command::Queue(prompt) if self.turn.is_some() => {
                 out.push(Effect::Emit(Event::Queued {
                     text: prompt.text.clone(),
                 }));
-                self.queue.push_back(prompt);
+                self.next.queue(prompt);
             }
             Command::Queue(prompt) => self.start(prompt, out),
+            Command::Unqueue(text) => self.unqueue(text.as_deref(), "it was taken back", out),
             Command::Interrupt => self.stop(CancelReason::Interrupted, out),
             Command::Keep(which) => {
                 self.keep(&which, out);
@@ -202,7 +216,7 @@ impl Session {
     fn start(&mut self, prompt: Prompt, out: &mut Vec<Effect>) {
         if self.turn.is_some() {
             // Only a turn that is writing its hunks gets here; the prompt is next.
-            self.queue.push_front(prompt);
+            self.next.asked(prompt);
             return;
         }
         let id = self.turns.take();
@@ -242,6 +256,7 @@ impl Session {
 
     /// Ends the turn from outside: told first, then the model is stopped.
     fn stop(&mut self, cause: CancelReason, out: &mut Vec<Effect>) {
+        self.drop_waiting(cause, out);
         let Some(turn) = &mut self.turn else { return };
         let mut stopped = Vec::new();
         match &mut turn.phase {
@@ -265,12 +280,25 @@ impl Session {
             // What is being written is finished: half a keep is worse than a late stop.
             Phase::Keeping { .. } => return,
         }
-        self.queue_held = cause == CancelReason::Interrupted;
-        self.end(StopReason::Cancelled { cause }, out);
+        let stop = StopReason::Cancelled { cause };
+        if cause == CancelReason::Steered {
+            // The prompt that redirects comes first, whatever is queued.
+            self.settle(stop, out);
+        } else {
+            self.end(stop, out);
+        }
         out.extend(stopped.into_iter().map(|id| Effect::Stop { id, cause }));
     }
 
+    /// Ends the turn and begins what waits.
     fn end(&mut self, stop: StopReason, out: &mut Vec<Effect>) {
+        if self.turn.is_some() {
+            self.settle(stop, out);
+            self.go_on(out);
+        }
+    }
+
+    fn settle(&mut self, stop: StopReason, out: &mut Vec<Effect>) {
         let Some(turn) = self.turn.take() else { return };
         match turn.phase {
             // No model was told: what was to be told waits for the next turn.
@@ -295,11 +323,6 @@ impl Session {
             turn: turn.id,
             settled,
         }));
-        if !self.queue_held
-            && let Some(next) = self.queue.pop_front()
-        {
-            self.start(next, out);
-        }
     }
 
     fn fail(&mut self, failure: Failure, message: String, out: &mut Vec<Effect>) {

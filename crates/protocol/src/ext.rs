@@ -17,6 +17,8 @@ pub mod method {
     pub const STEER: &str = "_brisk/steer";
     /// Request [`super::Steer`] -> null: a prompt for when the current turn has ended.
     pub const QUEUE: &str = "_brisk/queue";
+    /// Request [`super::Unqueue`] -> [`super::Unqueued`]: queued prompts come back.
+    pub const UNQUEUE: &str = "_brisk/unqueue";
     /// Request [`super::SessionRef`] -> null: let the turn grow beyond its budget.
     pub const RAISE_BUDGET: &str = "_brisk/raise_budget";
     /// Request [`super::Resume`] -> [`super::Resumed`], then the events from there on as notifications.
@@ -77,13 +79,14 @@ pub struct Envelope {
 }
 
 /// What `session/prompt` carries beyond its text, below `_meta.brisk`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PromptExtras {
     /// `FILE`, `FILE:A-B` or `FILE:SYMBOL`, relative to the session's working directory. Empty: Brisk finds the place.
     #[serde(default)]
     pub targets: Vec<String>,
-    /// Edit or ask.
+    /// Edit or ask; unsaid, it is an edit.
+    #[serde(default)]
     pub intent: Intent,
     /// A model named by the person.
     #[serde(default)]
@@ -147,6 +150,9 @@ pub struct Decided {
     pub rejected: Vec<HunkId>,
     /// Not written: the file changed underneath; with the reason.
     pub conflicted: Vec<(HunkId, String)>,
+    /// Asked for by number and not on offer: decided before, or never there.
+    #[serde(default)]
+    pub missing: Vec<HunkId>,
 }
 
 /// A prompt outside of `session/prompt`.
@@ -158,7 +164,26 @@ pub struct Steer {
     /// The person's words.
     pub text: String,
     /// As with `session/prompt`.
+    #[serde(default)]
     pub extras: PromptExtras,
+}
+
+/// Takes queued prompts back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Unqueue {
+    /// Which session.
+    pub session_id: SessionId,
+    /// The words of the prompt; of several that are the same, the newest. None: every one.
+    #[serde(default)]
+    pub text: Option<String>,
+}
+
+/// The answer to [`Unqueue`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Unqueued {
+    /// Words of the prompts that were taken back, oldest first.
+    pub taken: Vec<String>,
 }
 
 /// Join a session, from an event on.
@@ -174,7 +199,8 @@ pub struct Resume {
 /// The answer to [`Resume`].
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Resumed {
-    /// Last number at this moment; everything up to it is sent before anything newer.
+    /// Last number at this moment; everything up to it is sent before anything newer. Below `from` - 1 only where
+    /// the log has lost its end (a power cut, a full disk): then events go on from `last` + 1.
     pub last: u64,
 }
 

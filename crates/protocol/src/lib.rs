@@ -20,7 +20,8 @@ pub use ext::{
     Amend, BEGAN_META, BRISK_META, CompleteReply, CompleteRequest, Completion, DaemonStatus, Decide, Decided,
     Envelope, HunkSet, Limits, LogEntry, LogReply, LogRequest, ModelState, ModelsReply, NoParams, Place,
     PromptExtras, QuotaBound, QuotaLeft, QuotaOf, QuotaReply, RepoRequest, RepoStatus, Resume, Resumed,
-    SessionRef, SessionSummary, SessionsReply, Steer, UndoReply, UndoRequest, UndoWhat, Warm, method,
+    SessionRef, SessionSummary, SessionsReply, Steer, UndoReply, UndoRequest, UndoWhat, Unqueue, Unqueued,
+    Warm, method,
 };
 pub use felt::{Backwards, ClientKind, Felt, FeltRecord, Stage, Stages, StopFelt, asks_for_tests};
 pub use greeting::{greeting, knows_extensions};

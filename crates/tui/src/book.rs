@@ -188,6 +188,7 @@ impl Book {
             | Event::Notice { .. }
             | Event::BudgetReached { .. }
             | Event::Queued { .. }
+            | Event::Unqueued { .. }
             | Event::TurnEnded { .. } => {}
         }
         changed

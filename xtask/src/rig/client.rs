@@ -235,6 +235,6 @@ pub(crate) fn turn(event: &Event) -> Option<TurnId> {
         | Event::Notice { turn, .. }
         | Event::BudgetReached { turn, .. }
         | Event::TurnEnded { turn, .. } => Some(*turn),
-        Event::HunkChanged { .. } | Event::Queued { .. } => None,
+        Event::HunkChanged { .. } | Event::Queued { .. } | Event::Unqueued { .. } => None,
     }
 }

@@ -99,6 +99,7 @@ impl Book {
             | Event::Notice { .. }
             | Event::BudgetReached { .. }
             | Event::Queued { .. }
+            | Event::Unqueued { .. }
             | Event::TurnEnded { .. } => {}
         }
     }

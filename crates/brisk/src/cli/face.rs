@@ -209,6 +209,7 @@ impl Plain {
                 self.aside(Tone::Warn, &words::budget(*lines, *max_lines))
             }
             Event::Queued { text } => self.aside(Tone::Dim, &format!("queued: {text}")),
+            Event::Unqueued { text, why } => self.aside(Tone::Dim, &format!("not run, {why}: {text}")),
             Event::TurnStarted { .. }
             | Event::FirstToken { .. }
             | Event::HunkOpened { .. }

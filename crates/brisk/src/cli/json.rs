@@ -16,6 +16,7 @@
 //! | `hunk_ready` | `hunk`, `path`, `at`, `removed` (lines), `added` (lines) |
 //! | `hunk_changed` | `hunk`, `state` (`ready`, `kept`, `rejected`, `withdrawn`, `conflicted`), `why`? |
 //! | `prose`, `notice`, `queued` | `text` |
+//! | `unqueued` | `text`, `why` |
 //! | `budget` | `lines`, `max_lines` |
 //! | `turn_ended` | `reason` (`end_turn`, `cancelled`, `failed`), `cause`?, `failure`? (`target`, `model`, `upstream`, `unusable`, `write`), `message`?, `ready`, `input_tokens`, `cached_tokens`, `output_tokens` |
 //! | `kept` | last line of a command that wrote hunks: `exit` 0 or 6, `hunks`, `added`, `removed`, `conflicts`, `first_us`, `turn_us` |
@@ -188,6 +189,7 @@ pub(crate) fn event(envelope: &Envelope, t_us: u64) -> String {
         Event::BudgetReached { lines, max_lines, .. } => {
             ("budget", json!({"lines": lines, "max_lines": max_lines}))
         }
+        Event::Unqueued { text, why } => ("unqueued", json!({"text": text, "why": why})),
         Event::Queued { text } => ("queued", json!({"text": text})),
         Event::TurnEnded { settled, .. } => {
             let mut fields = json!({

@@ -108,6 +108,7 @@ impl Painter {
                 self.note(Tone::Warn, &words::budget(*lines, *max_lines))
             }
             Event::Queued { text } => self.note(Tone::Dim, &format!("queued: {text}")),
+            Event::Unqueued { text, why } => self.note(Tone::Dim, &format!("not run, {why}: {text}")),
             Event::TurnStarted { .. } | Event::FirstToken { .. } | Event::TurnEnded { .. } => Vec::new(),
         }
     }

@@ -136,7 +136,8 @@ impl Turn {
             | Event::HunkOpened { .. }
             | Event::HunkDropped { .. }
             | Event::Prose { .. }
-            | Event::Queued { .. } => Vec::new(),
+            | Event::Queued { .. }
+            | Event::Unqueued { .. } => Vec::new(),
         }
     }
 

@@ -12,7 +12,7 @@ use super::now;
 use super::standings::{Busy, Standings};
 use brisk_domain::port::{ModelEvent, Running, Sink};
 use brisk_domain::{
-    CancelReason, Command, EffectId, Event, HunkState, Lane, Now, SessionId, StopReason, TurnId,
+    CancelReason, Command, EffectId, Event, HunkSelector, HunkState, Lane, Now, SessionId, StopReason, TurnId,
 };
 use brisk_lanes::{Effect, Input, Recalled, Session, Wrote, edits_first};
 use brisk_patch::Text;
@@ -33,6 +33,11 @@ pub(crate) enum Control {
     },
     /// A command without an answer.
     Tell(Command),
+    /// A command that is done at once, or refused in words. The answer: queued prompts that it took back.
+    Try {
+        command: Command,
+        done: oneshot::Sender<Result<Vec<String>, String>>,
+    },
     /// The person does not let a turn grow beyond its budget: it ends, if it still runs.
     GiveUp { turn: TurnId },
     /// Keep or reject; the answer comes when it is on disk.
@@ -226,6 +231,10 @@ impl Actor {
                 self.feed(Input::Command(command));
             }
             Control::Tell(command) => self.feed(Input::Command(command)),
+            Control::Try { command, done } => {
+                // Whoever asked may have gone.
+                let _ = done.send(self.attempt(command));
+            }
             Control::GiveUp { turn } => {
                 if self.turns.contains_key(&turn) {
                     self.feed(Input::Stop {
@@ -234,9 +243,25 @@ impl Actor {
                 }
             }
             Control::Decide { command, done } => {
+                let missing = match &command {
+                    Command::Keep(HunkSelector::Ids(ids)) | Command::Reject(HunkSelector::Ids(ids)) => {
+                        self.session.not_offered(ids)
+                    }
+                    Command::Keep(HunkSelector::All)
+                    | Command::Reject(HunkSelector::All)
+                    | Command::Prompt(_)
+                    | Command::Queue(_)
+                    | Command::Unqueue(_)
+                    | Command::Interrupt
+                    | Command::RaiseBudget
+                    | Command::Amend { .. } => Vec::new(),
+                };
                 let waiting = Waiting {
                     effects: BTreeSet::new(),
-                    decided: Decided::default(),
+                    decided: Decided {
+                        missing,
+                        ..Decided::default()
+                    },
                     done,
                 };
                 self.decisions.push(waiting);
@@ -284,6 +309,35 @@ impl Actor {
             Control::Warm { path } => self.warm(path),
             // Taken by the loop itself.
             Control::Shutdown { .. } => {}
+        }
+    }
+
+    fn attempt(&mut self, command: Command) -> Result<Vec<String>, String> {
+        if command == Command::RaiseBudget && !self.session.waits_at_budget() {
+            return Err("no turn waits at its budget".to_owned());
+        }
+        let amends = matches!(command, Command::Amend { .. });
+        let effects = self.session.handle(Input::Command(command), now());
+        let (mut taken, mut refused) = (Vec::new(), None);
+        for effect in &effects {
+            match effect {
+                Effect::Emit(Event::Unqueued { text, .. }) => taken.push(text.clone()),
+                Effect::Emit(Event::Notice { text, .. }) if amends => refused = Some(text.clone()),
+                Effect::Emit(_)
+                | Effect::Gather { .. }
+                | Effect::Generate { .. }
+                | Effect::Stop { .. }
+                | Effect::Wake { .. }
+                | Effect::Write { .. } => {}
+            }
+        }
+        match refused {
+            // Said in the answer, to whoever asked.
+            Some(why) => Err(why),
+            None => {
+                self.perform(effects);
+                Ok(taken)
+            }
         }
     }
 
@@ -456,8 +510,9 @@ impl Actor {
             at_us: now().0,
             event,
         };
+        // Before anybody is told: what was told is in the log, whatever happens to this process.
+        self.log.append(envelope.clone());
         self.clients.iter().for_each(|c| c.event(&envelope));
-        self.log.append(envelope);
         // After the event, so that an answer never overtakes it.
         if let Some((sender, over)) = over {
             // Whoever asked may have gone.

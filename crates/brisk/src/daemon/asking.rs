@@ -3,12 +3,13 @@
 
 use super::mailbox::Mailbox;
 use brisk_domain::SessionId;
-use brisk_protocol::{ErrorBody, RequestId, acp, request_line};
+use brisk_protocol::{ErrorBody, ErrorCode, RequestId, acp, request_line};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// What came of a question.
@@ -29,8 +30,10 @@ pub(crate) enum Verdict {
 pub(crate) enum Buffer {
     /// What the person sees of it.
     Text(String),
-    /// The client does not say.
+    /// The client does not know the question, whatever it declared.
     Unsaid,
+    /// It could not read the file, answered something else, or nothing in time; why, in words.
+    Failed(String),
     /// The turn was cancelled, another prompt came, or the client went.
     Cancelled,
 }
@@ -49,6 +52,9 @@ pub(crate) struct Choices {
     pub(crate) allow: &'static str,
     pub(crate) reject: &'static str,
 }
+
+/// No person is in between: a program that has a file open reads it at once.
+const READ_WITHIN: Duration = Duration::from_secs(10);
 
 const ALLOW: &str = "allow";
 const REJECT: &str = "reject";
@@ -120,8 +126,11 @@ impl Asking {
     /// What the client's person sees of a file: unsaved text, too.
     pub(crate) async fn buffer(&self, round: Round, path: &Path) -> Buffer {
         let request = acp::ReadTextFileRequest::new(round.session.to_string(), path);
-        let outcome = self.question(round, "fs/read_text_file", &request).await;
-        outcome.map_or(Buffer::Cancelled, buffer)
+        let question = self.question(round, "fs/read_text_file", &request);
+        match tokio::time::timeout(READ_WITHIN, question).await {
+            Ok(outcome) => outcome.map_or(Buffer::Cancelled, buffer),
+            Err(_) => Buffer::Failed(format!("no answer within {} s", READ_WITHIN.as_secs())),
+        }
     }
 
     /// Sends a request and waits for its answer. None when it is not waited for any more.
@@ -137,6 +146,7 @@ impl Asking {
             state.open.insert(id, (round.session, sender));
             id
         };
+        let _asked = Asked { asking: self, id };
         self.mailbox
             .line(request_line(&RequestId::Number(id), method, params));
         answer.await.ok()
@@ -166,6 +176,18 @@ impl Asking {
     }
 }
 
+/// A question that is waited for. Dropped, it is forgotten.
+struct Asked<'a> {
+    asking: &'a Asking,
+    id: i64,
+}
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        self.asking.lock().open.remove(&self.id);
+    }
+}
+
 fn verdict(outcome: Outcome) -> Verdict {
     let parsed = outcome
         .ok()
@@ -179,10 +201,15 @@ fn verdict(outcome: Outcome) -> Verdict {
 }
 
 fn buffer(outcome: Outcome) -> Buffer {
-    let parsed = outcome
-        .ok()
-        .and_then(|raw| serde_json::from_str::<acp::ReadTextFileResponse>(raw.get()).ok());
-    parsed.map_or(Buffer::Unsaid, |answer| Buffer::Text(answer.content))
+    let raw = match outcome {
+        Ok(raw) => raw,
+        Err(body) if body.code == ErrorCode::MethodNotFound.number() => return Buffer::Unsaid,
+        Err(body) => return Buffer::Failed(body.message),
+    };
+    match serde_json::from_str::<acp::ReadTextFileResponse>(raw.get()) {
+        Ok(answer) => Buffer::Text(answer.content),
+        Err(_) => Buffer::Failed("its answer has no text".to_owned()),
+    }
 }
 
 #[cfg(test)]
@@ -201,7 +228,7 @@ mod tests {
         assert_eq!(got, Buffer::Text("x".into()));
         let odd = async { asking.answered(&RequestId::Number(2), answer("null")) };
         let (got, ()) = tokio::join!(biased; asking.buffer(round, path), odd);
-        assert_eq!(got, Buffer::Unsaid);
+        assert_eq!(got, Buffer::Failed("its answer has no text".into()));
         // Another session's cancel is nothing to this one.
         asking.cancel(SessionId(2));
         assert!(!asking.is_over(round));
@@ -212,6 +239,26 @@ mod tests {
         assert_eq!(asking.buffer(round, path).await, Buffer::Cancelled);
         assert_eq!(asking.lock().last, 3);
         assert!(!asking.is_over(asking.round(SESSION)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_buffer_that_never_comes_is_not_waited_for_for_ever() {
+        const SESSION: SessionId = SessionId(1);
+        let asking = Asking::new(Arc::new(Mailbox::new(10_000)));
+        let got = asking.buffer(asking.round(SESSION), Path::new("/shop.py")).await;
+        assert_eq!(got, Buffer::Failed("no answer within 10 s".into()));
+        assert_eq!(asking.lock().open.len(), 0, "a late answer is nobody's");
+    }
+
+    #[test]
+    fn only_who_does_not_know_the_question_is_taken_at_the_disks_word() {
+        let body = |code| ErrorBody {
+            code,
+            message: "no".into(),
+            data: None,
+        };
+        assert_eq!(buffer(Err(body(-32601))), Buffer::Unsaid);
+        assert_eq!(buffer(Err(body(-32603))), Buffer::Failed("no".into()));
     }
 
     #[test]

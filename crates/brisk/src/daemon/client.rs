@@ -9,12 +9,12 @@ use super::options::Choice;
 use super::plain::{Plain, Reached, View};
 use super::repository;
 use crate::exit::Exit;
-use brisk_domain::{Command, HunkSelector, SessionId};
+use brisk_domain::{Command, HunkSelector, ModelId, SessionId};
 use brisk_protocol::gate::{self, VerifyStop};
 use brisk_protocol::jobs::method as jobs_method;
 use brisk_protocol::{
-    DaemonStatus, Decide, ErrorBody, ErrorCode, FeltRecord, HunkSet, Incoming, LogRequest, ModelsReply,
-    RepoRequest, RequestId, Resume, Resumed, SessionRef, UndoRequest, Warm, acp, error_line, method, parse,
+    BRISK_META, DaemonStatus, Decide, ErrorBody, ErrorCode, FeltRecord, HunkSet, Incoming, LogRequest,
+    ModelsReply, RepoRequest, RequestId, Resume, Resumed, UndoRequest, Warm, acp, error_line, method, parse,
     result_line,
 };
 use serde::Serialize;
@@ -37,6 +37,12 @@ use verify::Checks;
 
 /// Bytes of events that may wait for one client.
 const MAILBOX_CAP: usize = 1 << 20;
+
+/// The model that the prompts of a new session will name, where its client says so.
+fn named(meta: Option<&acp::Meta>) -> Option<ModelId> {
+    let model = meta?.get(BRISK_META)?.get("model")?.as_str()?;
+    Some(ModelId(model.to_owned()))
+}
 
 /// A connection after its transport: lines in, mail out.
 pub(crate) struct Client {
@@ -199,10 +205,12 @@ impl Client {
                 let set = self.set_option(params).await;
                 self.answer(&id, set);
             }
-            "session/prompt" if self.is_verify(params) => self.verify_in_words(id, params).await,
-            "session/prompt" => match self.prompt(params).await {
-                Ok(turn) => self.settle(id, turn),
-                Err(body) => self.answer::<()>(&id, Err(body)),
+            "session/prompt" => match self.command(params) {
+                Some(slash) => self.run_command(id, params, slash).await,
+                None => match self.prompt(params).await {
+                    Ok(turn) => self.settle(id, turn),
+                    Err(body) => self.answer::<()>(&id, Err(body)),
+                },
             },
             method::STEER | method::QUEUE => {
                 let told = self.steer(params, name == method::QUEUE).await;
@@ -213,8 +221,12 @@ impl Client {
                 Err(body) => self.answer::<()>(&id, Err(body)),
             },
             method::RAISE_BUDGET => {
-                let told = self.tell(params, Command::RaiseBudget).await;
-                self.answer(&id, told);
+                let raised = self.raise_budget(params).await;
+                self.answer(&id, raised);
+            }
+            method::UNQUEUE => {
+                let taken = self.unqueue(params).await;
+                self.answer(&id, taken);
             }
             method::RESUME => self.resume(id, params).await,
             method::UNDO | method::REDO | method::STATUS | method::LOG => {
@@ -273,6 +285,9 @@ impl Client {
             ));
         }
         if self.hub.models.is_empty() {
+            if let Some(model) = named(request.meta.as_ref()) {
+                return Err(refuse(Exit::NoModel, self.hub.models.refusal(&model)));
+            }
             return Err(refuse(
                 Exit::NoModel,
                 "no model is configured or fetched; run `brisk model pull` (1.1 GB, once), or name a server in config.toml",
@@ -313,12 +328,6 @@ impl Client {
             .ok_or_else(|| refuse(Exit::Target, format!("there is no session {id}")))
     }
 
-    async fn tell(&mut self, params: &RawValue, command: Command) -> Result<(), ErrorBody> {
-        let session: SessionRef = decode(params)?;
-        let handle = self.handle(session.session_id).await?;
-        send(&handle, Control::Tell(command))
-    }
-
     async fn decide(
         &mut self,
         params: &RawValue,
@@ -355,7 +364,9 @@ impl Client {
         match joined {
             Ok(last) => {
                 self.answer(&id, Ok(Resumed { last }));
-                self.mailbox.replay(resume.session_id, resume.from);
+                // Beyond the end there is nothing to wait for: what comes next is told, whatever its number.
+                let from = resume.from.min(last + 1);
+                self.mailbox.replay(resume.session_id, from);
             }
             Err(body) => {
                 self.mailbox.release(resume.session_id);

@@ -1,11 +1,12 @@
-//! The event log behind the sessions: numbers are given at once in memory, a thread writes in batches.
+//! The event log behind the sessions: numbers are given at once, the line of an event is with the kernel before anybody
+//! is told of it, and a thread writes to the database in batches.
 
 use brisk_domain::{Event, SessionId};
 use brisk_protocol::Envelope;
-use brisk_store::{EventLog, Seq};
+use brisk_store::{EventLog, Seq, Tail};
 use std::collections::BTreeSet;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use tokio::sync::oneshot;
 
 enum Job {
@@ -16,23 +17,60 @@ enum Job {
 /// A handle to the log's writer. Clones share it.
 #[derive(Clone)]
 pub(crate) struct Log {
-    jobs: Sender<Job>,
+    front: Arc<Mutex<Front>>,
     reader: Arc<Mutex<EventLog>>,
+}
+
+/// Where events go in. One lock over line and queue, so that the writer knows when it has all lines.
+struct Front {
+    jobs: Sender<Job>,
+    tail: Tail,
+    /// Events so far.
+    appended: u64,
+    failing: bool,
+}
+
+fn lock(front: &Mutex<Front>) -> MutexGuard<'_, Front> {
+    // Each field is whole at any moment: a panic elsewhere cannot leave it half changed.
+    front.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Front {
+    /// Says once for all failures in a row that lines cannot be written: events still reach clients and the database.
+    fn heard(&mut self, outcome: std::io::Result<()>) {
+        if let Err(error) = &outcome
+            && !self.failing
+        {
+            super::note(&format!(
+                "the newest events are not safe from a kill for now: {error}"
+            ));
+        }
+        self.failing = outcome.is_err();
+    }
 }
 
 impl Log {
     /// Starts the thread that writes with `writer`. It ends when every handle is gone and what they sent is written.
     pub(crate) fn start(
         mut writer: EventLog,
+        tail: Tail,
         reader: EventLog,
     ) -> std::io::Result<(Log, std::thread::JoinHandle<()>)> {
         let (jobs, inbox) = channel();
+        let front = Arc::new(Mutex::new(Front {
+            jobs,
+            tail,
+            appended: 0,
+            failing: false,
+        }));
+        // Weak: the writer ends when every handle is gone.
+        let lines = Arc::downgrade(&front);
         let thread = std::thread::Builder::new()
             .name("log".into())
-            .spawn(move || write(&mut writer, &inbox))?;
+            .spawn(move || write(&mut writer, &inbox, &lines))?;
         Ok((
             Log {
-                jobs,
+                front,
                 reader: Arc::new(Mutex::new(reader)),
             },
             thread,
@@ -51,16 +89,27 @@ impl Log {
         done.await.map_err(|e| e.to_string())?.map_err(|e| e.to_string())
     }
 
-    /// Queues an event for writing. Never waits.
+    /// Hands an event to the kernel and queues it for the database. Never waits for the latter.
     pub(crate) fn append(&self, envelope: Envelope) {
+        let mut front = lock(&self.front);
+        let Envelope {
+            session_id,
+            seq,
+            at_us,
+            event,
+        } = &envelope;
+        let pushed = front.tail.push(*session_id, Seq(*seq), *at_us, event);
+        front.heard(pushed);
+        front.appended += 1;
         // A failed send means that the daemon is going and the writer has ended.
-        let _ = self.jobs.send(Job::Append(envelope));
+        let _ = front.jobs.send(Job::Append(envelope));
     }
 
     /// Waits until everything queued before this call is on disk.
     pub(crate) async fn flush(&self) {
         let (done, wait) = oneshot::channel();
-        if self.jobs.send(Job::Flush(done)).is_ok() {
+        let sent = lock(&self.front).jobs.send(Job::Flush(done));
+        if sent.is_ok() {
             let _ = wait.await;
         }
     }
@@ -86,8 +135,9 @@ impl Log {
 }
 
 /// Writes what has queued up; the first of a batch waits for nobody.
-fn write(store: &mut EventLog, inbox: &Receiver<Job>) {
+fn write(store: &mut EventLog, inbox: &Receiver<Job>, lines: &Weak<Mutex<Front>>) {
     const BATCH: usize = 2_000;
+    let mut received = 0;
     let mut backlog = Backlog::default();
     while let Ok(first) = inbox.recv() {
         let mut batch: Vec<Envelope> = Vec::new();
@@ -104,11 +154,21 @@ fn write(store: &mut EventLog, inbox: &Receiver<Job>) {
             take(job);
             n += 1;
         }
+        received += batch.len() as u64;
         let said = backlog.write(batch, |session, events| {
             store.append(session, events).map_err(|e| e.to_string())?;
             Ok(())
         });
         said.iter().for_each(|line| super::note(line));
+        if backlog.late.is_empty()
+            && let Some(front) = lines.upgrade()
+        {
+            let mut front = lock(&front);
+            if front.appended == received {
+                let settled = front.tail.settled();
+                front.heard(settled);
+            }
+        }
         for done in flushes {
             // A failed send means that whoever waited has gone.
             let _ = done.send(());

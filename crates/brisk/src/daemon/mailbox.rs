@@ -135,6 +135,7 @@ fn weight(mail: &Mail) -> usize {
                 | Event::HunkChanged { .. }
                 | Event::BudgetReached { .. }
                 | Event::Queued { .. }
+                | Event::Unqueued { .. }
                 | Event::TurnEnded { .. } => 160,
             },
         }

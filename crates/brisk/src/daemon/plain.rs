@@ -115,6 +115,7 @@ impl Plain {
             }
             Event::Notice { text, .. } => vec![thought(text)],
             Event::Queued { text } => vec![thought(&format!("waits for the end of this turn: {text}"))],
+            Event::Unqueued { text, why } => vec![thought(&format!("not run, {why}: {text}"))],
             Event::Prose { text, .. } => vec![acp::SessionUpdate::AgentMessageChunk(chunk(text))],
             Event::HunkReady {
                 hunk,

@@ -15,8 +15,8 @@ use crate::home::{Home, HomeError};
 use crate::models::began::Marks;
 use crate::models::known;
 use crate::routing;
-use brisk_protocol::MAX_LINE;
-use brisk_store::{EventLog, StoreError};
+use brisk_protocol::{ErrorBody, ErrorCode, MAX_LINE, error_line};
+use brisk_store::{EventLog, StoreError, Tail};
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -28,8 +28,8 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::sync::{Mutex, mpsc};
+use tokio::time::{Instant, timeout};
 
 /// Why a daemon does not run.
 #[derive(Debug, thiserror::Error)]
@@ -66,7 +66,7 @@ pub fn run(home: Home) -> Result<(), DaemonError> {
     let members = routing::members(&config, remotes.clone(), embedded_files(&home));
     let models = Arc::new(Models::new(&config, &home, (began, remotes), runtime.handle())?);
     let events = home.state_dir().join("events");
-    let first = EventLog::open(&events)?;
+    let mut first = EventLog::open(&events)?;
     if let Some(aside) = first.set_aside() {
         note(&format!(
             "the event log was damaged ({}); it lies in {} and a new one began",
@@ -74,7 +74,9 @@ pub fn run(home: Home) -> Result<(), DaemonError> {
             aside.path.display()
         ));
     }
-    let (log, writer) = Log::start(first, EventLog::open(&events)?)?;
+    // What an earlier daemon told its clients and could not write any more.
+    let tail = Tail::open(&events, &mut first)?;
+    let (log, writer) = Log::start(first, tail, EventLog::open(&events)?)?;
     let telemetry = &config.telemetry;
     let export = Exporter::start(telemetry.endpoint.as_deref(), runtime.handle());
     let (desk, felt) = Desk::start(&events, telemetry.keep_days, export)?;
@@ -177,11 +179,15 @@ async fn serve(hub: &Arc<Hub>, listener: &UnixListener, idle: Duration) -> io::R
     }
 }
 
-struct Socket(OwnedWriteHalf);
+/// How long a client's last word may take.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// Where a client's mail goes. Shared with what is said when its lines end.
+struct Socket(Arc<Mutex<OwnedWriteHalf>>);
 
 impl Outlet for Socket {
     async fn write(&mut self, lines: String) -> io::Result<()> {
-        self.0.write_all(lines.as_bytes()).await
+        self.0.lock().await.write_all(lines.as_bytes()).await
     }
 }
 
@@ -190,12 +196,32 @@ async fn connection(hub: Arc<Hub>, stream: UnixStream) {
     // A few lines of slack: the client handler takes them at once.
     let (lines, inbox) = mpsc::channel(16);
     let reading = tokio::spawn(read_lines(read, lines));
-    Client::serve(hub, inbox, Socket(write)).await;
-    let _ = reading.await;
+    let write = Arc::new(Mutex::new(write));
+    Client::serve(hub, inbox, Socket(Arc::clone(&write))).await;
+    if let Ok(End::TooLong) = reading.await {
+        let body = ErrorBody {
+            code: ErrorCode::Parse.number(),
+            message: format!("a message has at most {MAX_LINE} bytes; the connection ends here"),
+            data: None,
+        };
+        let line = error_line(None, &body);
+        let goodbye = async { write.lock().await.write_all(line.as_bytes()).await };
+        // Best effort: the peer may be gone, or read nothing.
+        let _ = timeout(GOODBYE, goodbye).await;
+    }
+}
+
+/// How a client's lines ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// It said no more.
+    Closed,
+    /// A line was longer than any may be.
+    TooLong,
 }
 
 /// Reads bounded lines; one that is too long ends the connection.
-async fn read_lines(read: OwnedReadHalf, lines: mpsc::Sender<String>) {
+async fn read_lines(read: OwnedReadHalf, lines: mpsc::Sender<String>) -> End {
     let mut read = BufReader::new(read);
     loop {
         let mut line = Vec::new();
@@ -204,12 +230,13 @@ async fn read_lines(read: OwnedReadHalf, lines: mpsc::Sender<String>) {
             .read_until(b'\n', &mut line)
             .await
         {
-            Ok(0) | Err(_) => return,
-            Ok(_) if line.last() != Some(&b'\n') => return,
+            Ok(0) | Err(_) => return End::Closed,
+            Ok(n) if n == MAX_LINE && line.last() != Some(&b'\n') => return End::TooLong,
+            Ok(_) if line.last() != Some(&b'\n') => return End::Closed,
             Ok(_) => {
                 let text = String::from_utf8_lossy(&line).trim_end().to_owned();
                 if !text.is_empty() && lines.send(text).await.is_err() {
-                    return;
+                    return End::Closed;
                 }
             }
         }

@@ -139,6 +139,12 @@ impl House {
         Running { child, lines }
     }
 
+    /// Waits until the lock of a daemon that was killed is free.
+    pub(crate) fn wait_for_no_daemon(&self) {
+        let locks = std::fs::File::open(self.home.path().join("run/daemon.lock")).unwrap();
+        rustix::fs::flock(&locks, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    }
+
     pub(crate) fn daemon_pid(&self) -> i32 {
         let said = self.ends(0, &["daemon", "status", "--json"]);
         let status: Value = serde_json::from_str(&said).unwrap();
@@ -258,6 +264,24 @@ impl Client {
         self.write
             .write_all(notify_line(name, params).as_bytes())
             .unwrap();
+    }
+
+    /// Writes a line that has no end, until nobody takes it any more.
+    pub(crate) fn say_more_than(&mut self, bytes: usize) {
+        let chunk = [b'x'; 1 << 16];
+        // It is taken up to the bound; what is beyond may find the connection closed.
+        for at in 0..bytes / chunk.len() + 2 {
+            if self.write.write_all(&chunk).is_err() {
+                assert!(at >= bytes / chunk.len(), "{at}");
+            }
+        }
+    }
+
+    /// The line that comes before the connection ends.
+    pub(crate) fn last_words(&mut self) -> String {
+        let mut line = String::new();
+        self.read.read_line(&mut line).unwrap();
+        line
     }
 
     fn read(&mut self) {

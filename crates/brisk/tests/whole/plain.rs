@@ -3,7 +3,9 @@
 
 use crate::house::{House, REGION, SHOP};
 use brisk_protocol::acp;
-use brisk_protocol::{Incoming, RequestId, notify_line, parse, request_line, result_line};
+use brisk_protocol::{
+    ErrorBody, Incoming, RequestId, error_line, notify_line, parse, request_line, result_line,
+};
 use brisk_testkit::Reply;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process};
@@ -314,6 +316,7 @@ fn what_the_person_answers_decides() {
         (chosen("allow"), "end_turn", "completed", edited()),
         (chosen("reject"), "end_turn", "failed", SHOP.to_owned()),
         (cancelled(), "cancelled", "in_progress", SHOP.to_owned()),
+        // Nothing is written on a word that nobody can read, and the person is told.
         (chosen("nonsense"), "end_turn", "in_progress", SHOP.to_owned()),
         (json!(7), "end_turn", "in_progress", SHOP.to_owned()),
     ];
@@ -328,6 +331,10 @@ fn what_the_person_answers_decides() {
         assert_eq!(editor.answer(&turn).unwrap()["stopReason"], stop, "{answer}");
         assert_eq!(editor.calls()[0].1, status, "{answer}");
         assert_eq!(house.file("shop.py"), file, "{answer}");
+        let told = editor
+            .spoken("agent_message_chunk")
+            .contains("did not say whether to keep");
+        assert_eq!(told, stop == "end_turn" && status == "in_progress", "{answer}");
     }
 }
 
@@ -383,6 +390,78 @@ fn unsaved_text_in_the_editor_is_not_written_over() {
     assert_eq!(editor.answer(&next).unwrap()["stopReason"], "end_turn");
     let file = house.file("shop.py");
     assert!(file.contains("quantity") && file.contains("return []"), "{file}");
+}
+
+#[test]
+fn a_buffer_that_cannot_be_read_is_not_written_over() {
+    let house = House::new();
+    house.answers(REGION);
+    let mut editor = Editor::greeted(&house);
+    let session = editor.session(&house);
+    editor.silent = true;
+    let turn = editor.prompt(&house, &session, "multiply in ", "shop.py#L1-5");
+    editor.choose(ALLOW);
+    while editor.reads.is_empty() {
+        editor.read();
+    }
+    let body = ErrorBody {
+        code: -32603,
+        message: "the buffer is locked".into(),
+        data: None,
+    };
+    let id = editor.reads.pop_front().unwrap();
+    editor.say(&error_line(Some(&id), &body));
+    assert_eq!(editor.answer(&turn).unwrap()["stopReason"], "end_turn");
+    let told = editor.spoken("agent_message_chunk");
+    assert!(
+        told.contains("the buffer is locked") && told.contains("stay on offer"),
+        "{told}"
+    );
+    assert_eq!(house.file("shop.py"), SHOP);
+}
+
+#[test]
+fn a_link_that_is_no_file_here_and_a_command_that_is_none_are_refused() {
+    let house = House::new();
+    let mut editor = Editor::greeted(&house);
+    let session = editor.session(&house);
+    let here = house.repo.path().display().to_string();
+    let links = [
+        "file:///etc/passwd".to_owned(),
+        format!("file://{here}/nope.py"),
+        format!("file://{here}"),
+        "https://example.org/cart.py".to_owned(),
+    ];
+    let mut ask = |prompt: Value| {
+        let params = json!({"sessionId": session, "prompt": prompt});
+        editor.ask("session/prompt", &params)
+    };
+    for link in links {
+        let prompt = json!([
+            {"type": "text", "text": "multiply the price by the quantity in the subtotal"},
+            {"type": "resource_link", "name": "it", "uri": link},
+        ]);
+        let refused = ask(prompt).unwrap_err();
+        assert!(
+            refused.contains(&link) && refused.contains("take the link out"),
+            "{refused}"
+        );
+    }
+    let refused = ask(json!([{"type": "text", "text": "/nope"}])).unwrap_err();
+    assert!(
+        refused.contains("/nope") && refused.contains("/verify"),
+        "{refused}"
+    );
+    // What an editor adds to the command makes no edit of it: checks are asked for, and there are none.
+    let link = format!("file://{here}/shop.py");
+    let prompt = json!([
+        {"type": "text", "text": "/verify"},
+        {"type": "resource_link", "name": "shop.py", "uri": link},
+    ]);
+    let alone = ask(json!([{"type": "text", "text": "/verify"}]));
+    assert!(alone.is_err());
+    assert_eq!(ask(prompt), alone);
+    assert!(house.server.requests().is_empty(), "no model was asked");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::house::{House, REGION, SHOP};
 use brisk_domain::{CancelReason, Event, HunkState, SessionId, StopReason};
-use brisk_protocol::{Decide, HunkSet, Resume, method};
+use brisk_protocol::{Decide, HunkSet, MAX_LINE, Resume, method};
 use brisk_testkit::{Act, Reply};
 use serde_json::json;
 
@@ -257,6 +257,200 @@ fn a_client_that_does_not_read_delays_nobody() {
         slow.events.windows(2).all(|w| w[0].seq < w[1].seq),
         "in order, each once"
     );
+}
+
+/// An edit that would be written without a question.
+fn kept_unasked() -> serde_json::Value {
+    json!({"targets": ["shop.py:names"], "autoKeep": true})
+}
+
+#[test]
+fn what_is_queued_goes_with_the_turn_that_it_waits_for() {
+    for leaves in [false, true] {
+        let house = House::new();
+        house.answers_in_two(REGION, "x = 1\n");
+        let mut client = house.client();
+        let session = client.session(house.repo.path());
+        let turn = client.prompt(session, "multiply", "shop.py:subtotal");
+        client.until(ready);
+        let queue = json!({"sessionId": session, "text": "return nothing", "extras": kept_unasked()});
+        client.ask(method::QUEUE, &queue).unwrap();
+        house.answers("def names(items):\n    return []\n");
+        if leaves {
+            drop(client);
+            client = house.client();
+            let resume = Resume {
+                session_id: session,
+                from: 1,
+            };
+            client.ask(method::RESUME, &resume).unwrap();
+        } else {
+            client.tell("session/cancel", &json!({"sessionId": session.to_string()}));
+            assert_eq!(client.answer(&turn).unwrap()["stopReason"], "cancelled");
+        }
+        let dropped = client.until(|e| matches!(e, Event::Unqueued { .. }));
+        assert!(
+            matches!(&dropped, Event::Unqueued { text, .. } if text == "return nothing"),
+            "{dropped:?}"
+        );
+        client.until(ended);
+        // Another prompt brings nothing back.
+        let next = client.prompt(session, "return nothing", "shop.py:names");
+        client.answer(&next).unwrap();
+        let begun = client
+            .events
+            .iter()
+            .filter(|e| matches!(e.event, Event::TurnStarted { .. }));
+        assert_eq!(begun.count(), 2, "{leaves}");
+        assert_eq!(house.file("shop.py"), SHOP, "{leaves}");
+    }
+}
+
+#[test]
+fn what_changes_nothing_says_so() {
+    let house = House::new();
+    house.answers_in_two(REGION, "x = 1\n");
+    let mut client = house.client();
+    let session = client.session(house.repo.path());
+    // The words alone are enough: an edit, whose place is found.
+    let turn = client.send(
+        "session/prompt",
+        &json!({
+            "sessionId": session.to_string(),
+            "prompt": [{"type": "text", "text": "multiply"}],
+            "_meta": {"brisk": {"targets": ["shop.py:subtotal"]}},
+        }),
+    );
+    client.until(ready);
+    let Event::HunkReady { hunk, .. } = client.until(ready) else {
+        panic!()
+    };
+    let queue = json!({"sessionId": session, "text": "and then this"});
+    client.ask(method::QUEUE, &queue).unwrap();
+    let taken = client.ask(
+        method::UNQUEUE,
+        &json!({"sessionId": session, "text": "and then this"}),
+    );
+    assert_eq!(taken.unwrap(), json!({"taken": ["and then this"]}));
+    let taken = client.ask(method::UNQUEUE, &json!({"sessionId": session}));
+    assert_eq!(taken.unwrap(), json!({"taken": []}));
+    let raised = client.ask(method::RAISE_BUDGET, &json!({"sessionId": session}));
+    assert!(raised.unwrap_err().contains("no turn waits"));
+    let amend = |hunk: u64| json!({"sessionId": session, "hunk": hunk, "added": ["x"]});
+    assert!(
+        client
+            .ask(method::AMEND, &amend(999))
+            .unwrap_err()
+            .contains("no longer on offer")
+    );
+    assert!(client.ask(method::AMEND, &amend(hunk.0)).is_ok());
+    for name in [method::KEEP, method::REJECT] {
+        let decide = json!({"sessionId": session, "hunks": {"ids": [999]}});
+        assert_eq!(
+            client.ask(name, &decide).unwrap()["missing"],
+            json!([999]),
+            "{name}"
+        );
+    }
+    let reject = json!({"sessionId": session, "hunks": {"ids": [hunk, 999]}});
+    let rejected = client.ask(method::REJECT, &reject).unwrap();
+    assert_eq!(
+        (&rejected["rejected"], &rejected["missing"]),
+        (&json!([hunk]), &json!([999]))
+    );
+    client.tell("session/cancel", &json!({"sessionId": session.to_string()}));
+    client.answer(&turn).unwrap();
+}
+
+/// The database is held by somebody, so that nothing of the turn is in it when the daemon is killed.
+#[test]
+fn what_a_client_was_told_outlives_a_killed_daemon() {
+    for over in [true, false] {
+        let house = House::new();
+        house.answers_in_two(REGION, "");
+        let mut client = house.client();
+        let pid = rustix::process::Pid::from_raw(house.daemon_pid()).unwrap();
+        let session = client.session(house.repo.path());
+        let events = house.home.path().join("state/events/events.db");
+        let database = rusqlite::Connection::open(events).unwrap();
+        database.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let turn = client.prompt(session, "multiply", "shop.py:subtotal");
+        client.until(ready);
+        let queue = json!({"sessionId": session, "text": "and then this"});
+        if over {
+            house.server.open("more");
+            client.answer(&turn).unwrap();
+            client.until(ended);
+        } else {
+            client.ask(method::QUEUE, &queue).unwrap();
+            client.until(|e| matches!(e, Event::Queued { .. }));
+        }
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+        drop(database);
+        let told = client.events;
+        let last = told.last().unwrap().seq;
+
+        house.wait_for_no_daemon();
+        let mut client = house.client();
+        let resume = Resume {
+            session_id: session,
+            from: 1,
+        };
+        let resumed = client.ask(method::RESUME, &resume).unwrap();
+        client.until(|e| {
+            matches!(
+                e,
+                Event::HunkChanged {
+                    state: HunkState::Withdrawn { .. },
+                    ..
+                }
+            )
+        });
+        assert_eq!(client.events[..told.len()], told, "{over}");
+        let rest: Vec<&Event> = client.events[told.len()..].iter().map(|e| &e.event).collect();
+        let stop = StopReason::Cancelled {
+            cause: CancelReason::Shutdown,
+        };
+        match rest.as_slice() {
+            [Event::HunkChanged { .. }] if over => {}
+            [
+                Event::Unqueued { text, .. },
+                Event::TurnEnded { settled, .. },
+                Event::HunkChanged { .. },
+            ] if !over && text == "and then this" && settled.stop == stop => {}
+            other => panic!("{over}: {other:?}"),
+        }
+        assert_eq!(resumed["last"], last + rest.len() as u64, "{over}");
+    }
+}
+
+#[test]
+fn who_asks_beyond_the_end_hears_what_comes() {
+    let house = House::new();
+    house.answers(REGION);
+    let mut client = house.client();
+    let session = client.session(house.repo.path());
+    let resume = Resume {
+        session_id: session,
+        from: 99,
+    };
+    assert_eq!(client.ask(method::RESUME, &resume).unwrap()["last"], 0);
+    let turn = client.prompt(session, "multiply", "shop.py:subtotal");
+    client.answer(&turn).unwrap();
+    client.until(ended);
+    assert_eq!(client.events[0].seq, 1);
+}
+
+/// A client that writes on, as most do, finds the reason when it reads.
+#[test]
+fn a_message_that_is_too_long_ends_the_connection_with_a_word() {
+    let house = House::new();
+    let mut client = house.client();
+    client.say_more_than(MAX_LINE);
+    let said = client.last_words();
+    assert!(said.contains("at most 33554432 bytes"), "{said}");
+    // The daemon is there for the next.
+    house.client().session(house.repo.path());
 }
 
 #[test]

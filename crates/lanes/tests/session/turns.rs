@@ -131,8 +131,25 @@ fn a_steer_redirects_at_once_and_keeps_the_partial_answer_in_the_context() {
     assert!(user.contains("Request: no, three times"), "{user}");
 }
 
+/// Words of queued prompts that will not run, with why.
+fn unqueued(events: &[Event]) -> Vec<(&str, &str)> {
+    let texts = events.iter().filter_map(|e| match e {
+        Event::Unqueued { text, why } => Some((text.as_str(), why.as_str())),
+        _ => None,
+    });
+    texts.collect()
+}
+
+fn started(events: &[Event]) -> Vec<&str> {
+    let texts = events.iter().filter_map(|e| match e {
+        Event::TurnStarted { text, .. } => Some(text.as_str()),
+        _ => None,
+    });
+    texts.collect()
+}
+
 #[test]
-fn a_queued_prompt_waits_for_the_end_and_after_a_stop_for_the_person() {
+fn a_queued_prompt_waits_for_the_end_and_goes_with_a_stop() {
     let mut w = world();
     w.ask(prompt("one"));
     w.tell(Command::Queue(prompt("two")));
@@ -142,12 +159,104 @@ fn a_queued_prompt_waits_for_the_end_and_after_a_stop_for_the_person() {
     w.gather();
     assert_eq!(w.running.len(), 2);
     w.tell(Command::Queue(prompt("three")));
+    // Who redirects the turn has said nothing against what follows it, and comes first.
+    w.tell(Command::Prompt(prompt("not two")));
+    assert_eq!(started(&w.events), ["one", "two", "not two"]);
+    w.tell(Command::Queue(prompt("four")));
     w.tell(Command::Interrupt);
-    assert_eq!(w.gathering, None, "a stop stops");
-    w.ask(prompt("four"));
+    let why = "the turn before it was cancelled";
+    assert_eq!(unqueued(&w.events), [("three", why), ("four", why)]);
+    w.ask(prompt("five"));
     w.say(ANSWER);
     w.done();
-    assert!(w.gathering.is_some(), "then the queue goes on");
+    assert_eq!(started(&w.events).last(), Some(&"five"), "nothing comes back");
+    assert!(!w.session.is_busy());
+}
+
+#[test]
+fn nothing_queued_runs_for_a_client_that_went_or_in_a_daemon_that_goes() {
+    for cause in [CancelReason::ClientGone, CancelReason::Shutdown] {
+        let mut w = world();
+        w.ask(prompt("one"));
+        w.tell(Command::Queue(Prompt {
+            auto_keep: true,
+            ..prompt("two")
+        }));
+        w.feed(Input::Stop { cause });
+        assert_eq!(started(&w.events), ["one"], "{cause:?}");
+        assert_eq!(unqueued(&w.events).len(), 1, "{cause:?}");
+        assert!(!w.session.is_busy(), "{cause:?}");
+    }
+    // A turn that may not grow says nothing of the next.
+    let mut w = world();
+    w.ask(prompt("one"));
+    w.tell(Command::Queue(prompt("two")));
+    w.feed(Input::Stop {
+        cause: CancelReason::OverBudget,
+    });
+    assert_eq!(started(&w.events), ["one", "two"]);
+}
+
+#[test]
+fn a_queued_prompt_is_taken_back() {
+    let mut w = world();
+    w.ask(prompt("one"));
+    for text in ["two", "three", "two", "four"] {
+        w.tell(Command::Queue(prompt(text)));
+    }
+    let why = "it was taken back";
+    w.tell(Command::Unqueue(Some("two".into())));
+    w.tell(Command::Unqueue(Some("nothing".into())));
+    assert_eq!(unqueued(&w.events), [("two", why)]);
+    w.say(ANSWER);
+    w.done();
+    assert_eq!(started(&w.events), ["one", "two"], "the newest went");
+    w.tell(Command::Unqueue(None));
+    assert_eq!(unqueued(&w.events), [("two", why), ("three", why), ("four", why)]);
+}
+
+/// Whoever asks while hunks are being written is asked to wait, in order; a cancel meanwhile ends what it waits for, too.
+#[test]
+fn prompts_during_a_write_keep_their_order_and_a_cancel_reaches_them() {
+    let writing = |queued: &str| {
+        let mut w = world();
+        w.hold_writes = true;
+        w.ask(Prompt {
+            auto_keep: true,
+            ..prompt("one")
+        });
+        w.tell(Command::Queue(prompt(queued)));
+        w.say(ANSWER);
+        w.done();
+        w.tell(Command::Prompt(prompt("two")));
+        w.tell(Command::Prompt(prompt("three")));
+        w
+    };
+    let mut w = writing("four");
+    w.let_write();
+    assert_eq!(started(&w.events), ["one", "two"]);
+    w.gather();
+    w.say(ANSWER);
+    w.done();
+    assert_eq!(started(&w.events), ["one", "two", "three"]);
+    let mut w = writing("four");
+    w.tell(Command::Interrupt);
+    w.let_write();
+    assert_eq!(w.gathering, None, "nothing runs");
+    assert_eq!(started(&w.events), ["one", "two", "three"]);
+    let cancelled = |e: &&Event| {
+        let stop = StopReason::Cancelled {
+            cause: CancelReason::Interrupted,
+        };
+        matches!(e, Event::TurnEnded { settled, .. } if settled.stop == stop)
+    };
+    assert_eq!(
+        w.events.iter().filter(cancelled).count(),
+        2,
+        "whoever asked is told"
+    );
+    assert_eq!(unqueued(&w.events).len(), 1);
+    assert!(!w.session.is_busy());
 }
 
 #[test]

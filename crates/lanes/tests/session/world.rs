@@ -31,6 +31,9 @@ pub(crate) struct World {
     pub(crate) wakes: Vec<(EffectId, Now)>,
     pub(crate) disk: Text,
     pub(crate) refuse_writes: bool,
+    /// Writes take until [`World::let_write`].
+    pub(crate) hold_writes: bool,
+    held: Vec<Effect>,
 }
 
 pub(crate) fn model(name: &str) -> Member {
@@ -53,6 +56,8 @@ pub(crate) fn world_with(limits: Limits, fleet: Vec<Member>) -> World {
         before: None,
         wakes: vec![],
         refuse_writes: false,
+        hold_writes: false,
+        held: vec![],
     }
 }
 
@@ -91,9 +96,21 @@ impl World {
                 Effect::Generate { id, request, .. } => self.running.push((id, request)),
                 Effect::Stop { id, cause } => self.stopped.push((id, cause)),
                 Effect::Wake { id, at } => self.wakes.push((id, at)),
+                held @ Effect::Write { .. } if self.hold_writes => self.held.push(held),
                 Effect::Write {
                     id, changes, bases, ..
                 } => self.write(id, &changes, &bases),
+            }
+        }
+    }
+
+    pub(crate) fn let_write(&mut self) {
+        for held in std::mem::take(&mut self.held) {
+            if let Effect::Write {
+                id, changes, bases, ..
+            } = held
+            {
+                self.write(id, &changes, &bases);
             }
         }
     }

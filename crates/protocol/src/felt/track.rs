@@ -75,6 +75,7 @@ impl Felt {
             | Event::Notice { .. }
             | Event::BudgetReached { .. }
             | Event::Queued { .. }
+            | Event::Unqueued { .. }
             | Event::TurnEnded { .. } => {}
         }
     }

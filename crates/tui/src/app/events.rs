@@ -88,7 +88,7 @@ impl App {
                 }
             }
             // The queue is ours; another client's is its own matter.
-            Event::Queued { .. } => {}
+            Event::Queued { .. } | Event::Unqueued { .. } => {}
             Event::TurnEnded { turn, settled } => self.ended(turn, &settled),
             event @ (Event::HunkOpened { .. }
             | Event::HunkLine { .. }
@@ -247,6 +247,13 @@ impl App {
 
     fn ended(&mut self, turn: TurnId, settled: &Settled) {
         self.flush_prose();
+        // It died with its daemon: its prompt comes back when the past is told.
+        let died = StopReason::Cancelled {
+            cause: CancelReason::Shutdown,
+        };
+        if self.forget && settled.stop == died {
+            return;
+        }
         self.book.ended(turn);
         let (mut felt, said, written) = self
             .live

@@ -96,7 +96,7 @@ proptest! {
                 Said::Decided(kept, rejected) => Input::Decided(Ok(Decided {
                     kept: ids(kept.clone()),
                     rejected: ids(rejected.clone()),
-                    conflicted: vec![],
+                    ..Decided::default()
                 })),
                 Said::Key(_) if !interactive => continue,
                 Said::Key(key) => Input::Key(*key),

@@ -3,7 +3,7 @@
 use super::super::complete::complete;
 use super::super::hub::refuse;
 use super::super::now;
-use super::{Client, Control, decode, reply, send};
+use super::{Client, decode, reply};
 use crate::exit::Exit;
 use brisk_domain::Command;
 use brisk_protocol::{
@@ -84,8 +84,7 @@ impl Client {
             hunk,
             added,
         } = decode(params)?;
-        let handle = self.handle(session_id).await?;
-        let command = Command::Amend { hunk, added };
-        send(&handle, Control::Tell(command))
+        self.attempt(session_id, Command::Amend { hunk, added }).await?;
+        Ok(())
     }
 }

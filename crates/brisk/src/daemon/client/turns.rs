@@ -15,7 +15,9 @@ use crate::exit::Exit;
 use crate::home::Home;
 use crate::verify::standing;
 use brisk_domain::{CancelReason, Command, Failure, HunkSelector, Prompt, SessionId, StopReason};
-use brisk_protocol::{BRISK_META, ErrorBody, PromptExtras, RequestId, Steer, acp};
+use brisk_protocol::{
+    BRISK_META, ErrorBody, PromptExtras, RequestId, SessionRef, Steer, Unqueue, Unqueued, acp,
+};
 use serde_json::value::RawValue;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -41,8 +43,11 @@ impl Client {
         };
         let handle = self.handle(session).await?;
         let chosen = self.choices.get(&session).cloned().unwrap_or_default();
-        let (text, links) = words(&request.prompt);
-        let extras = named.unwrap_or_else(|| extras_of(chosen, &handle, links));
+        let (text, links) = words(&request.prompt, true);
+        let extras = match named {
+            Some(named) => named,
+            None => extras_of(chosen, &handle, &links)?,
+        };
         self.can_be_asked(&extras)?;
         let command = Command::Prompt(prompt_of(&handle, text, extras)?);
         // What is still asked about an earlier turn is not waited for any more.
@@ -87,6 +92,32 @@ impl Client {
             Command::Prompt(prompt)
         };
         send(&handle, Control::Tell(command))
+    }
+
+    pub(super) async fn raise_budget(&mut self, params: &RawValue) -> Result<(), ErrorBody> {
+        let SessionRef { session_id } = decode(params)?;
+        self.attempt(session_id, Command::RaiseBudget).await?;
+        Ok(())
+    }
+
+    pub(super) async fn unqueue(&mut self, params: &RawValue) -> Result<Unqueued, ErrorBody> {
+        let Unqueue { session_id, text } = decode(params)?;
+        let taken = self.attempt(session_id, Command::Unqueue(text)).await?;
+        Ok(Unqueued { taken })
+    }
+
+    /// Has a session do something at once, and gives the queued prompts that it took back.
+    pub(super) async fn attempt(
+        &mut self,
+        session: SessionId,
+        command: Command,
+    ) -> Result<Vec<String>, ErrorBody> {
+        let handle = self.handle(session).await?;
+        let (done, answer) = oneshot::channel();
+        send(&handle, Control::Try { command, done })?;
+        let gone = |_| refuse(Exit::Daemon, "the session ended; start a new one");
+        let outcome = answer.await.map_err(gone)?;
+        outcome.map_err(|why| refuse(Exit::Target, why))
     }
 
     /// Answers a prompt when its turn is over, without holding up what this client says next.
@@ -184,6 +215,15 @@ async fn decide(
                     mailbox.line(update_line(session, message(&text)));
                     return Ok(stop_reason(stop));
                 }
+                Editor::Unread(path, why) => {
+                    let text = format!(
+                        "Your editor does not say what it holds of {} ({why}), so nothing was written: it could \
+                         replace unsaved text. The changes stay on offer, and the next prompt asks again.",
+                        path.display()
+                    );
+                    mailbox.line(update_line(session, message(&text)));
+                    return Ok(stop_reason(stop));
+                }
                 Editor::Cancelled => return Ok(acp::StopReason::Cancelled),
                 Editor::Saved => {}
             }
@@ -196,7 +236,12 @@ async fn decide(
             Verdict::Allowed => Command::Keep(hunks),
             Verdict::Refused => Command::Reject(hunks),
             Verdict::Cancelled => return Ok(acp::StopReason::Cancelled),
-            Verdict::Unanswered => return Ok(stop_reason(stop)),
+            Verdict::Unanswered => {
+                let text = "Your editor did not say whether to keep the changes, so nothing was written. They stay \
+                            on offer, and the next prompt asks again.";
+                mailbox.line(update_line(session, message(text)));
+                return Ok(stop_reason(stop));
+            }
         };
         let (done, written) = oneshot::channel();
         send(&turn.handle, Control::Decide { command, done })?;
@@ -231,6 +276,8 @@ enum Editor {
     Saved,
     /// Other text: an edit of the file would be lost with the next save, or the unsaved text with the edit.
     Unsaved(PathBuf),
+    /// It could not read the file, or said nothing in time; why, in words.
+    Unread(PathBuf, String),
     /// It is not waited for any more: nothing may be written.
     Cancelled,
 }
@@ -242,6 +289,9 @@ async fn editor(asking: &Asking, round: Round, offered: &[Shown]) -> Editor {
         let buffer = match asking.buffer(round, path).await {
             Buffer::Text(text) => text,
             Buffer::Unsaid => continue,
+            // It cannot have read what is not there yet.
+            Buffer::Failed(_) if !path.exists() => continue,
+            Buffer::Failed(why) => return Editor::Unread(path.clone(), why),
             Buffer::Cancelled => return Editor::Cancelled,
         };
         let file = path.clone();
@@ -305,32 +355,46 @@ fn exit_of(failure: Failure) -> Exit {
     }
 }
 
-/// The words of a prompt, and the files that it points to. A link is named in the words, too.
-fn words(blocks: &[acp::ContentBlock]) -> (String, Vec<String>) {
+/// The words of a prompt, and the addresses that it points to. `named`: a link is named in the words, too.
+pub(super) fn words(blocks: &[acp::ContentBlock], named: bool) -> (String, Vec<String>) {
     let (mut text, mut links) = (String::new(), Vec::new());
     for block in blocks {
         if let acp::ContentBlock::Text(t) = block {
             text.push_str(&t.text);
         }
         if let acp::ContentBlock::ResourceLink(link) = block {
-            text.push_str(&link.name);
-            links.extend(mention::target(&link.uri));
+            if named {
+                text.push_str(&link.name);
+            }
+            links.push(link.uri.clone());
         }
     }
     (text, links)
 }
 
-/// What a prompt without extras means. Links that are no files of this repository are left to the words.
-fn extras_of(choice: Choice, handle: &Handle, links: Vec<String>) -> PromptExtras {
-    let here = |raw: &String| parse_target(&handle.repo, &handle.cwd, raw).is_ok();
-    PromptExtras {
-        targets: links.into_iter().filter(here).collect(),
+/// What a prompt without extras means. A link that is no file of this repository is an error: without it another file
+/// would be found, and edited.
+fn extras_of(choice: Choice, handle: &Handle, links: &[String]) -> Result<PromptExtras, ErrorBody> {
+    let here = |uri: &String| {
+        let target = mention::target(uri);
+        target
+            .filter(|raw| parse_target(&handle.repo, &handle.cwd, raw).is_ok())
+            .ok_or_else(|| {
+                refuse(
+                    Exit::Target,
+                    format!(
+                        "{uri} is no file of {}; take the link out, or link the file to work on",
+                        handle.repo.root().display()
+                    ),
+                )
+            })
+    };
+    Ok(PromptExtras {
+        targets: links.iter().map(here).collect::<Result<_, _>>()?,
         intent: choice.intent,
         model: choice.model,
-        lane: None,
-        latency: None,
-        auto_keep: false,
-    }
+        ..PromptExtras::default()
+    })
 }
 
 fn prompt_of(handle: &Handle, text: String, extras: PromptExtras) -> Result<Prompt, ErrorBody> {

@@ -3,7 +3,7 @@
 //! asked by other ways, and have none that leads here.
 
 use super::deliver::update_line;
-use super::turns::message;
+use super::turns::{message, words};
 use super::{Client, decode, look, reply, session_id};
 use crate::daemon::hub::refuse;
 use crate::daemon::mailbox::Mailbox;
@@ -84,17 +84,27 @@ impl Client {
         });
     }
 
-    /// Whether a prompt of a client that knows nothing but ACP is the command.
-    pub(super) fn is_verify(&self, params: &RawValue) -> bool {
-        matches!(*look(&self.view), View::Plain(_))
-            && decode::<acp::PromptRequest>(params).is_ok_and(|r| words(&r).is_some())
+    /// What stands behind the slash, where a prompt of a client that knows nothing but ACP begins with one.
+    pub(super) fn command(&self, params: &RawValue) -> Option<Slash> {
+        if !matches!(*look(&self.view), View::Plain(_)) {
+            return None;
+        }
+        let request = decode::<acp::PromptRequest>(params).ok()?;
+        slash(&request.prompt)
     }
 
-    /// The command as a prompt: its progress as messages and a tool call, its end as the prompt's.
-    pub(super) async fn verify_in_words(&mut self, id: RequestId, params: &RawValue) {
-        let begun = match decode::<acp::PromptRequest>(params) {
-            Ok(request) => self.begin_in_words(&request).await,
-            Err(body) => Err(body),
+    /// A command as a prompt. Of the one that there is, the progress comes as messages and a tool call, the end as the
+    /// prompt's.
+    pub(super) async fn run_command(&mut self, id: RequestId, params: &RawValue, slash: Slash) {
+        let begun = match (decode::<acp::PromptRequest>(params), slash) {
+            (Ok(request), Slash::Verify(checks)) => self.begin_in_words(&request, checks).await,
+            (Ok(_), Slash::Unknown(name)) => Err(refuse(
+                Exit::Usage,
+                format!(
+                    "there is no command /{name}; there is /{NAME}. With a space before the slash it is taken as words"
+                ),
+            )),
+            (Err(body), _) => Err(body),
         };
         let (session, wish, stop) = match begun {
             Ok(begun) => begun,
@@ -110,6 +120,7 @@ impl Client {
     async fn begin_in_words(
         &mut self,
         request: &acp::PromptRequest,
+        checks: Vec<String>,
     ) -> Result<(SessionId, Verify, Stop), ErrorBody> {
         let session = session_id(&request.session_id)?;
         let cwd: PathBuf = self.handle(session).await?.cwd;
@@ -117,7 +128,7 @@ impl Client {
         let wish = Verify {
             cwd,
             run: 0,
-            checks: words(request).unwrap_or_default(),
+            checks,
             again: false,
         };
         Ok((session, wish, stop))
@@ -139,13 +150,28 @@ impl Client {
     }
 }
 
-/// The checks that a prompt names, if it is the command.
-fn words(request: &acp::PromptRequest) -> Option<Vec<String>> {
-    let [acp::ContentBlock::Text(text)] = request.prompt.as_slice() else {
+/// A prompt that begins with a slash.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Slash {
+    /// Checks are to run: these, or without names all of them.
+    Verify(Vec<String>),
+    /// The name of a command that there is not.
+    Unknown(String),
+}
+
+/// The command that a prompt is. Its words decide: what an editor adds to them, such as the open file, says nothing of a
+/// command. A path at the beginning (`/etc/hosts`) is none.
+fn slash(prompt: &[acp::ContentBlock]) -> Option<Slash> {
+    let (text, _) = words(prompt, false);
+    let mut words = text.strip_prefix('/')?.split_whitespace();
+    let name = words.next()?;
+    if text.starts_with("/ ") || !name.chars().all(|c| c.is_alphanumeric() || "-_".contains(c)) {
         return None;
-    };
-    let mut words = text.text.split_whitespace();
-    (words.next()?.strip_prefix('/')? == NAME).then(|| words.map(str::to_owned).collect())
+    }
+    Some(match name {
+        NAME => Slash::Verify(words.map(str::to_owned).collect()),
+        other => Slash::Unknown(other.to_owned()),
+    })
 }
 
 fn refusal(error: CliError) -> ErrorBody {
@@ -263,4 +289,35 @@ fn in_words(
         true => acp::StopReason::Cancelled,
         false => acp::StopReason::EndTurn,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_say_what_is_a_command() {
+        let text = |t: &str| acp::ContentBlock::Text(acp::TextContent::new(t));
+        let link = || acp::ContentBlock::ResourceLink(acp::ResourceLink::new("shop.py", "file:///shop.py"));
+        let verify = |names: &[&str]| Some(Slash::Verify(names.iter().map(|n| (*n).to_owned()).collect()));
+        let unknown = |name: &str| Some(Slash::Unknown(name.to_owned()));
+        let cases = [
+            (vec![text("/verify")], verify(&[])),
+            (vec![text("/verify unit lint")], verify(&["unit", "lint"])),
+            (vec![text("/verify"), text("")], verify(&[])),
+            (vec![text("/verify "), link()], verify(&[])),
+            (vec![link(), text("/verify")], verify(&[])),
+            (vec![text("/nope it")], unknown("nope")),
+            (vec![text("/verifying")], unknown("verifying")),
+            (vec![text(" /nope it")], None),
+            (vec![text("/etc/hosts is wrong")], None),
+            (vec![text("/ is the root")], None),
+            (vec![text("run /verify")], None),
+            (vec![link()], None),
+            (vec![], None),
+        ];
+        for (prompt, want) in cases {
+            assert_eq!(slash(&prompt), want, "{prompt:?}");
+        }
+    }
 }

@@ -201,6 +201,7 @@ impl Watch {
             | Event::Notice { .. }
             | Event::BudgetReached { .. }
             | Event::Queued { .. }
+            | Event::Unqueued { .. }
             | Event::TurnEnded { .. } => {}
         }
         None

@@ -253,6 +253,7 @@ fn what_was_kept_is_told_and_can_be_taken_back() {
             kept: vec![HunkId(1)],
             rejected: vec![],
             conflicted: vec![(HunkId(2), "the file changed".into())],
+            missing: vec![],
         }),
     });
     let printed = w.printed();
