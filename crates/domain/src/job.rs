@@ -231,6 +231,13 @@ pub enum Step {
         /// Why, for people.
         message: String,
     },
+    /// A server of tools is not there: the attempt has none of its tools. Nothing else follows from it.
+    Lacks {
+        /// By the name that the person gave it.
+        server: String,
+        /// Why, for people.
+        why: String,
+    },
     /// The person said something more.
     Steered {
         /// Their words.

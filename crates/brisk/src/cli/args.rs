@@ -366,6 +366,7 @@ mod tests {
             "brisk delegate",
             "brisk delegate x -n 0",
             "brisk delegate x --base HEAD --with-draft",
+            "brisk delegate x --lines 0",
             "brisk jobs show x",
             "brisk jobs",
             "brisk verify test --accept",

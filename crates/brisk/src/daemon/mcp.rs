@@ -97,6 +97,15 @@ impl Servers {
         }
     }
 
+    /// Servers that are not there, and why.
+    pub(crate) fn down(&self) -> Vec<(String, String)> {
+        let down = self.all.iter().filter_map(|(name, state)| match state {
+            State::Up(_) => None,
+            State::Down(why) => Some((name.clone(), why.clone())),
+        });
+        down.collect()
+    }
+
     /// What a model may be told of.
     pub(crate) fn tools(&self) -> Vec<Tool> {
         self.tools.clone()

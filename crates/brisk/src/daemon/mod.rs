@@ -15,7 +15,7 @@ mod hub;
 mod jobs;
 mod log;
 mod mailbox;
-mod mcp;
+pub(crate) mod mcp;
 mod mention;
 mod models;
 mod options;

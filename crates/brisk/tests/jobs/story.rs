@@ -153,6 +153,8 @@ fn a_cancelled_job_lets_its_model_go_and_stays_cancelled() {
     assert!(house.kill_daemon());
     let job = house.last(0, "job", &["jobs", "show", "j1"]);
     assert_eq!(job["state"]["state"], "cancelled");
+    let shown = house.ends(0, &["jobs", "show", "j1"]);
+    assert!(shown.contains("a1 m: stopped where it was"), "{shown}");
     house.ends(0, &["jobs", "drop", "j1"]);
     assert_eq!(house.servers[0].requests().len(), 1);
 }

@@ -139,6 +139,72 @@ fn a_budget_ends_a_long_call_in_the_middle() {
     house.servers[0].wait_gone(1).unwrap();
 }
 
+/// A call's path is that of the file, and of no other; what is refused stands in the log.
+#[test]
+fn the_named_file_is_edited_or_none_and_the_log_says_so() {
+    let house = house("");
+    house.write("LICENSE", "free\n");
+    std::os::unix::fs::symlink("/etc", house.repo.join("linked")).unwrap();
+    house.git(&["add", "-A"]);
+    house.git(&["commit", "-q", "-m", "more files"]);
+    let at = |path: &str, search: &str, replace: &str| {
+        (
+            "edit",
+            json!({"path": path, "search": search, "replace": replace}),
+        )
+    };
+    let model = &house.servers[0];
+    model.reply(calls(&[
+        ("read", json!({"path": "shop.py"})),
+        at("linked/x.py", "", "x = 1\n"),
+    ]));
+    let stray = at("LICENSE", "    return sum(items) + 1", "    return 7");
+    model.reply(calls(std::slice::from_ref(&stray)));
+    model.reply(calls(&[stray]));
+    model.reply(calls(&[at("my notes", "", "one\n"), edit(), ("done", json!({}))]));
+    let said = house.ends(0, &DELEGATE);
+    assert!(said.contains("j1 ready"), "{said}");
+    let diff = house.ends(0, &["jobs", "diff", "j1"]);
+    assert!(
+        diff.contains("+++ b/my notes") && diff.contains("+++ b/shop.py") && !diff.contains("LICENSE"),
+        "{diff}"
+    );
+    let log = house.ends(0, &["jobs", "log", "j1"]);
+    for want in [
+        "refused: Not changed: linked/x.py: linked is a link or another repository",
+        "refused: Not changed: LICENSE: it was not read before",
+        "refused: Not changed: LICENSE: the lines to change are not there",
+    ] {
+        assert!(log.contains(want), "{want}: {log}");
+    }
+    assert!(!log.contains("shop.py: the lines"), "{log}");
+}
+
+/// A server that does not start is named where people look.
+#[test]
+fn a_server_that_is_not_there_is_named_in_the_log_and_by_doctor() {
+    let script = ToolScript::new();
+    let gone = "[mcp.gone]\ncommand = [\"/nowhere/tools\"]\n";
+    let house = house(&format!("{gone}{}", server("good", &script, "echo")));
+    let model = &house.servers[0];
+    model.reply(calls(&[("read", json!({"path": "shop.py"}))]));
+    model.reply(calls(&[edit(), ("done", json!({}))]));
+    house.ends(0, &DELEGATE);
+    let log = house.ends(0, &["jobs", "log", "j1"]);
+    let lines: Vec<&str> = log.lines().filter(|l| l.contains("of the server")).collect();
+    assert!(
+        matches!(&lines[..], [one] if one.contains("no tools of the server gone: ")),
+        "{log}"
+    );
+    // Whatever else it finds here.
+    let run = house.command(&["doctor"]).output().unwrap();
+    let told = String::from_utf8_lossy(&run.stdout).into_owned();
+    assert!(
+        told.contains("warn tools: gone: ") && told.contains("ok   tools: good offers 1 tool"),
+        "{told}"
+    );
+}
+
 /// A server that counts nothing: turns, results and tools are read again with every request.
 #[test]
 fn all_of_a_conversation_counts() {

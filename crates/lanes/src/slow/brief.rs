@@ -79,6 +79,7 @@ pub fn plan_in(step: &Step) -> Option<Vec<String>> {
         Step::Looked { .. }
         | Step::Checked(_)
         | Step::Refused { .. }
+        | Step::Lacks { .. }
         | Step::Untested { .. }
         | Step::Steered { .. }
         | Step::Faulted { .. }

@@ -197,6 +197,7 @@ impl Attempt {
             | Step::Called { .. }
             | Step::Checked(_)
             | Step::Refused { .. }
+            | Step::Lacks { .. }
             | Step::Untested { .. }
             | Step::Divided { .. }
             | Step::Joined { .. }

@@ -198,6 +198,7 @@ impl Queue {
             | Step::Looked { .. }
             | Step::Checked(_)
             | Step::Refused { .. }
+            | Step::Lacks { .. }
             | Step::Untested { .. } => {}
         }
     }

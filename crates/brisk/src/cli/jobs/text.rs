@@ -254,6 +254,10 @@ pub(super) fn step(attempt: u32, step: &StepView) -> Vec<Line> {
             (Tone::Bad, head("that is no change that could be checked"))
         }
         Step::Untested { message, .. } => (Tone::Bad, head(message)),
+        Step::Lacks { server, why } => (
+            Tone::Warn,
+            head(&format!("there are no tools of the server {server}: {why}")),
+        ),
         Step::Steered { text } => (Tone::Head, head(&format!("you said: {text}"))),
         Step::Faulted { message } => (Tone::Bad, head(message)),
         Step::Stopped { cause } => (Tone::Warn, head(&format!("stopped: {cause:?}"))),

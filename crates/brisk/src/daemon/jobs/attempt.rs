@@ -103,15 +103,24 @@ pub(super) fn run(
         mends,
         seq: 0,
     };
-    let taken = jobs.store().steps(id, 1);
-    match taken {
-        Ok(steps) => {
-            for step in steps {
-                worker.seq = step.seq;
-                worker.attempt.take(step.step);
-            }
-        }
+    let taken = match jobs.store().steps(id, 1) {
+        Ok(taken) => taken,
         Err(e) => return Ok(failed(e.to_string())),
+    };
+    let mut lacks = worker.servers.down();
+    for step in taken {
+        worker.seq = step.seq;
+        if let Step::Lacks { server, why } = &step.step {
+            lacks.retain(|known| known != &(server.clone(), why.clone()));
+        }
+        worker.attempt.take(step.step);
+    }
+    // Servers that a stop cut off say nothing.
+    if held.halted() {
+        return Err(Halted);
+    }
+    for (server, why) in lacks {
+        worker.done(Step::Lacks { server, why })?;
     }
     worker.work()
 }

@@ -74,6 +74,7 @@ impl Jobs {
             Step::Said { .. }
             | Step::Called { .. }
             | Step::Looked { .. }
+            | Step::Lacks { .. }
             | Step::Refused { .. }
             | Step::Steered { .. }
             | Step::Faulted { .. }
