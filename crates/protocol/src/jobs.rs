@@ -24,7 +24,7 @@ pub mod method {
     pub const LOG: &str = "_brisk/jobs/log";
     /// Request [`super::AttemptRef`] -> [`super::DiffReply`].
     pub const DIFF: &str = "_brisk/jobs/diff";
-    /// Request [`super::JobSteer`] -> null: words for every attempt, between two of its steps.
+    /// Request [`super::JobSteer`] -> [`super::Steered`]: words for every attempt, between two of its steps.
     pub const STEER: &str = "_brisk/jobs/steer";
     /// Request [`super::JobRef`] -> null: puts a job aside where it is.
     pub const PAUSE: &str = "_brisk/jobs/pause";
@@ -304,6 +304,24 @@ pub struct JobSteer {
     pub job: JobId,
     /// The person's words.
     pub text: String,
+}
+
+/// The answer to words for a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Steered {
+    /// Who hears them.
+    pub hears: Hears,
+}
+
+/// Who hears what a person says to a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hears {
+    /// Attempts that work, each after its step, unless that step proves its change.
+    AfterStep,
+    /// Nobody works: what all parts come to is checked. An attempt hears them that has to mend it; where it passes,
+    /// nobody does.
+    IfRed,
 }
 
 /// Asks to bring what a job made into the worktree.

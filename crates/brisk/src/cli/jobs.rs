@@ -13,8 +13,8 @@ use crate::verify::Gate;
 use brisk_domain::JobId;
 use brisk_domain::job::{Checked, JobState, QUEUE};
 use brisk_protocol::jobs::{
-    AttemptRef, DiffReply, JobList, JobRef, JobSteer, JobView, JobsReply, Merge, Merged, StepsReply,
-    StepsRequest, Watch, Watched, method,
+    AttemptRef, DiffReply, Hears, JobList, JobRef, JobSteer, JobView, JobsReply, Merge, Merged, Steered,
+    StepsReply, StepsRequest, Watch, Watched, method,
 };
 use serde_json::json;
 
@@ -32,19 +32,7 @@ pub(crate) fn run(context: &Context, command: &JobsCmd) -> Result<Exit, CliError
         JobsCmd::Watch { job } => follow(context, &mut connect::open(&context.home)?, JobId(*job)),
         JobsCmd::Log { job, attempt } => log(context, JobId(*job), *attempt),
         JobsCmd::Diff { job, attempt } => diff(context, JobId(*job), *attempt),
-        JobsCmd::Steer { job, text } => {
-            let wish = JobSteer {
-                job: JobId(*job),
-                text: text.clone(),
-            };
-            tell(
-                context,
-                method::STEER,
-                &wish,
-                "steered",
-                "it hears it after its step",
-            )
-        }
+        JobsCmd::Steer { job, text } => steer(context, JobId(*job), text),
         JobsCmd::Pause { job } => {
             let wish = JobRef { job: JobId(*job) };
             let words = format!("put aside; `brisk jobs resume {}` lets it go on", wish.job);
@@ -83,6 +71,36 @@ fn tell(
     match context.json {
         true => say::object(context, kind, &wish)?,
         false => say::lines(context, &[(Tone::Good, words.to_owned())])?,
+    }
+    Ok(Exit::Done)
+}
+
+fn steer(context: &Context, job: JobId, text: &str) -> Result<Exit, CliError> {
+    let wish = JobSteer {
+        job,
+        text: text.to_owned(),
+    };
+    let Steered { hears } = connect::ask(&context.home, method::STEER, &wish)?;
+    let (tone, words) = match hears {
+        Hears::AfterStep => (
+            Tone::Good,
+            "it hears it after its step, unless that step proves its change".to_owned(),
+        ),
+        Hears::IfRed => (
+            Tone::Warn,
+            format!(
+                "late: nobody works on {job} now, and what its parts come to is checked. If that does not pass, who mends \
+                 it hears this; if it passes, nobody does: then delegate again, and say it there"
+            ),
+        ),
+    };
+    match context.json {
+        true => say::object(
+            context,
+            "steered",
+            &json!({"job": job, "text": text, "hears": hears}),
+        )?,
+        false => say::lines(context, &[(tone, words)])?,
     }
     Ok(Exit::Done)
 }

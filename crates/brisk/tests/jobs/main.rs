@@ -10,6 +10,7 @@
 mod bad;
 mod gone;
 mod house;
+mod late;
 mod life;
 mod merge;
 mod odd;

@@ -24,6 +24,31 @@ fn an_edit_elsewhere_is_kept_and_both_are_verified_together() {
 }
 
 #[test]
+fn a_repository_that_lost_trust_gets_nothing_until_it_is_trusted_again() {
+    let house = ready();
+    let stale = ".brisk/policy.toml";
+    house.ends(0, &["trust", "remove"]);
+    let never = house.ends(17, &["jobs", "merge", "j1"]);
+    house.accept();
+    house.write(stale, "[models.m]\nquality = 1\n");
+    let changed = house.ends(17, &["jobs", "merge", "j1"]);
+    for (said, want) in [
+        (never, "nobody said that this repository is trusted"),
+        (changed, ".brisk/policy.toml changed since"),
+    ] {
+        assert!(
+            said.contains(want) && said.contains("`brisk trust add`") && said.contains("j1 stays ready"),
+            "{said}"
+        );
+    }
+    assert_eq!(house.file("shop.py"), WRONG);
+    // As it was when it was trusted.
+    std::fs::remove_file(house.repo.join(stale)).unwrap();
+    house.ends(0, &["jobs", "merge", "j1"]);
+    assert_eq!(house.file("shop.py"), WRONG.replace(" + 1", ""));
+}
+
+#[test]
 fn the_same_lines_are_shown_and_nothing_is_written() {
     let house = ready();
     let mine = WRONG.replace("sum(items) + 1", "len(items)");

@@ -21,7 +21,7 @@ fn house(models: &[&str]) -> House {
 }
 
 /// What each part changes, so that it passes alone.
-fn total(value: &str) -> String {
+pub(crate) fn total(value: &str) -> String {
     edit(
         "shop.py",
         "    return sum(items)\n",
@@ -29,7 +29,7 @@ fn total(value: &str) -> String {
     )
 }
 
-fn name(value: &str) -> String {
+pub(crate) fn name(value: &str) -> String {
     edit(
         "text.py",
         "    return item\n",
@@ -41,7 +41,7 @@ const PLAN: &str =
     "Two parts.\n```parts\npart: empty carts\nfiles: shop.py\npart: names\nfiles: text.py\n```\n";
 
 /// A person's own parts, each for the model of its number.
-fn by_hand<'a>(more: &[&'a str]) -> Vec<&'a str> {
+pub(crate) fn by_hand<'a>(more: &[&'a str]) -> Vec<&'a str> {
     let mut args = vec!["delegate", "carts and names", "--models", "a,b"];
     args.extend(["--part", "empty carts @shop.py", "--part", "names @./text.py"]);
     args.extend(more);

@@ -384,13 +384,22 @@ impl Queue {
             return vec![brisk_domain::job::QUEUE];
         };
         let first = u32::try_from(parts.list().len()).unwrap_or(u32::MAX);
+        // Nobody is asked to mend what a part is missing from.
+        let lacks = |part: &u32| self.ends.contains_key(part) && self.made(*part).is_none();
         let follow = match (&self.together, &self.fault) {
+            (None, None) if self.left().iter().any(lacks) => 0,
             (None, None) => first,
             (None, Some(_)) => 0,
             (Some(_), _) => u32::try_from(self.mends().count()).unwrap_or(u32::MAX),
         };
         let numbers = 1..=first.saturating_add(follow);
         numbers.filter(|n| !self.ends.contains_key(n)).collect()
+    }
+
+    /// Whether no attempt works or waits to, and only what parts come to is checked: an attempt follows only where that
+    /// does not pass.
+    pub fn only_joins(&self) -> bool {
+        self.parts.is_some() && self.to_run().is_empty()
     }
 
     /// Where a part stands.

@@ -32,11 +32,12 @@ pub fn take(
         let names: String = missing.iter().map(|id| format!("{id}\n")).collect();
         let mut git = Careful::new(git);
         shadow.snapshots.pack(|at| {
-            // What is no delta yet becomes none: it is time that is short here.
+            // Nothing is packed tighter, and no long chain of deltas comes along: each file is read once, soon.
             let args = [
                 "pack-objects".as_ref(),
                 "--quiet".as_ref(),
                 "--window=0".as_ref(),
+                "--depth=1".as_ref(),
                 at.as_os_str(),
             ];
             // What git cannot do is done below, or the person is told why it cannot be.

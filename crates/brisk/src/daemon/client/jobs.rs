@@ -4,7 +4,8 @@ use super::{Client, decode, reply};
 use crate::daemon::hub::{Hub, refuse_worktree};
 use brisk_domain::job::AttemptId;
 use brisk_protocol::jobs::{
-    AttemptRef, Delegate, JobList, JobRef, JobSteer, JobsReply, Merge, StepsRequest, Watch, Watched, method,
+    AttemptRef, Delegate, JobList, JobRef, JobSteer, JobsReply, Merge, Steered, StepsRequest, Watch, Watched,
+    method,
 };
 use brisk_protocol::{ErrorBody, ErrorCode, RequestId};
 use brisk_worktree::{WorktreeError, find_root};
@@ -62,8 +63,11 @@ async fn answer(hub: &Arc<Hub>, name: &str, params: &RawValue) -> Result<Value, 
         method::STEER => {
             let wish: JobSteer = decode(params)?;
             value(
-                hub.job_work(move |hub| hub.jobs.steer(wish.job, &wish.text))
-                    .await,
+                hub.job_work(move |hub| {
+                    let hears = hub.jobs.steer(wish.job, &wish.text)?;
+                    Ok(Steered { hears })
+                })
+                .await,
             )
         }
         method::CANCEL => {

@@ -12,6 +12,7 @@ mod begin;
 mod brief;
 mod change;
 mod errand;
+mod fault;
 mod join;
 mod keep;
 mod look;
@@ -33,6 +34,7 @@ use attempt::Note;
 use brisk_domain::job::{AttemptId, JobState, PatchSize, QUEUE, Rivalry};
 use brisk_domain::{CancelReason, JobId, ModelId};
 use brisk_protocol::ErrorBody;
+use brisk_protocol::jobs::Hears;
 use brisk_sandbox::Stop;
 use brisk_store::{Claim, JobStore, StoreError};
 use purse::Purse;
@@ -254,7 +256,7 @@ impl Jobs {
                 };
                 over.held.purse.opens_with(row.spent());
             }
-            work::job(&over.jobs, &over.held, &row);
+            work::job_or_fault(&over.jobs, &over.held, &row);
         });
     }
 
@@ -315,27 +317,31 @@ impl Jobs {
     }
 
     /// Gives every attempt of a job that is not over the person's words, between two of its steps. Of a divided job also
-    /// those that may follow: they hear it before their first.
-    pub(crate) fn steer(&self, job: JobId, text: &str) -> Result<(), ErrorBody> {
+    /// those that may follow: they hear it before their first. Tells who that is.
+    pub(crate) fn steer(&self, job: JobId, text: &str) -> Result<Hears, ErrorBody> {
         let mut store = self.store();
         let row = store.job(job).map_err(refusal)?;
         let id = AttemptId { job, number: QUEUE };
         let steps = store.steps(id, 1).map_err(refusal)?;
-        let left: Vec<u32> = match errand::queue(&row, steps) {
-            Some(queue) => queue.hearers(),
+        let (left, hears) = match errand::queue(&row, steps) {
+            Some(queue) if queue.only_joins() => (queue.hearers(), Hears::IfRed),
+            Some(queue) => (queue.hearers(), Hears::AfterStep),
             None => {
                 let count = u32::try_from(row.task.models.len()).unwrap_or(u32::MAX);
                 let over = |number: &u32| row.ends.iter().any(|(n, _)| n == number);
-                (1..=count).filter(|number| !over(number)).collect()
+                let left = (1..=count).filter(|number| !over(number)).collect();
+                (left, Hears::AfterStep)
             }
         };
         store.say(job, &left, text).map_err(refusal)?;
         match left.is_empty() {
             true => Err(refuse(
                 Exit::Target,
-                format!("no attempt at {job} is left that could hear it"),
+                format!(
+                    "no attempt at {job} is left that could hear it. Next: once it is over, delegate again and say it there"
+                ),
             )),
-            false => Ok(()),
+            false => Ok(hears),
         }
     }
 

@@ -2,10 +2,12 @@ use super::ask::{Line, Question};
 use super::*;
 use brisk_domain::evidence::Tree;
 use brisk_domain::job::{Bounds, Task};
-use brisk_domain::port::{GenerateRequest, Priority, Sink};
+use brisk_domain::parts::{Division, Part, Parts, Scope};
+use brisk_domain::port::{GenerateRequest, Priority, Running, Sink};
 use brisk_domain::spending::{Budget, Spent};
 use brisk_domain::{Candidate, EditFormat};
 use brisk_router::fleet::Member;
+use brisk_router::scale::Trust;
 use std::path::Path;
 use std::time::Instant;
 
@@ -207,6 +209,79 @@ fn work_on_the_embedded_model_is_paused_while_a_person_waits_for_it() {
         let said = asked.join().unwrap();
         assert!(matches!(said, Ok(brisk_domain::job::Step::Said { text, .. }) if text == "done"));
     });
+    jobs.leave();
+}
+
+/// A port that breaks when it is asked, as our own code may anywhere in an attempt.
+struct Breaks;
+
+impl brisk_domain::port::Model for Breaks {
+    fn generate(&self, _: GenerateRequest, _: Sink) -> Box<dyn Running> {
+        panic!("the port broke")
+    }
+
+    fn warm(&self, _: GenerateRequest) {}
+}
+
+/// Whether in an attempt, in one at a part, or in the queue that asks for parts: the job fails and says why, once.
+#[test]
+fn what_breaks_in_our_own_code_ends_the_job_with_a_word() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().canonicalize().unwrap().join("repo");
+    std::fs::create_dir_all(root.join(".git")).unwrap();
+    std::fs::write(root.join("a.txt"), "a\n").unwrap();
+    let home = Home::under(&dir.path().join("home"));
+    let base = {
+        home.prepare().unwrap();
+        let mut shadow = brisk_worktree::Shadow::open(&root, home.state_dir()).unwrap();
+        shadow.tree().unwrap()
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    let local = ModelId("local".into());
+    let mut models = Models::new(&Default::default(), &home, (None, vec![]), runtime.handle()).unwrap();
+    models.embed(local.clone(), Arc::new(Breaks));
+    let fleet = Fleet::start(&home, vec![Member::new(local.clone(), 8_192)]);
+    fleet.trusts().say(&root, Trust::Trusted, &[]).unwrap();
+    let jobs = Jobs::start(&home, &BTreeMap::new(), Arc::new(models), fleet).unwrap();
+    let part = Part {
+        text: "do it".into(),
+        files: vec![Scope::new("a.txt").unwrap()],
+    };
+    let given = Division::Given(Parts::new(vec![part]).unwrap());
+    for division in [Division::Whole, given, Division::Asked] {
+        let who = Candidate {
+            model: local.clone(),
+            format: EditFormat::SearchReplace,
+            context: 8_192,
+        };
+        let task = Task {
+            base: base.clone(),
+            models: vec![who],
+            division: division.clone(),
+            ..task(Budget::default())
+        };
+        let job = jobs.store().enqueue(&root, &task).unwrap();
+        jobs.look();
+        let end = Instant::now() + Duration::from_secs(60);
+        let mut seen = 0;
+        let state = loop {
+            seen = runtime.block_on(jobs.news(seen));
+            let state = jobs.view(job).unwrap().state;
+            if state != JobState::Open || Instant::now() > end {
+                break state;
+            }
+        };
+        let JobState::Failed { why, .. } = &state else {
+            panic!("{division:?}: {state:?}");
+        };
+        assert!(
+            why.contains("a fault of Brisk itself ended it: the port broke"),
+            "{why}"
+        );
+    }
     jobs.leave();
 }
 

@@ -2,6 +2,7 @@
 
 use super::attempt::{self, Halted};
 use super::errand::Errand;
+use super::fault::caught;
 use super::{Held, Jobs, Live, join, lock, note};
 use crate::verify::Gate;
 use brisk_domain::job::{AttemptId, End, JobState, PatchSize, judge};
@@ -14,8 +15,21 @@ use std::sync::{Arc, Mutex};
 /// Attempts of one job that run at once.
 pub(super) const SIDE_BY_SIDE: usize = 4;
 
+/// The same, also where our own code breaks: then the job has failed.
+pub(super) fn job_or_fault(jobs: &Arc<Jobs>, held: &Arc<Held>, row: &JobRow) {
+    let Err(why) = caught(|| job(jobs, held, row)) else {
+        return;
+    };
+    note(&format!("{}: {why}", row.id));
+    let state = JobState::Failed { why, best: None };
+    // Cancelled meanwhile, it stays so.
+    if let Err(e) = jobs.store().finish(&held.claim, &state) {
+        note(&format!("{}: {e}", row.id));
+    }
+}
+
 /// Runs a job to its end, or to where it was stopped.
-pub(super) fn job(jobs: &Arc<Jobs>, held: &Arc<Held>, row: &JobRow) {
+fn job(jobs: &Arc<Jobs>, held: &Arc<Held>, row: &JobRow) {
     let id = held.claim.job;
     let told = |e: StoreError| note(&format!("{id}: {e}"));
     sweep(jobs, row);
@@ -100,7 +114,8 @@ pub(super) fn one(jobs: &Arc<Jobs>, held: &Arc<Held>, row: &JobRow, errand: (Att
     // A halt may have come between the look and the insertion.
     let end = match held.halted() {
         true => Err(Halted),
-        false => attempt::run(jobs, held, row, errand, stop, &notes, inbox),
+        false => caught(|| attempt::run(jobs, held, row, errand, stop, &notes, inbox))
+            .unwrap_or_else(|why| Ok(End::Failed { why, best: None })),
     };
     lock(&held.attempts).remove(&id.number);
     match end {
@@ -159,9 +174,4 @@ fn clear(jobs: &Jobs, row: &JobRow, which: impl Fn(&str) -> bool) {
             let _ = gate.shadow.drop_attempt(name);
         }
     }
-}
-
-/// Whether a job is over with something that can be merged.
-pub(super) fn ready(state: &JobState) -> bool {
-    matches!(state, JobState::Ready(_))
 }

@@ -261,16 +261,28 @@ fn what_the_person_says_reaches_every_attempt_that_follows() {
             .all(|go| go.text.ends_with("The person says: no tabs\n"))
     );
     // Those that work, and those that may have to mend what all come to.
-    assert_eq!(q.hearers(), [1, 2, 3, 4]);
+    assert_eq!((q.hearers(), q.only_joins()), (vec![1, 2, 3, 4], false));
     q.ended(1, proven(&tree(&[1])));
     q.ended(2, proven(&tree(&[0, 1])));
-    assert_eq!(q.hearers(), [3, 4], "while a joined tree is checked");
+    assert_eq!(
+        (q.hearers(), q.only_joins()),
+        (vec![3, 4], true),
+        "while a joined tree is checked"
+    );
     q.take(joined(&joins(&q)));
     q.take(put_back(&joins(&q)));
     assert_eq!(q.hearers(), [3]);
     assert!(q.to_run()[0].text.contains("The person says: no tabs\n"));
+    assert!(!q.only_joins(), "somebody mends it");
     q.ended(3, failed(None));
     assert!(q.hearers().is_empty());
+
+    // Where a part made nothing, nobody is asked to mend the rest.
+    let mut q = queue(2);
+    q.ended(2, failed(None));
+    assert_eq!(q.hearers(), [1]);
+    q.ended(1, proven(&tree(&[1])));
+    assert_eq!((joins(&q).parts, q.hearers()), (vec![1], vec![]));
 }
 
 #[test]

@@ -1,0 +1,107 @@
+//! What comes when the last join of parts is checked: the end of the job's time, and words that nobody may hear.
+
+use crate::house::{House, edit};
+use crate::parts::{by_hand, name, total};
+use serde_json::Value;
+use std::process::Command;
+
+/// Passes, but on both parts together: then a person says how it ends.
+const TESTS: &str = "import unittest\n\n\nclass T(unittest.TestCase):\n    def test_both(self):\n        both = open(\"shop.py\").read() + open(\"text.py\").read()\n        if \" if \" in both and \"strip\" in both:\n            with open(\"gate/way\") as way:\n                self.assertEqual(way.readline(), \"green\\n\")\n";
+
+const POLICY: &str = "[verify.checks.unit]\nrun = [\"python3\", \"-m\", \"unittest\", \"-v\"]\nparse = \"unittest\"\nborrow = [\"gate\"]\n";
+
+/// A job of two parts, which nobody works on any more: what both come to waits at its gate.
+fn at_the_gate() -> (House, crate::house::Running) {
+    let house = House::raw(&["a", "b"]);
+    for (path, text) in [
+        ("shop.py", "def total(items):\n    return sum(items)\n"),
+        ("text.py", "def name(item):\n    return item\n"),
+        ("test_shop.py", TESTS),
+        ("brisk.toml", POLICY),
+        (".gitignore", "gate/\n__pycache__/\n"),
+    ] {
+        house.write(path, text);
+    }
+    std::fs::create_dir(house.repo.join("gate")).unwrap();
+    let made = Command::new("mkfifo").arg(house.repo.join("gate/way")).status();
+    assert!(made.unwrap().success());
+    house.git(&["add", "-A"]);
+    house.git(&["commit", "-q", "-m", "gated"]);
+    house.accept();
+    house.says(0, &total("0"));
+    house.says(1, &name(".strip()"));
+    let mut news = house.start(&by_hand(&["--wait", "--json"]));
+    let over = |job: &Value| {
+        let attempts = job["attempts"].as_array().unwrap();
+        attempts.len() == 2 && attempts.iter().all(|a| !a["end"].is_null())
+    };
+    while !over(&news.next("job")) {}
+    (house, news)
+}
+
+/// From here on every check that waits is told this.
+fn opens(house: &House, word: &'static str) {
+    let way = house.repo.join("gate/way");
+    // Opening waits for a check, and the last one for the end of the test. One that was stopped may be gone by then.
+    std::thread::spawn(move || {
+        loop {
+            let _ = std::fs::write(&way, word);
+        }
+    });
+}
+
+#[test]
+fn words_in_a_last_join_are_heard_only_where_it_is_red_and_the_answer_says_so() {
+    for (word, mends) in [("green\n", 0), ("red\n", 1)] {
+        let (house, news) = at_the_gate();
+        // Whose part was the last to be joined is put back.
+        let own = "    return sum(items) if items else 0\n";
+        house.says(0, &edit("shop.py", own, "    return sum(items, 0)\n"));
+        let own = "    return item.strip()\n";
+        house.says(1, &edit("text.py", own, "    return item.lower()\n"));
+        let said = house.ends(0, &["jobs", "steer", "j1", "keep names short"]);
+        assert!(
+            said.contains("late: nobody works on j1 now") && said.contains("delegate again"),
+            "{said}"
+        );
+        let told = house.last(0, "steered", &["jobs", "steer", "j1", "and clear"]);
+        assert_eq!(told["hears"], "if_red");
+        opens(&house, word);
+        assert_eq!(news.finish(), Some(0), "{word}");
+        let asked = house.servers.iter().flat_map(|s| s.requests());
+        let heard = |body: &String| body.contains("keep names short") && body.contains("and clear");
+        let asked: Vec<String> = asked.map(|r| r.body.to_string()).collect();
+        assert_eq!(asked.len(), 2 + mends, "{word}");
+        assert_eq!(
+            asked.iter().filter(|body| heard(body)).count(),
+            mends,
+            "{asked:?}"
+        );
+        let said = house.ends(4, &["jobs", "steer", "j1", "more"]);
+        assert!(said.contains("j1 is ready"), "{said}");
+    }
+}
+
+/// What was made in time is joined also after it; nobody begins to mend it then.
+#[test]
+fn a_join_that_meets_the_end_of_the_jobs_time_is_checked_to_its_end() {
+    for (word, exit) in [("green\n", 0), ("red\n", 26)] {
+        let (house, news) = at_the_gate();
+        house.ends(0, &["jobs", "pause", "j1"]);
+        let earlier = "import sqlite3, sys\ndb = sqlite3.connect(sys.argv[1], timeout=60)\ndb.execute('UPDATE jobs SET made_us = made_us - 7200000000')\ndb.commit()\n";
+        let store = house.home.path().join("state/jobs/jobs.db");
+        let made = Command::new("python3").args(["-c", earlier]).arg(store).status();
+        assert!(made.unwrap().success());
+        opens(&house, word);
+        house.ends(0, &["jobs", "resume", "j1"]);
+        assert_eq!(news.finish(), Some(exit), "{word}");
+        let asked = house.servers.iter().map(|s| s.requests().len());
+        assert_eq!(asked.sum::<usize>(), 2, "{word}");
+        let shown = house.ends(0, &["jobs", "show", "j1"]);
+        let want = match exit {
+            0 => "part 1: empty carts (shop.py): joined",
+            _ => "its time was up",
+        };
+        assert!(shown.contains(want), "{word}: {shown}");
+    }
+}
