@@ -356,8 +356,9 @@ pub enum JobState {
     Merged {
         /// What was merged.
         ready: Ready,
-        /// Number of the operation that wrote it (`brisk undo`).
-        op: u64,
+        /// Number of the operation that wrote it (`brisk undo`); none where the worktree had all of it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        op: Option<u64>,
     },
     /// The person does not want it.
     Dropped,

@@ -171,6 +171,9 @@ pub struct JobView {
     /// The person has put it aside.
     #[serde(default)]
     pub paused: bool,
+    /// Its change was merged, and an undo took that back since.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub undone: bool,
     /// What all attempts together may take.
     #[serde(default)]
     pub budget: Budget,
@@ -343,8 +346,14 @@ pub enum Merged {
         op: u64,
         /// Files that changed.
         files: Vec<String>,
+        /// Those of them that git ignores: no part of what was verified, and of what ships.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        ignored: Vec<String>,
         /// The worktree is exactly what was verified.
         verified: bool,
+        /// Why it would not ship all the same.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        withheld: Option<String>,
     },
     /// The worktree differs from the job's base, and nobody has verified what the two come to. Verify this tree, then ask
     /// again.
@@ -352,11 +361,26 @@ pub enum Merged {
         /// Which.
         tree: Tree,
     },
-    /// Both sides changed the same lines; nothing was written.
+    /// Both sides changed the same places; nothing was written.
     Conflicts {
-        /// File, why, and the change as a diff, one for each.
-        conflicts: Vec<(String, String, String)>,
+        /// Which.
+        conflicts: Vec<Clash>,
     },
-    /// The worktree has all of it already.
+    /// The worktree has all of it already; the job counts as merged.
     Nothing,
+}
+
+/// A place that both sides changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Clash {
+    /// The file, below the root.
+    pub path: String,
+    /// Why the change does not fit.
+    pub why: String,
+    /// What the job made, as a diff; empty where it is not about lines.
+    pub diff: String,
+    /// Where the place is now, counted from 1.
+    pub line: usize,
+    /// What stands there now; empty where lines were taken away.
+    pub here: String,
 }

@@ -311,7 +311,7 @@ fn lines_are_of_one_repository_and_leave_out_nothing_that_is_not_settled() {
                     proof: proof(),
                     size: PatchSize { lines: 2, files: 1 },
                 },
-                op: 1,
+                op: Some(1),
             },
         ),
         (5, JobState::Cancelled),

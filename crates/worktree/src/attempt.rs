@@ -1,5 +1,4 @@
-//! Delegated work: what an attempt starts from, what it made, where its checks run, and how its change is carried over to
-//! what the person has by now.
+//! Delegated work: what an attempt starts from, what it made, and where its checks run.
 //!
 //! An attempt's files are a base tree and the texts that differ from it: nothing of the person's is needed to make
 //! them again, and nothing of the person's is ever touched. Its folder below the state folder (files and builds) only
@@ -11,7 +10,7 @@ use crate::shadow::Shadow;
 use crate::slot::{Slot, remove};
 use crate::snapshot::Listing;
 use brisk_domain::evidence::Tree;
-use brisk_patch::{Change, Conflict, Hunk, Text, apply, minimise, rebase};
+use brisk_patch::{Change, Hunk, Text, minimise};
 use gix_object::tree::EntryKind;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -25,27 +24,7 @@ const MAX_TEXT: usize = 1 << 20;
 /// The files of a tree, found by path.
 pub struct Base {
     tree: Tree,
-    listing: Arc<Listing>,
-}
-
-/// What two changes of the same files come to.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Merged {
-    /// The change, made for what is there now, and the texts that it was made for.
-    pub changes: Vec<Change>,
-    /// Texts of modified files as they are now.
-    pub bases: BTreeMap<String, Text>,
-    /// What both sides changed: the file, why, and the hunk as it was made.
-    pub conflicts: Vec<(String, String, Option<Hunk>)>,
-}
-
-/// A merge and the tree that it would make.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Merging {
-    /// What is written.
-    pub merged: Merged,
-    /// What the worktree would hold; `None` with conflicts.
-    pub tree: Option<Tree>,
+    pub(crate) listing: Arc<Listing>,
 }
 
 impl Base {
@@ -155,66 +134,6 @@ impl Shadow {
             }
         }
         Ok(out)
-    }
-
-    /// Carries what an attempt changed from `base` to `tree` over to `now`, the person's worktree. Nothing is written.
-    ///
-    /// # Errors
-    /// `UnknownTree`; else as [`Shadow::with_texts`].
-    pub fn merge(&mut self, base: &Base, tree: &Tree, now: &Tree) -> Result<Merging, WorktreeError> {
-        let here = self.base(now)?;
-        let mut merged = Merged::default();
-        let mut by_path: BTreeMap<String, Vec<Hunk>> = BTreeMap::new();
-        let mut texts = BTreeMap::new();
-        for change in self.patch(base, tree)? {
-            match change {
-                Change::Modify { path, hunk } => by_path.entry(path).or_default().push(hunk),
-                Change::Create { path, text } => match here.listing.get(path.as_bytes()) {
-                    None => {
-                        texts.insert(path.clone(), text.clone());
-                        merged.changes.push(Change::Create { path, text });
-                    }
-                    Some(_) if self.file(&here, &path) == Some(text) => {}
-                    Some(_) => merged
-                        .conflicts
-                        .push((path, "it was made here meanwhile".to_owned(), None)),
-                },
-                Change::Delete { .. } => {}
-            }
-        }
-        for (path, hunks) in by_path {
-            let (Some(old), Some(new)) = (self.file(base, &path), self.file(&here, &path)) else {
-                let why = "it is not there any more".to_owned();
-                merged.conflicts.push((path, why, None));
-                continue;
-            };
-            let mut carried = Vec::new();
-            for hunk in hunks {
-                match rebase(&hunk, &old, &new) {
-                    Ok(hunk) => carried.push(hunk),
-                    Err(Conflict::AlreadyThere) => {}
-                    Err(e) => merged.conflicts.push((path.clone(), e.to_string(), Some(hunk))),
-                }
-            }
-            match apply(&new, &carried) {
-                Ok(text) if text != new => {
-                    texts.insert(path.clone(), text);
-                }
-                Ok(_) => {}
-                Err(e) => merged.conflicts.push((path.clone(), e.to_string(), None)),
-            }
-            let modify = |hunk| Change::Modify {
-                path: path.clone(),
-                hunk,
-            };
-            merged.changes.extend(carried.into_iter().map(modify));
-            merged.bases.insert(path, new);
-        }
-        let tree = match merged.conflicts.is_empty() {
-            true => Some(self.with_texts(&here, &texts)?),
-            false => None,
-        };
-        Ok(Merging { merged, tree })
     }
 
     /// An attempt's own slot, with a tree laid out in it; its build folder is shared with nobody. `None` while a check
@@ -364,39 +283,6 @@ mod tests {
         ] {
             let refused = house.shadow.with_texts(&base, &texts(&[(bad, "1\n")]));
             assert!(refused.is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_change_is_carried_over_to_what_the_person_has_now() {
-        let mine = LONG.replace("c\n", "C\n");
-        let cases = [
-            ("as it was", LONG, Some(mine.clone())),
-            (
-                "edited elsewhere",
-                "a\nb\nc\nd\ne\nf\ng\nH\n",
-                Some(mine.replace("h\n", "H\n")),
-            ),
-            ("there already", mine.as_str(), Some(mine.clone())),
-            ("the same lines", "a\nb\nother\nd\ne\nf\ng\nh\n", None),
-        ];
-        for (name, now, want) in cases {
-            let mut house = house();
-            let tree = house.shadow.tree().unwrap();
-            let base = house.shadow.base(&tree).unwrap();
-            let after = house
-                .shadow
-                .with_texts(&base, &texts(&[("long.txt", &mine)]))
-                .unwrap();
-            fs::write(house.repo.path().join("long.txt"), now).unwrap();
-            let now = house.shadow.tree().unwrap();
-            let merging = house.shadow.merge(&base, &after, &now).unwrap();
-            let got = merging.tree.map(|tree| {
-                let made = house.shadow.base(&tree).unwrap();
-                house.shadow.file(&made, "long.txt").unwrap().joined()
-            });
-            assert_eq!(got, want, "{name}");
-            assert_eq!(merging.merged.conflicts.is_empty(), want.is_some(), "{name}");
         }
     }
 }

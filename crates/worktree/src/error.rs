@@ -120,7 +120,7 @@ pub enum WorktreeError {
         tree: String,
     },
     /// The operation is decided but a rename failed; it is completed before the next one, or at the next start.
-    #[error("{op} is decided but could not be completed at {}: {source}; it is completed at the next start", .path.display())]
+    #[error("{op} is decided but could not be completed at {}: {source}; it is completed before the next write here, or at the next start", .path.display())]
     Unfinished {
         /// Which operation.
         op: OpId,

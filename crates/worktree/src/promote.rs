@@ -21,6 +21,7 @@ pub use error::PromoteError;
 use look::{differing, few, here, settled};
 pub use outside::{Attested, attest, install_hook};
 use saved::Saved;
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -172,6 +173,57 @@ pub fn ready(tree: &Tree, shadow: &mut Shadow, git: &mut dyn Git, way: &Way) -> 
     prepare(tree, shadow, git, way).map(drop)
 }
 
+/// Refuses where the worktree is another than its tree, which is all that a check sees: git has conflicts to settle
+/// first, files are not checked out, or a submodule has changes of its own.
+///
+/// # Errors
+/// `Unmerged`, `Sparse`, `Submodule`; `Git`, `Worktree`.
+pub fn overlooked(tree: &Tree, shadow: &Shadow, git: &mut dyn Git) -> Result<(), PromoteError> {
+    let mut git = Careful::wary(git)?;
+    settled(&mut git)?;
+    inside(tree, shadow, &mut git)
+}
+
+/// Refuses where a submodule has changes of its own.
+fn inside(tree: &Tree, shadow: &Shadow, git: &mut Careful<'_>) -> Result<(), PromoteError> {
+    let dirty = stored::dirty(shadow, git, tree)?;
+    match few(dirty.iter().map(OsStr::new)) {
+        Some(paths) => Err(PromoteError::Submodule { paths }),
+        None => Ok(()),
+    }
+}
+
+/// Which of these paths below the root git leaves out by a rule to ignore them. What it tracks it does not leave out.
+///
+/// # Errors
+/// `Git`.
+pub fn ignored(git: &mut dyn Git, paths: &[String]) -> Result<BTreeSet<String>, PromoteError> {
+    let mut git = Careful::new(git);
+    let mut out = BTreeSet::new();
+    // One at a time: what it writes of several it writes quoted.
+    for path in paths {
+        // Behind this no name is anything else than a name.
+        let here = format!("./{path}");
+        let said = git.run(&["check-ignore", "--quiet", "--", &here], &[])?;
+        match said.code {
+            0 => {
+                out.insert(path.clone());
+            }
+            1 => {}
+            code => {
+                return Err(PromoteError::Git {
+                    doing: "git check-ignore".to_owned(),
+                    said: match said.err.trim_end() {
+                        "" => format!("exit code {code}"),
+                        words => words.to_owned(),
+                    },
+                });
+            }
+        }
+    }
+    Ok(out)
+}
+
 enum Prepared {
     /// HEAD has it.
     There { head: Option<Tree> },
@@ -227,10 +279,7 @@ fn prepare<'a>(
             paths: paths.unwrap_or_default(),
         });
     }
-    let dirty = stored::dirty(shadow, git, tree)?;
-    if let Some(paths) = few(dirty.iter().map(OsStr::new)) {
-        return Err(PromoteError::Submodule { paths });
-    }
+    inside(tree, shadow, git)?;
     if staged.tree != *tree {
         return Err(PromoteError::Other {
             verified: tree.clone(),

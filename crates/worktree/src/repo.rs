@@ -1,5 +1,7 @@
 //! One repository, open: reading, writing, undo, snapshots. One value of [`Repo`] serves all threads of the daemon.
 
+mod effect;
+
 use crate::blobs::Blobs;
 use crate::commit::{Outcome, Plan, PlannedFile, Store};
 use crate::error::{WorktreeError, io_at};
@@ -43,6 +45,13 @@ struct State {
     last: OpId,
     /// Decided operations that could not be completed; tried again before the next one.
     pending: Vec<Pending>,
+}
+
+/// What of an operation has to fit, for any of it to be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Need {
+    Any,
+    All,
 }
 
 /// A file that changes while it is being compared is read again this often before the write gives up.
@@ -179,6 +188,19 @@ impl Repo {
     /// Nothing was changed: `Outside`, `InGitDir`, `Symlink`, `NotAFile`, `NotText`, `TooLarge`, `ReadOnly`,
     /// `HardLinked`, `DiskFull`, `Io`. `Unfinished` alone means that the write is decided and still to be completed.
     pub fn write(&self, op: Operation) -> Result<Applied, WorktreeError> {
+        self.write_if(op, Need::Any)
+    }
+
+    /// The same for changes that belong together: where one of them does not fit, none is written. Only what somebody
+    /// changes in the very moment of the rename can still be left out.
+    ///
+    /// # Errors
+    /// As [`Repo::write`].
+    pub fn write_whole(&self, op: Operation) -> Result<Applied, WorktreeError> {
+        self.write_if(op, Need::All)
+    }
+
+    fn write_if(&self, op: Operation, need: Need) -> Result<Applied, WorktreeError> {
         let mut by_path: BTreeMap<&str, Vec<(HunkId, &Change)>> = BTreeMap::new();
         for (id, change) in &op.changes {
             by_path.entry(change.path()).or_default().push((*id, change));
@@ -210,6 +232,12 @@ impl Repo {
                         what,
                     });
                 }
+            }
+            if need == Need::All && !applied.conflicted.is_empty() {
+                return Ok(Applied {
+                    conflicted: applied.conflicted,
+                    ..Applied::default()
+                });
             }
             if files.is_empty() {
                 return Ok(applied);

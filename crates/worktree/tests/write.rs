@@ -11,7 +11,7 @@ mod common;
 
 use brisk_domain::HunkId;
 use brisk_patch::NotText;
-use brisk_worktree::{Repo, WorktreeError};
+use brisk_worktree::{OpId, Repo, Which, WorktreeError};
 use common::*;
 use std::os::unix::fs::{MetadataExt, symlink};
 
@@ -45,6 +45,42 @@ fn several_files_change_together_and_keep_what_is_theirs() {
             .all(|k| !k.contains(".brisk") && !k.contains("lock")),
         "nothing of ours stays"
     );
+}
+
+#[test]
+fn changes_that_belong_together_are_written_all_or_none() {
+    let p = Place::with(&[("a", "1\n"), ("there", "mine\n")]);
+    let before = p.tree();
+    let repo = p.open();
+    let both = || vec![modify("a", 0, "1\n", "2\n"), create("there", "theirs\n")];
+    let none = repo.write_whole(operation(1, 1, both())).unwrap();
+    assert_eq!((none.op, none.kept.len(), none.conflicted.len()), (None, 0, 1));
+    assert_eq!(none.conflicted[0].0, HunkId(2));
+    assert_eq!(p.tree(), before);
+    assert!(repo.log(1).unwrap().is_empty());
+    std::fs::remove_file(p.root.join("there")).unwrap();
+    let all = repo.write_whole(operation(1, 1, both())).unwrap();
+    assert_eq!((all.kept.len(), all.conflicted.len()), (2, 0));
+    assert_eq!((p.get("a").as_str(), p.get("there").as_str()), ("2\n", "theirs\n"));
+}
+
+#[test]
+fn it_is_known_what_is_in_effect() {
+    let p = Place::with(&[("a", "1\n")]);
+    let repo = p.open();
+    let op = write(&repo, 1, 1, vec![modify("a", 0, "1\n", "2\n")])
+        .unwrap()
+        .op
+        .unwrap();
+    assert_eq!(repo.in_effect(op).unwrap(), Some(true));
+    assert_eq!(repo.written_as("turn 1").unwrap(), Some(op));
+    assert_eq!(repo.written_as("turn 2").unwrap(), None);
+    repo.undo(Which::Last).unwrap();
+    assert_eq!(repo.in_effect(op).unwrap(), Some(false));
+    assert_eq!(repo.written_as("turn 1").unwrap(), None);
+    repo.redo().unwrap();
+    assert_eq!(repo.written_as("turn 1").unwrap(), Some(op));
+    assert_eq!(repo.in_effect(OpId(99)).unwrap(), None);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! `jobs`: what became of delegated work, and what becomes of it.
 
+mod merge;
 mod parts;
 mod text;
 
@@ -9,20 +10,16 @@ use crate::cli::link::Link;
 use crate::cli::style::Tone;
 use crate::cli::{connect, cwd, json, say};
 use crate::exit::{CliError, Exit};
-use crate::verify::Gate;
 use brisk_domain::JobId;
-use brisk_domain::job::{Checked, JobState, QUEUE};
+use brisk_domain::job::{JobState, QUEUE};
 use brisk_protocol::jobs::{
-    AttemptRef, DiffReply, Hears, JobList, JobRef, JobSteer, JobView, JobsReply, Merge, Merged, Steered,
+    AttemptRef, DiffReply, Hears, JobList, JobRef, JobSteer, JobView, JobsReply, Steered,
     StepsReply, StepsRequest, Watch, Watched, method,
 };
 use serde_json::json;
 
 /// How often in a row a daemon that went is looked for.
 const RETRIES: u32 = 3;
-
-/// How often a merge is begun again because the worktree changed while it was verified.
-const MERGES: usize = 3;
 
 /// `jobs ...`.
 pub(crate) fn run(context: &Context, command: &JobsCmd) -> Result<Exit, CliError> {
@@ -46,7 +43,7 @@ pub(crate) fn run(context: &Context, command: &JobsCmd) -> Result<Exit, CliError
             let wish = JobRef { job: JobId(*job) };
             tell(context, method::CANCEL, &wish, "cancelled", "cancelled")
         }
-        JobsCmd::Merge { job, degraded } => merge(context, JobId(*job), *degraded),
+        JobsCmd::Merge { job, degraded } => merge::merge(context, JobId(*job), *degraded),
         JobsCmd::Drop { job } => {
             let wish = JobRef { job: JobId(*job) };
             tell(
@@ -215,85 +212,4 @@ fn diff(context: &Context, job: JobId, attempt: Option<u32>) -> Result<Exit, Cli
         false => say::lines(context, &text::diff(&reply.text))?,
     }
     Ok(Exit::Done)
-}
-
-/// `jobs merge`: where nobody has verified what worktree and job come to, that is done first, here.
-fn merge(context: &Context, job: JobId, degraded: bool) -> Result<Exit, CliError> {
-    let wish = Merge { cwd: cwd()?, job };
-    let mut link = connect::open(&context.home)?;
-    for _ in 0..MERGES {
-        match link.call(method::MERGE, &wish)? {
-            Merged::Done { op, files, verified } => {
-                if context.json {
-                    let fields = json!({"job": job, "op": op, "files": files, "verified": verified});
-                    say::raw(&json::line("merged", context.t_us(), fields))?;
-                } else {
-                    let names = files.join(", ");
-                    let mut lines = vec![(
-                        Tone::Good,
-                        format!("merged: {names}; `brisk undo {op}` takes it back"),
-                    )];
-                    lines.push(match verified {
-                        true => (
-                            Tone::Good,
-                            "the worktree is verified: `brisk ship` may go".to_owned(),
-                        ),
-                        false => (
-                            Tone::Warn,
-                            "the worktree changed in that moment: `brisk verify` says how it stands"
-                                .to_owned(),
-                        ),
-                    });
-                    say::lines(context, &lines)?;
-                }
-                return Ok(Exit::Done);
-            }
-            Merged::Nothing => {
-                return Err(CliError::new(Exit::Nothing, "the worktree has all of it already"));
-            }
-            Merged::Conflicts { conflicts } => {
-                if context.json {
-                    say::raw(&json::line(
-                        "conflicts",
-                        context.t_us(),
-                        json!({"job": job, "conflicts": conflicts}),
-                    ))?;
-                } else {
-                    for (path, why, diff) in &conflicts {
-                        say::lines(context, &[(Tone::Bad, format!("{path}: {why}"))])?;
-                        say::lines(context, &text::diff(diff))?;
-                    }
-                }
-                return Err(CliError::new(
-                    Exit::Conflict,
-                    "you and the job changed the same lines; nothing was written",
-                )
-                .hint(format!(
-                    "take your change back, or `brisk jobs diff {job} | git apply --3way --unidiff-zero`"
-                )));
-            }
-            Merged::Unverified { tree } => {
-                if !context.json {
-                    let line =
-                        format!("the worktree is not what {job} began with: verifying what both come to ...");
-                    say::lines(context, &[(Tone::Dim, line)])?;
-                }
-                let mut gate = Gate::open(&context.home, &wish.cwd)?;
-                let base = gate.base(&tree)?;
-                if let Checked::Unproven { said, .. } = gate.prove(&tree, &base, degraded)? {
-                    let why = said.lines().next().unwrap_or_default();
-                    return Err(CliError::new(
-                        Exit::Red,
-                        format!("not merged: with what you have here it does not pass: {why}"),
-                    )
-                    .hint("nothing was written"));
-                }
-            }
-        }
-    }
-    Err(CliError::new(
-        Exit::Conflict,
-        "the worktree changes faster than it can be verified; nothing was written",
-    )
-    .hint("once more when it is quiet"))
 }

@@ -1,6 +1,6 @@
 //! Repositories that are not plain, and what happens to them while a job runs.
 
-use crate::house::{House, WRONG, edit, requests, right};
+use crate::house::{House, TESTS, WRONG, edit, requests, right};
 use brisk_testkit::{Act, Reply};
 
 const POINTER: &str = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n";
@@ -46,7 +46,11 @@ fn submodules_pointers_and_sparse_checkouts_are_left_as_they_are() {
         let said = house.ends(0, &["delegate", "make the tests pass", "shop.py", "--wait"]);
         assert!(said.contains("j1 ready"), "{odd}: {said}");
         assert_eq!(house.git(&["status", "--porcelain"]), status, "{odd}");
-        house.ends(0, &["jobs", "merge", "j1"]);
+        let said = house.ends(0, &["jobs", "merge", "j1"]);
+        if odd == "sparse" {
+            let want = "`brisk ship` would refuse: these files are tracked and not checked out: notes/a.txt";
+            assert!(said.contains(want), "{said}");
+        }
         let after = house.git(&["status", "--porcelain"]);
         let mut want: Vec<&str> = status.lines().chain([" M shop.py"]).collect();
         let mut found: Vec<&str> = after.lines().collect();
@@ -124,4 +128,94 @@ fn what_is_not_laid_out_is_not_guessed_at() {
     assert!(said.contains("sub/x.py is a link, a folder"), "{said}");
     assert_eq!(house.git(&["status", "--porcelain"]), status);
     assert!(!house.repo.join("sub/x.py").exists());
+}
+
+const NEEDS: &str = "    def test_other(self):\n        self.assertTrue(os.path.exists(\"other/x.py\"))\n";
+
+/// The checks need a file that another repository holds, or that is not checked out.
+fn needs_other(house: &House) {
+    let tests = format!("import os\n{TESTS}\n{NEEDS}");
+    house.write("test_shop.py", &tests);
+    house.git(&["add", "-A"]);
+    house.git(&["commit", "-q", "-m", "another file"]);
+}
+
+/// A house with a submodule that is checked out and clean.
+fn with_submodule() -> House {
+    let house = House::new(&["m"]);
+    let source = house.repo.with_file_name("source");
+    std::fs::create_dir(&source).unwrap();
+    std::fs::write(source.join("x.py"), "X = 1\n").unwrap();
+    let at = source.to_str().unwrap();
+    for args in [
+        &["init", "-q", "-b", "main"][..],
+        &["add", "-A"],
+        &[
+            "-c",
+            "user.name=A",
+            "-c",
+            "user.email=a@b.c",
+            "commit",
+            "-q",
+            "-m",
+            "x",
+        ],
+    ] {
+        house.git(&[&["-C", at], args].concat());
+    }
+    let allow = ["-c", "protocol.file.allow=always", "submodule", "--quiet", "add"];
+    house.git(&[&allow[..], &[at, "other"]].concat());
+    needs_other(&house);
+    house
+}
+
+#[test]
+fn checks_of_a_merge_and_of_a_draft_see_submodules() {
+    let house = with_submodule();
+    house.says(0, &requests("read shop.py"));
+    house.says(0, &right());
+    house.ends(0, &["delegate", "make the tests pass", "shop.py", "--wait"]);
+    let merged = house.last(0, "merged", &["jobs", "merge", "j1"]);
+    assert_eq!(
+        (&merged["verified"], merged.get("withheld")),
+        (&true.into(), None),
+        "{merged}"
+    );
+    assert!(house.ends(0, &["status"]).contains("verified"));
+    house.ends(0, &["undo"]);
+
+    // The person has something of their own: both are checked, and the draft is one with the submodule.
+    let mine = format!("# mine\n{WRONG}");
+    house.write("shop.py", &mine);
+    house.says(0, &requests("read shop.py"));
+    house.says(0, &right());
+    house.ends(0, &["delegate", "make the tests pass", "--with-draft", "--wait"]);
+    house.ends(0, &["jobs", "merge", "j1"]);
+    assert_eq!(house.file("shop.py"), mine.replace(" + 1", ""));
+    house.ends(0, &["undo"]);
+
+    // What lies in it and is not committed there, no check sees, and no word says that it may ship.
+    house.write("other/x.py", "X = 2\n");
+    let said = house.ends(0, &["jobs", "merge", "j2"]);
+    let want =
+        "`brisk ship` would refuse: these submodules have changes of their own, which no check saw: other";
+    assert!(said.contains(want), "{said}");
+    house.ends(24, &["ship", "commit", "-m", "x"]);
+}
+
+#[test]
+fn a_merge_that_fails_for_files_that_are_not_checked_out_names_them() {
+    let house = House::new(&["m"]);
+    house.write("other/x.py", "X = 1\n");
+    needs_other(&house);
+    house.git(&["sparse-checkout", "set", "--no-cone", "/*", "!/other/"]);
+    house.says(0, &requests("read shop.py"));
+    house.says(0, &right());
+    house.ends(0, &["delegate", "make the tests pass", "shop.py", "--wait"]);
+    let said = house.ends(14, &["jobs", "merge", "j1"]);
+    assert!(
+        said.contains("these files are tracked and not checked out: other/x.py"),
+        "{said}"
+    );
+    assert_eq!(house.file("shop.py"), WRONG);
 }

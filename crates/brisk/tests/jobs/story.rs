@@ -64,7 +64,7 @@ fn the_one_that_is_right_wins_by_evidence_and_undo_restores() {
     let diff = house.ends(0, &["jobs", "diff", "j1"]);
     assert_eq!(
         diff,
-        "--- a/shop.py\n+++ b/shop.py\n@@ -2 +2 @@\n-    return sum(items) + 1\n+    return sum(items)\n"
+        "diff --git a/shop.py b/shop.py\n--- a/shop.py\n+++ b/shop.py\n@@ -1,5 +1,5 @@\n def total(items):\n-    return sum(items) + 1\n+    return sum(items)\n \n \n def names(items):\n"
     );
     assert!(house.ends(0, &["jobs", "diff", "j1", "2"]).contains("+X59 = 59"));
     assert!(

@@ -96,8 +96,19 @@ pub(super) fn table(job: &JobView) -> Vec<Line> {
             Tone::Dim,
             format!("the best that there was: `brisk jobs diff {} {number}`", job.job),
         )),
-        JobState::Merged { op, .. } => {
-            lines.push((Tone::Dim, format!("`brisk undo {op}` takes it back")));
+        JobState::Merged { .. } if job.undone => lines.push((
+            Tone::Dim,
+            format!("that was undone; `brisk jobs merge {}` brings it again", job.job),
+        )),
+        JobState::Merged { op: Some(op), .. } => lines.push((
+            Tone::Dim,
+            format!(
+                "`brisk undo {op}` takes it back; where it is gone, `brisk jobs merge {}` brings it again",
+                job.job
+            ),
+        )),
+        JobState::Merged { op: None, .. } => {
+            lines.push((Tone::Dim, "the worktree had all of it when it was merged".to_owned()));
         }
         JobState::Open | JobState::Failed { best: None, .. } | JobState::Cancelled | JobState::Dropped => {}
     }
@@ -112,6 +123,7 @@ fn counted(n: u64, what: &str) -> String {
 fn state(job: &JobView) -> &'static str {
     match (&job.state, job.paused) {
         (JobState::Open, true) => "paused",
+        (JobState::Merged { .. }, _) if job.undone => "undone",
         (state, _) => state.name(),
     }
 }
@@ -297,6 +309,7 @@ pub(super) fn diff(text: &str) -> Vec<Line> {
             Some('+') if !l.starts_with("+++ ") => Tone::Added,
             Some('-') if !l.starts_with("--- ") => Tone::Removed,
             Some('@') => Tone::Dim,
+            Some(' ') => Tone::Plain,
             _ => Tone::Head,
         };
         (tone, l.to_owned())
@@ -347,6 +360,7 @@ mod tests {
             base: Tree::parse(&"1".repeat(40)).unwrap(),
             made_us: 0,
             paused: false,
+            undone: false,
             budget: Budget {
                 tokens: Some(20_000),
                 micros: None,

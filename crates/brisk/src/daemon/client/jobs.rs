@@ -40,12 +40,15 @@ async fn answer(hub: &Arc<Hub>, name: &str, params: &RawValue) -> Result<Value, 
                 let jobs = hub.jobs.list(root.as_deref(), wish.limit)?;
                 Ok(JobsReply { jobs })
             };
-            value(hub.job_work(list).await)
+            let mut reply = hub.job_work(list).await?;
+            hub.see_undone(&mut reply.jobs).await;
+            value(Ok(reply))
         }
         method::WATCH => {
             let wish: Watch = decode(params)?;
             let version = hub.jobs.news(wish.seen).await;
-            let job = hub.job_work(move |hub| hub.jobs.view(wish.job)).await?;
+            let mut job = hub.job_work(move |hub| hub.jobs.view(wish.job)).await?;
+            hub.see_undone(std::slice::from_mut(&mut job)).await;
             value(Ok(Watched { version, job }))
         }
         method::LOG => {

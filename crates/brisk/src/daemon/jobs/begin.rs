@@ -14,7 +14,7 @@ use brisk_protocol::jobs::{Delegate, Delegated, PartWish};
 use brisk_router::decide::{Wish, decide, refusal as said, way_out};
 use brisk_router::score::price;
 use brisk_router::shape::{Given, Site, shape};
-use brisk_worktree::Base as Files;
+use brisk_worktree::{Base as Files, PromoteError, overlooked};
 
 /// Attempts of one job, at most.
 const MAX_ATTEMPTS: usize = 16;
@@ -166,7 +166,15 @@ impl Jobs {
 /// What the work starts from.
 fn start(gate: &mut Gate, wish: &Delegate) -> Result<Tree, ErrorBody> {
     if wish.with_draft {
-        return gate.shadow.tree().map_err(|e| gate_refusal(worktree(e)));
+        let tree = gate.tree().map_err(gate_refusal)?;
+        // Markers of conflicts are nobody's draft.
+        return match overlooked(&tree, &gate.shadow, &mut gate.git) {
+            Err(e @ PromoteError::Unmerged { .. }) => Err(refuse(
+                Exit::Git,
+                format!("{e}. Next: settle them and `git add` them, or delegate without --with-draft"),
+            )),
+            _ => Ok(tree),
+        };
     }
     let rev = wish.base.as_deref().unwrap_or("HEAD");
     let found = gate.git.id(&format!("{rev}^{{tree}}")).map_err(gate_refusal)?;

@@ -6,7 +6,7 @@ use crate::exit::Exit;
 use crate::verify::{Gate, worktree};
 use brisk_domain::evidence::Tree;
 use brisk_domain::job::{AttemptId, Checked, End, JobState, PatchSize, Step};
-use brisk_patch::{Change, Hunk};
+use brisk_patch::{Change, Hunk, Text};
 use brisk_protocol::ErrorBody;
 use brisk_protocol::jobs::{AttemptRef, DiffReply};
 use brisk_store::JobRow;
@@ -53,7 +53,7 @@ impl Jobs {
         Ok(DiffReply {
             attempt,
             size,
-            text: unified(&patch),
+            text: unified(&patch, |path| gate.shadow.file(&base, path)),
         })
     }
 
@@ -85,65 +85,102 @@ impl Jobs {
     }
 }
 
-/// A unified diff without context.
-pub(super) fn unified(patch: &[Change]) -> String {
+/// Lines around a change that are shown with it, as git does.
+const AROUND: usize = 3;
+
+/// A diff as git writes it, which `git apply` reads. `before`: the file that a change was made for.
+pub(super) fn unified(patch: &[Change], before: impl Fn(&str) -> Option<Text>) -> String {
     let mut out = String::new();
-    let mut last = "";
-    // By how many lines the new file is ahead of the old one.
-    let mut shift = 0isize;
-    for change in patch {
-        let path = change.path();
-        let new_file = path != last;
-        last = path;
-        match change {
-            Change::Modify { hunk, .. } => {
-                if new_file {
-                    out.push_str(&format!("--- a/{path}\n+++ b/{path}\n"));
-                    shift = 0;
-                }
-                piece(hunk, shift, &mut out);
-                shift += hunk.delta();
-            }
-            Change::Create { text, .. } => {
-                out.push_str(&format!("--- /dev/null\n+++ b/{path}\n"));
-                let hunk = Hunk {
-                    at: 0,
-                    old: Vec::new(),
-                    new: text.lines().to_vec(),
-                };
-                piece(&hunk, 0, &mut out);
-            }
-            Change::Delete { old, .. } => {
-                out.push_str(&format!("--- a/{path}\n+++ /dev/null\n"));
-                let hunk = Hunk {
-                    at: 0,
-                    old: old.lines().to_vec(),
-                    new: Vec::new(),
-                };
-                piece(&hunk, 0, &mut out);
-            }
+    for changes in patch.chunk_by(|a, b| a.path() == b.path()) {
+        let Some(first) = changes.first() else { continue };
+        let (a, b) = (quoted("a/", first.path()), quoted("b/", first.path()));
+        out.push_str(&format!("diff --git {a} {b}\n"));
+        let (kind, old, new) = match first {
+            Change::Modify { .. } => ("", a.as_str(), b.as_str()),
+            Change::Create { .. } => ("new file mode 100644\n", NONE, b.as_str()),
+            Change::Delete { .. } => ("deleted file mode 100644\n", a.as_str(), NONE),
+        };
+        // As git has it: what follows a tab is no part of a name with spaces.
+        let end = |name: &str| if name.contains(' ') { "\t" } else { "" };
+        out.push_str(&format!("{kind}--- {old}{}\n+++ {new}{}\n", end(old), end(new)));
+        let hunks: Vec<Hunk> = changes.iter().map(hunk_of).collect();
+        let base = before(first.path()).unwrap_or_default();
+        // By how many lines the new file is ahead of the old one.
+        let mut shift = 0isize;
+        for near in hunks.chunk_by(|a, b| b.at <= a.old_end() + 2 * AROUND) {
+            piece(near, base.lines(), shift, &mut out);
+            shift += near.iter().map(Hunk::delta).sum::<isize>();
         }
     }
     out
 }
 
-fn piece(hunk: &Hunk, shift: isize, out: &mut String) {
+const NONE: &str = "/dev/null";
+
+/// A change of a whole file as one of its lines.
+fn hunk_of(change: &Change) -> Hunk {
+    let (old, new) = match change {
+        Change::Modify { hunk, .. } => return hunk.clone(),
+        Change::Create { text, .. } => (Vec::new(), text.lines().to_vec()),
+        Change::Delete { old, .. } => (old.lines().to_vec(), Vec::new()),
+    };
+    Hunk { at: 0, old, new }
+}
+
+/// A name as git writes it into a diff.
+fn quoted(side: &str, path: &str) -> String {
+    if !path.contains(|c: char| c.is_control() || c == '"' || c == '\\') {
+        return format!("{side}{path}");
+    }
+    let mut out = format!("\"{side}");
+    for c in path.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            c if c.is_ascii_control() => out.push_str(&format!("\\{:03o}", u32::from(c))),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}
+
+/// Changes that are near each other, with the lines around them.
+fn piece(near: &[Hunk], base: &[String], shift: isize, out: &mut String) {
+    let (Some(first), Some(last)) = (near.first(), near.last()) else {
+        return;
+    };
+    let from = first.at.saturating_sub(AROUND);
+    let to = (last.old_end() + AROUND).min(base.len()).max(last.old_end());
+    let count = to - from;
+    let delta: isize = near.iter().map(Hunk::delta).sum();
     // A side without lines names the line before it.
     let place = |at: usize, count: usize| match count {
         0 => format!("{at},0"),
         1 => format!("{}", at + 1),
         n => format!("{},{n}", at + 1),
     };
-    let old = place(hunk.at, hunk.old.len());
-    let new = place(hunk.at.saturating_add_signed(shift), hunk.new.len());
+    let old = place(from, count);
+    let new = place(
+        from.saturating_add_signed(shift),
+        count.saturating_add_signed(delta),
+    );
     out.push_str(&format!("@@ -{old} +{new} @@\n"));
-    for (sign, lines) in [('-', &hunk.old), ('+', &hunk.new)] {
-        for line in lines {
-            out.push(sign);
-            out.push_str(line);
-            if !line.ends_with('\n') {
-                out.push_str("\n\\ No newline at end of file\n");
-            }
+    let mut at = from;
+    for hunk in near {
+        lines(' ', base.get(at..hunk.at).unwrap_or_default(), out);
+        lines('-', &hunk.old, out);
+        lines('+', &hunk.new, out);
+        at = hunk.old_end();
+    }
+    lines(' ', base.get(at..to).unwrap_or_default(), out);
+}
+
+fn lines(sign: char, lines: &[String], out: &mut String) {
+    for line in lines {
+        out.push(sign);
+        out.push_str(line);
+        if !line.ends_with('\n') {
+            out.push_str("\n\\ No newline at end of file\n");
         }
     }
 }
@@ -151,29 +188,36 @@ fn piece(hunk: &Hunk, shift: isize, out: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use brisk_patch::Text;
 
-    #[test]
-    fn diffs_are_what_patch_reads() {
+    fn modify(at: usize, old: &[&str], new: &[&str]) -> Change {
         let lines = |t: &[&str]| t.iter().map(|l| format!("{l}\n")).collect::<Vec<_>>();
-        let modify = |at, old: &[&str], new: &[&str]| Change::Modify {
+        Change::Modify {
             path: "a".into(),
             hunk: Hunk {
                 at,
                 old: lines(old),
                 new: lines(new),
             },
-        };
+        }
+    }
+
+    #[test]
+    fn diffs_are_what_git_reads() {
+        let base: String = ('a'..='p').map(|c| format!("{c}\n")).collect();
         let patch = [
             modify(1, &[], &["x", "y"]),
             modify(4, &["e"], &["E"]),
+            modify(14, &["o"], &[]),
             Change::Create {
-                path: "b".into(),
+                path: "b c".into(),
                 text: Text::from_str_lossless("one"),
             },
         ];
-        let want = "--- a/a\n+++ b/a\n@@ -1,0 +2,2 @@\n+x\n+y\n@@ -5 +7 @@\n-e\n+E\n\
-                    --- /dev/null\n+++ b/b\n@@ -0,0 +1 @@\n+one\n\\ No newline at end of file\n";
-        assert_eq!(unified(&patch), want);
+        let want = "diff --git a/a b/a\n--- a/a\n+++ b/a\n@@ -1,8 +1,10 @@\n a\n+x\n+y\n b\n c\n d\n-e\n+E\n f\n g\n h\n\
+                    @@ -12,5 +14,4 @@\n l\n m\n n\n-o\n p\n\
+                    diff --git a/b c b/b c\nnew file mode 100644\n--- /dev/null\n+++ b/b c\t\n@@ -0,0 +1 @@\n+one\n\\ No newline at end of file\n";
+        let before = |path: &str| (path == "a").then(|| Text::from_str_lossless(&base));
+        assert_eq!(unified(&patch, before), want);
+        assert_eq!(quoted("a/", "x\"y\n"), "\"a/x\\\"y\\012\"");
     }
 }

@@ -99,6 +99,7 @@ impl Jobs {
             base: row.task.base,
             made_us: row.made_us,
             paused: row.paused,
+            undone: false,
             budget: row.task.budget,
             spent,
             state: row.state,

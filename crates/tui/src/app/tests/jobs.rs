@@ -180,6 +180,7 @@ fn an_open_job_that_does_not_run_is_not_called_running() {
         made_us: 0,
         state: JobState::Open,
         paused,
+        undone: false,
         budget: Default::default(),
         spent: Default::default(),
         attempts: vec![],
