@@ -31,6 +31,7 @@ pub fn take(
     if missing.len() > FEW {
         let names: String = missing.iter().map(|id| format!("{id}\n")).collect();
         let mut git = Careful::new(git);
+        let mut packed = false;
         shadow.snapshots.pack(|at| {
             // Nothing is packed tighter, and no long chain of deltas comes along: each file is read once, soon.
             let args = [
@@ -41,8 +42,11 @@ pub fn take(
                 at.as_os_str(),
             ];
             // What git cannot do is done below, or the person is told why it cannot be.
-            let _ = git.fed(&args, names.as_bytes());
+            packed = git.fed(&args, names.as_bytes()).is_ok();
         })?;
+        if packed && shadow.listing(tree).is_ok() {
+            return Ok(());
+        }
     }
     shadow
         .snapshots
