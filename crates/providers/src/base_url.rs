@@ -32,6 +32,9 @@ pub enum BadUrl {
     /// A query or fragment. It is not repeated: it may hold a key.
     #[error("base_url must not hold a query or a fragment (`?`, `#`)")]
     Query,
+    /// A port that nothing can listen at.
+    #[error("base_url `{0}` has no port from 1 to 65535 after the host")]
+    Port(String),
     /// Plain HTTP to another machine.
     #[error(
         "{0} is not encrypted and not on this machine; use https://, or set allow_insecure for a host that you trust"
@@ -42,7 +45,7 @@ pub enum BadUrl {
 impl BaseUrl {
     /// Checks and normalises an address.
     ///
-    /// Trailing slashes go; a pasted `/chat/completions` or `/responses` goes and what is before it is taken as it is; else, if no
+    /// Trailing slashes go; a pasted `/chat/completions`, `/responses`, `/messages` or `/models` goes and what is before it is taken as it is; else, if no
     /// part of the path is a version (`v1`, `v4`, `v1beta`), `/v1` is added.
     ///
     /// # Errors
@@ -65,6 +68,13 @@ impl BaseUrl {
             _ => return Err(BadUrl::Scheme(text.to_owned())),
         };
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+        // A colon within brackets is part of an address.
+        let after = authority.rsplit_once(']').map_or(authority, |(_, after)| after);
+        if let Some((_, port)) = after.rsplit_once(':')
+            && !port.parse::<u16>().is_ok_and(|port| port > 0)
+        {
+            return Err(BadUrl::Port(text.to_owned()));
+        }
         let shown = format!(
             "{}://{authority}{}",
             if tls { "https" } else { "http" },
@@ -133,7 +143,7 @@ impl fmt::Display for BaseUrl {
 /// The path in its one form: a leading slash if it is not empty, no trailing one.
 fn versioned(path: &str) -> String {
     let path = path.trim_matches('/');
-    let pasted = ["chat/completions", "responses", "messages"]
+    let pasted = ["chat/completions", "responses", "messages", "models"]
         .iter()
         .filter_map(|tail| path.strip_suffix(tail))
         .find(|before| before.is_empty() || before.ends_with('/'));
@@ -154,7 +164,7 @@ fn versioned(path: &str) -> String {
 
 /// `v1`, `v4`, `v1beta`.
 fn is_version(part: &str) -> bool {
-    part.strip_prefix('v')
+    part.strip_prefix(['v', 'V'])
         .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
 }
 
@@ -214,6 +224,8 @@ mod tests {
                 "https://api.example.com/v1/responses/",
                 "https://api.example.com/v1",
             ),
+            ("https://api.example.com/v1/models", "https://api.example.com/v1"),
+            ("https://api.example.com/V1", "https://api.example.com/V1"),
             (
                 "https://api.example.com/mymessages",
                 "https://api.example.com/mymessages/v1",
@@ -239,6 +251,9 @@ mod tests {
             ("ftp://localhost", "needs http://"),
             ("http://", "not a URL"),
             ("http://a b", "not a URL"),
+            ("http://127.0.0.1:99999/v1", "1 to 65535"),
+            ("http://127.0.0.1:0", "1 to 65535"),
+            ("http://[::1]:0/v1", "1 to 65535"),
             ("https://me:sk-1@example.com", "name or password"),
             ("https://example.com/v1?key=sk-1", "query"),
             ("http://example.com/v1", "allow_insecure"),

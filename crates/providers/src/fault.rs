@@ -10,6 +10,7 @@ use brisk_domain::port::{Fault, FaultSource, Retry};
 use brisk_protocol::responses::Failure;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use jiff::Timestamp;
+use rustls::CertificateError;
 use std::error::Error;
 use std::io;
 use std::time::Duration;
@@ -89,7 +90,11 @@ impl Upstream {
     /// An error inside a stream that began well.
     pub(crate) fn broke(&self, error: &serde_json::Value) -> Fault {
         let wire = WireError::from_value(error);
-        let status = wire.status.or_else(|| status_of(&wire.code)).unwrap_or(500);
+        let status = wire
+            .status
+            .or_else(|| status_of(&wire.code))
+            .or_else(|| status_of(&wire.kind));
+        let status = status.unwrap_or(500);
         let reset = reset_ms(&HeaderMap::new(), &error.to_string(), Timestamp::now());
         self.classify(status, &wire, reset, None)
     }
@@ -139,7 +144,7 @@ impl Upstream {
             )),
             402 | 429 => {
                 let retry = reset.map_or(Retry::Elsewhere, |ms| Retry::After { ms });
-                let when = reset.map_or_else(String::new, |ms| format!(", again in {}", span(ms)));
+                let when = again(reset);
                 fault(
                     FaultSource::Quota,
                     retry,
@@ -175,7 +180,7 @@ impl Upstream {
                 fault(
                     FaultSource::Upstream,
                     Retry::After { ms },
-                    format!("{base} is overloaded ({status}){words}"),
+                    format!("{base} is overloaded ({status}){}{words}", again(reset)),
                 )
             }
             500 | 502 | 504 | 520..=524 => {
@@ -185,7 +190,7 @@ impl Upstream {
                 fault(
                     FaultSource::Upstream,
                     retry,
-                    format!("{base} broke ({status}){words}"),
+                    format!("{base} broke ({status}){}{words}", again(reset)),
                 )
             }
             _ => fault(
@@ -249,6 +254,24 @@ impl Upstream {
         }
     }
 
+    /// The model itself reports a failure in the place of an end.
+    pub(crate) fn gave_up(&self) -> Fault {
+        Fault {
+            source: FaultSource::Upstream,
+            retry: Retry::After { ms: 0 },
+            message: format!("{} ended the answer with an error of its own", self.base),
+        }
+    }
+
+    /// The answer is compressed, which was not asked for.
+    pub(crate) fn compressed(&self, how: &str) -> Fault {
+        setup(format!(
+            "{} compresses its answers ({}), which was not asked for; turn that off in the server or in what is before it",
+            self.base,
+            self.quote(how).trim_start_matches(": ")
+        ))
+    }
+
     /// The server will not give this answer.
     pub(crate) fn withheld(&self, why: &str) -> Fault {
         Fault {
@@ -297,6 +320,15 @@ impl Upstream {
             if let Some(tls) = in_chain::<rustls::Error>(error) {
                 return self.no_tls(tls);
             }
+            if in_chain::<hyper::Error>(error).is_some_and(hyper::Error::is_parse_too_large) {
+                return Fault {
+                    source: FaultSource::Upstream,
+                    retry: Retry::Elsewhere,
+                    message: format!(
+                        "{base} sent more headers than any answer needs; see what is before the server"
+                    ),
+                };
+            }
             if in_chain::<hyper::Error>(error).is_some_and(hyper::Error::is_parse) {
                 return setup(format!(
                     "{base} does not speak HTTP here; check base_url (https:// for http://, the port)"
@@ -309,7 +341,7 @@ impl Upstream {
     }
 
     fn no_tls(&self, tls: &rustls::Error) -> Fault {
-        setup(format!("no TLS with {}: {tls}; {}", self.base, tls_step(tls)))
+        setup(format!("no TLS with {}: {}", self.base, tls_words(tls)))
     }
 
     /// There is no connection.
@@ -381,17 +413,42 @@ fn location(headers: &HeaderMap) -> Option<&str> {
     headers.get("location").and_then(|value| value.to_str().ok())
 }
 
-fn tls_step(error: &rustls::Error) -> &'static str {
+/// What is wrong with a handshake, and what to do next.
+fn tls_words(error: &rustls::Error) -> String {
     #[allow(
         clippy::wildcard_enum_match_arm,
         reason = "the enum is open; all that is left gets the general step"
     )]
     match error {
-        rustls::Error::InvalidCertificate(_) => {
-            "its certificate is not trusted here; SSL_CERT_FILE names a file with further authorities"
+        rustls::Error::InvalidCertificate(wrong) => certificate_words(wrong),
+        rustls::Error::InvalidMessage(_) => {
+            format!("{error}; it may speak plain HTTP; check scheme and port of base_url")
         }
-        rustls::Error::InvalidMessage(_) => "it may speak plain HTTP; check scheme and port of base_url",
-        _ => "check base_url",
+        _ => format!("{error}; check base_url"),
+    }
+}
+
+/// What is wrong with a certificate. The library has no words for the last case, only the name of its variant.
+fn certificate_words(wrong: &CertificateError) -> String {
+    #[allow(
+        clippy::wildcard_enum_match_arm,
+        reason = "the enum is open; all that is left gets the general step"
+    )]
+    match wrong {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "its certificate has expired; renew it, or check this machine's clock".to_owned()
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "its certificate is for another name; write the host in base_url as the certificate has it".to_owned()
+        }
+        CertificateError::Other(other) if format!("{other:?}").contains("CaUsedAsEndEntity") => {
+            "its certificate is one of an authority (CA:TRUE) and cannot stand for a server; make one with CA:FALSE \
+             (openssl req -x509 -addext basicConstraints=critical,CA:FALSE ...) and name it in SSL_CERT_FILE"
+                .to_owned()
+        }
+        _ => format!(
+            "{wrong}; its certificate is not trusted here; SSL_CERT_FILE names a file with further authorities"
+        ),
     }
 }
 
@@ -451,6 +508,15 @@ fn chain_says(error: &(dyn Error + 'static), words: &str) -> bool {
 
 fn innermost(error: &(dyn Error + 'static)) -> String {
     chain(error).last().map(ToString::to_string).unwrap_or_default()
+}
+
+/// When a server may be asked again, as words that follow what it did.
+fn again(reset: Option<u64>) -> String {
+    match reset {
+        None => String::new(),
+        Some(0) => ", again at once".to_owned(),
+        Some(ms) => format!(", again in {}", span(ms)),
+    }
 }
 
 /// A time for people: `800 ms`, `12 s`, `5 min`, `3 h`.

@@ -8,6 +8,7 @@ use brisk_domain::port::{Fault, Finish, ModelEvent, Sink, Usage};
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use hyper::header::CONTENT_ENCODING;
 use hyper::{Response, StatusCode};
 use jiff::Timestamp;
 use std::time::Duration;
@@ -84,6 +85,13 @@ pub(crate) async fn follow(
     if head.status != StatusCode::OK {
         let text = short_body(body, timeouts.aside).await;
         return Err(upstream.refused(head.status.as_u16(), &head.headers, &text, Timestamp::now()));
+    }
+    let coding = head
+        .headers
+        .get(CONTENT_ENCODING)
+        .and_then(|value| value.to_str().ok());
+    if let Some(how) = coding.filter(|how| !how.trim().is_empty() && !how.eq_ignore_ascii_case("identity")) {
+        return Err(upstream.compressed(how));
     }
     let kind = head
         .headers

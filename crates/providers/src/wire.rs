@@ -94,6 +94,7 @@ impl Reader for ChatReader {
             None | Some("") => None,
             Some("length" | "max_tokens") => Some(Finish::Length),
             Some("content_filter") => return Err(Unsaid::Broke(upstream.withheld("content filter"))),
+            Some("error") => return Err(Unsaid::Broke(upstream.gave_up())),
             Some(_) => Some(Finish::Stop),
         };
         Ok(Said {
@@ -111,6 +112,8 @@ pub(crate) struct WireError {
     pub(crate) message: String,
     /// `code` or `type` where they are words.
     pub(crate) code: String,
+    /// `type`, where it is a word: what `code` may say less well.
+    pub(crate) kind: String,
     /// `code` or `status` where they are numbers.
     pub(crate) status: Option<u16>,
 }
@@ -149,6 +152,7 @@ impl WireError {
         WireError {
             message,
             code: words(&["code", "type"]),
+            kind: words(&["type"]),
             status: number("code").or_else(|| number("status")),
         }
     }

@@ -146,9 +146,15 @@ fn refusals_are_typed_and_say_what_to_do() {
         r(529, "").header("retry-after", "9"),
         Upstream,
         After { ms: 9000 },
-        &["overloaded"],
+        &["overloaded", "again in 9 s"],
     );
     check(r(429, ""), Quota, Elsewhere, &["quota"]);
+    check(
+        r(429, "").header("retry-after", "0"),
+        Quota,
+        After { ms: 0 },
+        &["again at once"],
+    );
     check(
         r(429, "").header("retry-after", "7"),
         Quota,
@@ -207,6 +213,24 @@ fn answers_that_are_no_good_stream() {
         &["gone"],
     );
     let raw = |text: &str| Reply::stream(vec![Act::raw(text)]);
+    for how in ["gzip", "br"] {
+        let packed = raw("\u{1f}garbage").header("content-encoding", how);
+        check(packed, Setup, Elsewhere, &["compresses", how]);
+    }
+    check(
+        raw(
+            "data: {\"error\":{\"message\":\"busy\",\"type\":\"overloaded_error\",\"code\":\"overloaded\"}}\n\n",
+        ),
+        Upstream,
+        After { ms: 1000 },
+        &["overloaded (529)", "busy"],
+    );
+    check(
+        raw("data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"error\"}]}\n\n"),
+        Upstream,
+        After { ms: 0 },
+        &["an error of its own"],
+    );
     check(
         raw("data: {nonsense\n\n"),
         Upstream,

@@ -13,6 +13,7 @@ use hyper::body::{Body, Frame, Incoming};
 use hyper::service::service_fn;
 use hyper::{Request, Response, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
 use rustls::pki_types::PrivateKeyDer;
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -66,14 +67,21 @@ struct Server {
 
 /// Answers every request with `a`; the second one never ends.
 fn serve() -> Server {
-    let cert = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
-    let key = PrivateKeyDer::try_from(cert.signing_key.serialize_der()).unwrap();
+    serve_with(IsCa::NoCa)
+}
+
+fn serve_with(is_ca: IsCa) -> Server {
+    let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    params.is_ca = is_ca;
+    let signing = KeyPair::generate().unwrap();
+    let cert = params.self_signed(&signing).unwrap();
+    let key = PrivateKeyDer::try_from(signing.serialize_der()).unwrap();
     let mut tls =
         rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_no_client_auth()
-            .with_single_cert(vec![cert.cert.der().clone()], key)
+            .with_single_cert(vec![cert.der().clone()], key)
             .unwrap();
     tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     let acceptor = TlsAcceptor::from(Arc::new(tls));
@@ -110,7 +118,7 @@ fn serve() -> Server {
     });
     Server {
         port,
-        pem: cert.cert.pem(),
+        pem: cert.pem(),
         versions,
         dropped,
         runtime,
@@ -188,6 +196,17 @@ fn a_server_that_nobody_vouches_for_is_refused() {
     refused(
         &format!("https://localhost:{}", server.port),
         &["not trusted", "SSL_CERT_FILE"],
+    );
+    server.runtime.shutdown_background();
+}
+
+/// As `openssl req -x509` makes it. No list of authorities helps there.
+#[test]
+fn a_certificate_of_an_authority_is_told_as_one() {
+    let server = serve_with(IsCa::Ca(BasicConstraints::Unconstrained));
+    refused(
+        &format!("https://localhost:{}", server.port),
+        &["CA:TRUE", "CA:FALSE", "SSL_CERT_FILE"],
     );
     server.runtime.shutdown_background();
 }
