@@ -328,6 +328,11 @@ impl Files {
                 outcome.unread.insert(path.clone());
                 return;
             }
+            Refusal::NoPath => {
+                return outcome.refuse(format!(
+                    "{refusal}; its path is the line before it, in backticks where it has spaces"
+                ));
+            }
             Refusal::Missing { path, .. }
             | Refusal::Ambiguous { path, .. }
             | Refusal::Overlap { path, .. }
@@ -337,7 +342,6 @@ impl Files {
                 spoilt.insert(path.clone());
             }
             Refusal::UnknownFile { .. }
-            | Refusal::NoPath
             | Refusal::Exists { .. }
             | Refusal::BadPath { .. }
             | Refusal::Malformed { .. } => {}
