@@ -320,7 +320,8 @@ impl Upstream {
             if let Some(tls) = in_chain::<rustls::Error>(error) {
                 return self.no_tls(tls);
             }
-            if in_chain::<hyper::Error>(error).is_some_and(hyper::Error::is_parse_too_large) {
+            // Only servers are given a question for it by the library.
+            if chain_says(error, "message head is too large") {
                 return Fault {
                     source: FaultSource::Upstream,
                     retry: Retry::Elsewhere,
