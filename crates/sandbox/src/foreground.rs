@@ -85,7 +85,11 @@ mod tests {
         for (script, reads, code) in [("cat; exit 3", 300_000, 3), ("exit 4", 0, 4)] {
             let argv = ["sh", "-c", script].map(OsString::from);
             let out = fed(&argv, Path::new("/"), &input).unwrap();
-            assert_eq!((out.stdout.len(), out.status.code()), (reads, Some(code)), "{script}");
+            assert_eq!(
+                (out.stdout.len(), out.status.code()),
+                (reads, Some(code)),
+                "{script}"
+            );
         }
         assert!(fed(&[], Path::new("/"), b"").is_err());
     }
