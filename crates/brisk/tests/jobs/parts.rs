@@ -248,7 +248,7 @@ fn a_part_that_could_make_nothing_is_not_joined() {
     );
     assert!(said.contains("part 2: docs (docs): left out"), "{said}");
     let told = house.servers[1].wait_request(2).unwrap().body.to_string();
-    assert!(told.contains("docs/new.md is a link"), "{told}");
+    assert!(told.contains("docs/new.md: docs is a link"), "{told}");
     let job = house.last(0, "job", &["jobs", "show", "j1"]);
     assert_eq!(standings(&job), ["joined", "left_out"]);
     assert!(house.ends(0, &["jobs", "diff", "j1"]).contains("+++ b/shop.py"));
