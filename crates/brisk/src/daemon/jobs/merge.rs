@@ -275,6 +275,7 @@ mod tests {
     use brisk_domain::evidence::{Digest, Tree};
     use brisk_domain::job::{Bounds, PatchSize, Proof, Task};
     use brisk_patch::{Hunk, Text};
+    use brisk_router::scale::Trust;
     use brisk_worktree::{Probe, Step};
     use std::collections::BTreeMap;
     use std::io;
@@ -327,6 +328,7 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let models = Models::new(&Default::default(), &home, (None, vec![]), runtime.handle()).unwrap();
         let fleet = Fleet::start(&home, vec![]);
+        fleet.trusts().say(&root, Trust::Trusted, &[]).unwrap();
         let jobs = Jobs::start(&home, &BTreeMap::new(), Arc::new(models), fleet).unwrap();
         let lines = vec![Digest::parse(&"b".repeat(64)).unwrap()];
         let ready = Ready {
