@@ -61,7 +61,10 @@ fn changes_that_belong_together_are_written_all_or_none() {
     std::fs::remove_file(p.root.join("there")).unwrap();
     let all = repo.write_whole(operation(1, 1, both())).unwrap();
     assert_eq!((all.kept.len(), all.conflicted.len()), (2, 0));
-    assert_eq!((p.get("a").as_str(), p.get("there").as_str()), ("2\n", "theirs\n"));
+    assert_eq!(
+        (p.get("a").as_str(), p.get("there").as_str()),
+        ("2\n", "theirs\n")
+    );
 }
 
 #[test]

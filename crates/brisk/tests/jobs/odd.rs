@@ -116,7 +116,11 @@ fn what_is_not_laid_out_is_not_guessed_at() {
     house.git(&["commit", "-q", "-m", "a submodule"]);
     let status = house.git(&["status", "--porcelain"]);
     house.servers[0].script(Script {
-        replies: vec![Reply::text(&format!("{}{}", edit("sub/x.py", "", "b\n"), right()))],
+        replies: vec![Reply::text(&format!(
+            "{}{}",
+            edit("sub/x.py", "", "b\n"),
+            right()
+        ))],
         otherwise: Some(Reply::text("I give up.")),
     });
     let args = [

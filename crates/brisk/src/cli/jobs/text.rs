@@ -108,7 +108,10 @@ pub(super) fn table(job: &JobView) -> Vec<Line> {
             ),
         )),
         JobState::Merged { op: None, .. } => {
-            lines.push((Tone::Dim, "the worktree had all of it when it was merged".to_owned()));
+            lines.push((
+                Tone::Dim,
+                "the worktree had all of it when it was merged".to_owned(),
+            ));
         }
         JobState::Open | JobState::Failed { best: None, .. } | JobState::Cancelled | JobState::Dropped => {}
     }

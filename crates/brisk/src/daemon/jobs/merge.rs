@@ -301,9 +301,9 @@ mod tests {
 
     impl Probe for FailsOnce {
         fn at(&self, step: Step) -> io::Result<()> {
-            match step {
-                Step::Place(_) if self.0.swap(false, Ordering::Relaxed) => Err(io::Error::other("not now")),
-                _ => Ok(()),
+            match matches!(step, Step::Place(_)) && self.0.swap(false, Ordering::Relaxed) {
+                true => Err(io::Error::other("not now")),
+                false => Ok(()),
             }
         }
     }
