@@ -31,10 +31,10 @@ exits! {
     Nothing = 1, "the model answered, but nothing usable came of it; no file was touched";
     Usage = 2, "the command line was not understood";
     Interrupted = 3, "interrupted, nothing was kept";
-    Target = 4, "no repository here, or the file, lines or symbol that you named cannot be edited";
-    NoModel = 5, "no usable model: not fetched, damaged, or of a kind that Brisk does not run";
+    Target = 4, "no repository here, or what you named is not there or not in a state for it: file, lines, symbol, hunk, job";
+    NoModel = 5, "no usable model: not fetched, damaged, of a kind that Brisk does not run, not set up rightly (key, address, name), or kept out by a bound";
     Conflict = 6, "some hunks were not written, because the files changed underneath";
-    Upstream = 7, "the model failed, stalled or could not be reached";
+    Upstream = 7, "the model failed, stalled, could not be reached, or is to be left alone for a while";
     Daemon = 8, "the daemon could not be reached or started, or went away";
     Disk = 9, "disk full, read-only file or missing permission; what was there is untouched";
     Rejected = 10, "you rejected every hunk";

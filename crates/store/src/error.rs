@@ -66,7 +66,7 @@ pub enum StoreError {
         job: JobId,
     },
     /// The job is not in the state that the change begins with.
-    #[error("job {job} is {state}")]
+    #[error("job {job} is {state}{}", way_out(*job, state))]
     NotThen {
         /// Which.
         job: JobId,
@@ -110,6 +110,14 @@ pub enum StoreError {
         /// What SQLite said.
         source: rusqlite::Error,
     },
+}
+
+/// What ends a job that is not over.
+fn way_out(job: JobId, state: &str) -> String {
+    match state {
+        "open" => format!("; `brisk jobs cancel {job}` stops it"),
+        _ => String::new(),
+    }
 }
 
 impl StoreError {

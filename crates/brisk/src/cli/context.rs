@@ -14,6 +14,11 @@ impl Began {
     pub fn now() -> Began {
         Began(monotonic_us())
     }
+
+    /// Microseconds since.
+    pub(crate) fn t_us(self) -> u64 {
+        monotonic_us().saturating_sub(self.0)
+    }
 }
 
 /// Microseconds of CLOCK_MONOTONIC: the daemon's clock too, so that both can be compared.
@@ -40,7 +45,7 @@ pub(crate) struct Context {
 impl Context {
     /// Microseconds since the command began.
     pub(crate) fn t_us(&self) -> u64 {
-        monotonic_us().saturating_sub(self.began.0)
+        self.began.t_us()
     }
 
     /// CLOCK_MONOTONIC microseconds.

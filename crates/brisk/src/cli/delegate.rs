@@ -1,5 +1,7 @@
 //! `delegate`: hands a task over and goes; with `--wait` it stays to see what comes of it.
 
+mod places;
+
 use crate::cli::args::DelegateArgs;
 use crate::cli::context::Context;
 use crate::cli::style::Tone;
@@ -8,14 +10,65 @@ use crate::exit::{CliError, Exit};
 use crate::models::began::Asks;
 use brisk_domain::ModelId;
 use brisk_domain::job::Rivalry;
-use brisk_protocol::jobs::{Delegate, Delegated, method};
+use brisk_protocol::jobs::{Delegate, Delegated, PartWish, method};
+use places::Places;
+use std::path::PathBuf;
+
+/// What the task is about, below the folder that names are relative to.
+struct About {
+    cwd: PathBuf,
+    /// The person's words, and the lines or symbols that stood beside the files.
+    text: String,
+    files: Vec<String>,
+    parts: Vec<PartWish>,
+    /// What parts name that is not there, with the number of the part.
+    missing: Vec<(usize, String)>,
+}
+
+fn about(args: &DelegateArgs) -> Result<About, CliError> {
+    let cwd = cwd()?;
+    let mut about = About {
+        text: args.text.clone(),
+        files: args.files.clone(),
+        parts: args.parts.clone(),
+        missing: vec![],
+        cwd,
+    };
+    let Some(places) = Places::of(&about.cwd) else {
+        return Ok(about);
+    };
+    for file in &mut about.files {
+        let named = places.file(file)?;
+        if let Some(part) = named.part {
+            about.text.push_str(&format!(" ({}:{part})", named.path));
+        }
+        *file = named.path;
+    }
+    for file in about.parts.iter_mut().flat_map(|part| &mut part.files) {
+        *file = places.scope(file)?;
+    }
+    let missing = places.missing(&about.parts);
+    about.missing = missing
+        .into_iter()
+        .map(|(n, file)| (n, file.to_owned()))
+        .collect();
+    about.cwd = places.root().to_owned();
+    Ok(about)
+}
 
 /// `delegate TEXT [FILE...]`.
 pub(crate) fn run(context: &Context, args: &DelegateArgs) -> Result<Exit, CliError> {
+    let About {
+        cwd,
+        text,
+        files,
+        parts,
+        missing,
+    } = about(args)?;
     let wish = Delegate {
-        cwd: cwd()?,
-        text: args.text.clone(),
-        files: args.files.clone(),
+        cwd,
+        text,
+        files,
         attempts: args.attempts,
         models: args.models.iter().cloned().map(ModelId).collect(),
         base: args.base.clone(),
@@ -29,7 +82,7 @@ pub(crate) fn run(context: &Context, args: &DelegateArgs) -> Result<Exit, CliErr
             false => Rivalry::Smallest,
         },
         split: args.split,
-        parts: args.parts.clone(),
+        parts,
         degraded: args.degraded,
     };
     let mut asks = args.models.iter().map(|model| Asks::Named(model));
@@ -43,7 +96,7 @@ pub(crate) fn run(context: &Context, args: &DelegateArgs) -> Result<Exit, CliErr
         say::object(context, "delegated", &taken)?;
     } else {
         let models: Vec<&str> = taken.models.iter().map(|m| m.0.as_str()).collect();
-        let lines = [
+        let mut lines = vec![
             (
                 Tone::Good,
                 format!(
@@ -61,8 +114,23 @@ pub(crate) fn run(context: &Context, args: &DelegateArgs) -> Result<Exit, CliErr
                 ),
             ),
         ];
-        let shown = if args.wait { 1 } else { 2 };
-        say::lines(context, lines.get(..shown).unwrap_or_default())?;
+        if args.wait {
+            lines.pop();
+            lines.push((
+                Tone::Dim,
+                format!(
+                    "Ctrl-C leaves, and it goes on: `brisk jobs watch {0}` follows it again, `brisk jobs cancel {0}` stops it",
+                    taken.job
+                ),
+            ));
+        }
+        lines.extend(missing.iter().map(|(part, file)| {
+            (
+                Tone::Warn,
+                format!("part {part}: {file} is not in your worktree; the part may make it"),
+            )
+        }));
+        say::lines(context, &lines)?;
     }
     match args.wait {
         true => jobs::follow(context, &mut link, taken.job),

@@ -13,8 +13,8 @@ use crate::exit::{CliError, Exit};
 use brisk_domain::JobId;
 use brisk_domain::job::{JobState, QUEUE};
 use brisk_protocol::jobs::{
-    AttemptRef, DiffReply, Hears, JobList, JobRef, JobSteer, JobView, JobsReply, Steered,
-    StepsReply, StepsRequest, Watch, Watched, method,
+    AttemptRef, DiffReply, Hears, JobList, JobRef, JobSteer, JobView, JobsReply, Steered, StepsReply,
+    StepsRequest, Watch, Watched, method,
 };
 use serde_json::json;
 
@@ -182,6 +182,7 @@ fn over(job: &JobView) -> Result<Exit, CliError> {
 fn log(context: &Context, job: JobId, attempt: Option<u32>) -> Result<Exit, CliError> {
     let mut link = connect::open(&context.home)?;
     let watched: Watched = link.call(method::WATCH, &Watch { job, seen: 0 })?;
+    known(&watched.job, attempt)?;
     let queue = watched.job.split.iter().map(|_| QUEUE);
     let wanted = queue.chain(watched.job.attempts.iter().map(|a| a.number));
     for attempt in wanted.filter(|n| attempt.is_none_or(|a| a == *n)) {
@@ -203,8 +204,29 @@ fn log(context: &Context, job: JobId, attempt: Option<u32>) -> Result<Exit, CliE
     Ok(Exit::Done)
 }
 
+/// Refuses an attempt that a job does not have.
+fn known(job: &JobView, attempt: Option<u32>) -> Result<(), CliError> {
+    let there = |n| (job.split.is_some() && n == QUEUE) || job.attempts.iter().any(|a| a.number == n);
+    match attempt.filter(|n| !there(*n)) {
+        None => Ok(()),
+        Some(n) => {
+            let numbers: Vec<String> = job.attempts.iter().map(|a| format!("a{}", a.number)).collect();
+            let hint = match numbers.is_empty() {
+                true => "none has begun yet".to_owned(),
+                false => format!("there are {}", numbers.join(", ")),
+            };
+            Err(CliError::new(Exit::Target, format!("{} has no attempt a{n}", job.job)).hint(hint))
+        }
+    }
+}
+
 fn diff(context: &Context, job: JobId, attempt: Option<u32>) -> Result<Exit, CliError> {
-    let reply: DiffReply = connect::ask(&context.home, method::DIFF, &AttemptRef { job, attempt })?;
+    let mut link = connect::open(&context.home)?;
+    if attempt.is_some() {
+        let watched: Watched = link.call(method::WATCH, &Watch { job, seen: 0 })?;
+        known(&watched.job, attempt)?;
+    }
+    let reply: DiffReply = link.call(method::DIFF, &AttemptRef { job, attempt })?;
     match context.json {
         true => say::object(context, "diff", &reply)?,
         // Into a file or a pipe as it is: it is for `patch` too.

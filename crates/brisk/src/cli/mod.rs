@@ -66,9 +66,16 @@ pub fn run(began: Began) -> Next {
         Err(e) => {
             // Help and version come this way too; those are no failures.
             let asked = matches!(e.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-            let exit = if asked { Exit::Done } else { Exit::Usage };
-            let _ = e.print();
-            return Next::Exit(exit);
+            if asked {
+                let _ = e.print();
+                return Next::Exit(Exit::Done);
+            }
+            if wants_json(std::env::args_os().skip(1)) {
+                say::failure(&unparsed(&e), Some(began.t_us()));
+            } else {
+                let _ = e.print();
+            }
+            return Next::Exit(Exit::Usage);
         }
     };
     let json = cli.json;
@@ -101,6 +108,26 @@ pub fn run(began: Began) -> Next {
             error.exit
         }
     })
+}
+
+/// Whether objects are wanted of a command line that cannot be understood as a whole.
+fn wants_json(args: impl Iterator<Item = std::ffi::OsString>) -> bool {
+    let mut options = args.take_while(|arg| arg != "--");
+    options.any(|arg| arg == "--json")
+}
+
+/// What `clap` says, as a failure of ours.
+fn unparsed(error: &clap::Error) -> CliError {
+    let said = error.render().to_string();
+    let mut lines = said
+        .lines()
+        .map(str::trim)
+        .take_while(|line| !line.starts_with("Usage:"));
+    let first = lines.next().unwrap_or_default();
+    let first = first.strip_prefix("error: ").unwrap_or(first);
+    let more = lines.filter(|line| !line.is_empty() && !line.starts_with("For more information"));
+    let message = std::iter::once(first).chain(more).collect::<Vec<_>>().join(" ");
+    CliError::new(Exit::Usage, message).hint("`brisk help` and `brisk help COMMAND` say what there is")
 }
 
 fn dispatch(context: &Context, command: Option<Cmd>, live: live::Wish) -> Result<Exit, CliError> {
@@ -159,4 +186,29 @@ fn cwd() -> Result<PathBuf, CliError> {
 /// Tells on standard error why the daemon does not run; that is its log when it was started by a command.
 pub fn complain(error: &dyn std::error::Error) {
     say::failure(&CliError::new(Exit::Daemon, error.to_string()), None);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_line_that_is_not_understood_is_an_object_where_objects_are_wanted() {
+        let cases: [(&[&str], bool, &str); 4] = [
+            (&["jobs", "list", "--nonsense", "--json"], true, "--nonsense"),
+            (&["--json", "jobs", "list", "-n", "0"], true, "above 0"),
+            (&["jobs", "show", "x"], false, "for example j3"),
+            (&["jobs", "show", "--", "--json"], false, "for example j3"),
+        ];
+        for (args, json, want) in cases {
+            let given = || args.iter().map(std::ffi::OsString::from);
+            assert_eq!(wants_json(given()), json, "{args:?}");
+            let line = std::iter::once("brisk".into()).chain(given());
+            let error = unparsed(&Cli::try_parse_from(line).unwrap_err());
+            assert_eq!(error.exit, Exit::Usage, "{args:?}");
+            let one_line = !error.message.contains('\n') && !error.message.starts_with("error");
+            let said = error.message.contains(want) && !error.message.contains("For more");
+            assert!(one_line && said, "{args:?}: {}", error.message);
+        }
+    }
 }

@@ -13,6 +13,7 @@ mod house;
 mod late;
 mod life;
 mod merge;
+mod named;
 mod odd;
 mod orders;
 mod parts;

@@ -98,10 +98,13 @@ impl App {
             "edit" => return Some(Wish::read(rest, Intent::Edit, &self.known)),
             "verify" => self.verify(rest.split_whitespace().map(str::to_owned).collect()),
             "delegate" if rest.is_empty() => self.usage(name),
+            // As words they would be sent to a model, which makes nothing of them.
+            "delegate" if rest.starts_with('-') => self.elsewhere(name, rest, "takes words only"),
             "delegate" => {
                 let wish = Wish::read(rest, Intent::Edit, &self.known);
                 self.hand_over(wish, false);
             }
+            "jobs" if !rest.is_empty() => self.elsewhere(name, rest, "only lists"),
             "jobs" => self.send(Call::Jobs),
             "lane" => self.use_lane(rest),
             "latency" => self.use_latency(rest),
@@ -212,6 +215,12 @@ impl App {
     fn tell_choice(&mut self, of: &str, all: &str) {
         let text = format!("{of}: {}; to choose: /{of} {all}", self.choice(of));
         self.say(&text, look::DIM);
+    }
+
+    /// What a command does on the command line and not here.
+    fn elsewhere(&mut self, name: &str, rest: &str, here: &str) {
+        let text = format!("/{name} {here} here; in another window: brisk {name} {rest}");
+        self.say(&text, look::WARN);
     }
 
     fn usage(&mut self, name: &str) {

@@ -61,7 +61,7 @@ pub(crate) enum JobsCmd {
         #[arg(long)]
         all: bool,
         /// At most so many
-        #[arg(short = 'n', long, default_value_t = 20)]
+        #[arg(short = 'n', long, default_value_t = 20, value_parser = some)]
         limit: usize,
     },
     /// One job: every attempt, and why it counts or not
@@ -82,6 +82,7 @@ pub(crate) enum JobsCmd {
         #[arg(value_parser = job)]
         job: u64,
         /// Of this attempt only
+        #[arg(value_parser = attempt)]
         attempt: Option<u32>,
     },
     /// What a job changed: the attempt that won, else the best, or the one that you name
@@ -90,6 +91,7 @@ pub(crate) enum JobsCmd {
         #[arg(value_parser = job)]
         job: u64,
         /// Which attempt
+        #[arg(value_parser = attempt)]
         attempt: Option<u32>,
     },
     /// Say something to every attempt that is not over; it hears it after its step
@@ -135,18 +137,62 @@ pub(crate) enum JobsCmd {
     },
 }
 
-/// Words, and among them files with `@` before their names.
+/// Words, and among them files with `@` before their names; a name with spaces in quotes, `@"my file.py"`.
 fn part(text: &str) -> Result<PartWish, String> {
-    let (files, words): (Vec<&str>, Vec<&str>) = text
-        .split_whitespace()
-        .partition(|word| word.len() > 1 && word.starts_with('@'));
+    let (mut words, mut files) = (String::new(), Vec::new());
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let begins = words.is_empty() || words.ends_with(char::is_whitespace);
+        if let Some(name) = rest.strip_prefix('@').filter(|_| begins)
+            && let Some((name, after)) = name_of(name)?
+        {
+            files.push(name.to_owned());
+            // The space before it is enough for what follows.
+            rest = after.strip_prefix(' ').unwrap_or(after);
+            continue;
+        }
+        words.push(first);
+        rest = rest.get(first.len_utf8()..).unwrap_or_default();
+    }
+    let words = words.trim();
     match files.is_empty() || words.is_empty() {
         true => Err("say what is to be done and which files it may change, for example \"round half up @money.py @tests/\"".to_owned()),
         false => Ok(PartWish {
-            text: words.join(" "),
-            files: files.iter().map(|file| file[1..].to_owned()).collect(),
+            text: words.to_owned(),
+            files,
         }),
     }
+}
+
+/// The name at the beginning, and what follows it. None where there is none.
+fn name_of(text: &str) -> Result<Option<(&str, &str)>, String> {
+    let (name, rest) = match text.strip_prefix('"') {
+        Some(quoted) => quoted
+            .split_once('"')
+            .ok_or_else(|| format!("the quotes of @\"{quoted} do not end"))?,
+        None => text.split_at(text.find(char::is_whitespace).unwrap_or(text.len())),
+    };
+    Ok((!name.is_empty()).then_some((name, rest)))
+}
+
+/// A number above zero.
+fn some(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|n| *n > 0);
+    number.ok_or_else(|| "a number above 0 is needed".to_owned())
+}
+
+/// An attempt's number, also as it is shown: `a2`, `j1a2`.
+fn attempt(text: &str) -> Result<u32, String> {
+    let shown = text.strip_prefix('j').and_then(|t| {
+        let (job, rest) = t.split_at(t.find(|c: char| !c.is_ascii_digit())?);
+        (!job.is_empty()).then_some(rest)
+    });
+    let number = shown.unwrap_or(text);
+    number
+        .strip_prefix('a')
+        .unwrap_or(number)
+        .parse()
+        .map_err(|_| "an attempt's number is needed, for example 2, or a2".to_owned())
 }
 
 /// A job's number; its letter (`j3`) may stay.
@@ -155,4 +201,62 @@ fn job(text: &str) -> Result<u64, String> {
     number
         .parse()
         .map_err(|_| "a number is needed, for example j3".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_words_and_files() {
+        let wish = |text: &str, files: &[&str]| {
+            Some(PartWish {
+                text: text.into(),
+                files: files.iter().map(|f| (*f).to_owned()).collect(),
+            })
+        };
+        let cases = [
+            (
+                "round half up @money.py @tests/",
+                wish("round half up", &["money.py", "tests/"]),
+            ),
+            ("@money.py round half up", wish("round half up", &["money.py"])),
+            ("fix @money.py so that", wish("fix so that", &["money.py"])),
+            (
+                "fix @\"my file.py\" and more",
+                wish("fix and more", &["my file.py"]),
+            ),
+            ("two\n  lines @a.py", wish("two\n  lines", &["a.py"])),
+            (
+                "mail me@example.org, @ noon @a.py",
+                wish("mail me@example.org, @ noon", &["a.py"]),
+            ),
+            ("fix @\"my file.py", None),
+            ("no file", None),
+            ("@a.py", None),
+        ];
+        for (text, want) in cases {
+            assert_eq!(part(text).ok(), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_as_people_and_brisk_write_them() {
+        for (text, want) in [
+            ("2", Some(2)),
+            ("a2", Some(2)),
+            ("j1a2", Some(2)),
+            ("j1", None),
+            ("ja2", None),
+            ("x", None),
+            ("-1", None),
+        ] {
+            assert_eq!(attempt(text).ok(), want, "{text}");
+        }
+        assert_eq!((some("0").ok(), some("3").ok()), (None, Some(3)));
+        assert_eq!(
+            (job("j3").ok(), job("3").ok(), job("x").ok()),
+            (Some(3), Some(3), None)
+        );
+    }
 }

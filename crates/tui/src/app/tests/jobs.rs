@@ -298,3 +298,21 @@ fn queued_prompts_go_where_the_lane_says_when_they_are_sent() {
     assert_eq!((sent(&mut w), w.text().as_str()), (vec![], "three"));
     assert_eq!(w.app.queue.len(), 1);
 }
+
+#[test]
+fn what_only_the_command_line_can_is_said_and_not_taken_for_words() {
+    for (written, want) in [
+        (
+            "/delegate --models right -n 2 fix it",
+            "brisk delegate --models right -n 2 fix it",
+        ),
+        ("/jobs merge j1", "brisk jobs merge j1"),
+    ] {
+        let mut w = world();
+        w.calls();
+        w.app.composer.set(written);
+        w.key(Enter);
+        assert_eq!(w.calls(), [], "{written}");
+        assert!(w.printed().contains(want), "{written}: {}", w.printed());
+    }
+}

@@ -460,3 +460,20 @@ fn plain_mode_says_what_is_held_and_sends_it_at_an_empty_line() {
     w.input(Input::Lost);
     assert!(w.printed().ends_with("not sent: queued; an empty line sends it"));
 }
+
+/// The log says that it ended; what the person asked for is theirs all the same.
+#[test]
+fn the_prompt_of_a_turn_that_died_with_its_daemon_comes_back() {
+    for (cause, back) in [(CancelReason::Shutdown, "one"), (CancelReason::Interrupted, "")] {
+        let mut w = world();
+        w.write("one");
+        w.key(Enter);
+        w.begun(1, "one");
+        w.input(Input::Lost);
+        let last = w.seq + 1;
+        w.connect(2, last);
+        w.ended(1, StopReason::Cancelled { cause }, 0);
+        assert_eq!(w.text(), back, "{cause:?}");
+        assert!(w.app.live.is_none(), "{cause:?}");
+    }
+}
