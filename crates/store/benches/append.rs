@@ -2,7 +2,7 @@
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
 use brisk_domain::{Event, HunkId, LineKind, TurnId};
-use brisk_store::{EventLog, Seq};
+use brisk_store::{EventLog, Seq, Tail};
 use std::path::Path;
 use std::time::Instant;
 
@@ -36,6 +36,21 @@ fn main() {
     println!("append of {BATCH} events, one transaction: median {median:?}, worst {worst:?}");
     let (median, worst) = measure(&mut || drop(log.append(session, &batch[..1]).unwrap()));
     println!("append of 1 event:                         median {median:?}, worst {worst:?}");
+    let folder = tempfile::tempdir().unwrap();
+    let mut tail = Tail::open(folder.path(), &mut log).unwrap();
+    let mut seq = 0;
+    let (median, worst) = measure(&mut || {
+        for (at, event) in &batch {
+            seq += 1;
+            tail.push(session, Seq(seq), *at, event).unwrap();
+        }
+    });
+    let one = |all: std::time::Duration| all / u32::try_from(BATCH).unwrap();
+    println!(
+        "1 event handed to the kernel:              median {:?}, worst {:?} (means of {BATCH})",
+        one(median),
+        one(worst)
+    );
     let (median, worst) = measure(&mut || drop(log.read_from(session, Seq(20_000), BATCH).unwrap()));
     println!("read of {BATCH} events from the middle:     median {median:?}, worst {worst:?}");
 }
