@@ -14,7 +14,7 @@ pub use timeouts::TimeoutSettings;
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Remote models by name.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "named")]
     pub models: BTreeMap<String, Upstream>,
     /// Bounds and candidates by lane.
     #[serde(default)]
@@ -105,7 +105,7 @@ pub struct Upstream {
     #[serde(default = "search_replace")]
     pub format: EditFormat,
     /// Context window, tokens.
-    #[serde(default = "context")]
+    #[serde(default = "context", deserialize_with = "window")]
     pub context: usize,
     /// Plain http to another machine is allowed.
     #[serde(default)]
@@ -130,6 +130,32 @@ pub struct Upstream {
     /// The model calls tools: delegated work asks it that way, and not in words.
     #[serde(default)]
     pub tools: bool,
+}
+
+/// The name by which editors ask for no model in particular.
+const NO_MODEL: &str = "auto";
+
+fn named<'de, D: serde::Deserializer<'de>>(from: D) -> Result<BTreeMap<String, Upstream>, D::Error> {
+    let models = BTreeMap::<String, Upstream>::deserialize(from)?;
+    match models.contains_key(NO_MODEL) {
+        true => Err(serde::de::Error::custom(format!(
+            "`{NO_MODEL}` means that no model is named; give it another name"
+        ))),
+        false => Ok(models),
+    }
+}
+
+/// Tokens without which no edit fits.
+const SMALLEST: i64 = 512;
+
+fn window<'de, D: serde::Deserializer<'de>>(from: D) -> Result<usize, D::Error> {
+    let value = i64::deserialize(from)?;
+    match usize::try_from(value) {
+        Ok(tokens) if value >= SMALLEST => Ok(tokens),
+        Ok(_) | Err(_) => Err(serde::de::Error::custom(format!(
+            "{value} is out of bounds; write the model's window in tokens, {SMALLEST} at least"
+        ))),
+    }
 }
 
 /// The name of a variable. Whoever pastes the key itself there is told so, and the key is repeated nowhere.
@@ -420,10 +446,18 @@ mod tests {
             ("price = 3", "line 4, column 9: invalid type"),
             ("quality = 101", "line 4, column 11: quality goes from 0 to 100"),
             ("quality = \"good\"", "line 4, column 11: invalid type"),
+            ("context = 0", "line 4, column 11: 0 is out of bounds"),
+            ("context = -1", "line 4, column 11: -1 is out of bounds"),
         ] {
             let error = model(more).unwrap_err();
             assert!(error.contains(place), "{more}: {error}");
         }
+    }
+
+    #[test]
+    fn a_model_is_not_called_as_none() {
+        let error = load("[models.auto]\nbase_url = \"http://127.0.0.1:1\"\nmodel = \"m\"\n").unwrap_err();
+        assert!(error.contains("`auto`"), "{error}");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::decide::{
 };
 use crate::fleet::Member;
 use crate::policy::{FactName, Layer, Policy};
-use crate::quota::{Amount, Ledger};
+use crate::quota::{Amount, Bound, Ledger};
 use crate::scale::{Set, Task, Tool, Trust};
 use crate::score::Size;
 use crate::shape::{Evidence, Fact, Shape};
@@ -67,15 +67,33 @@ pub struct Plan {
     pub notices: Vec<String>,
 }
 
+/// Why there is no plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoPlan {
+    /// Why nobody may take it, and what to do next, for the person.
+    pub why: String,
+    /// Somebody may in a while: a quota is used up, or a model failed a moment ago.
+    pub passes: bool,
+}
+
+impl NoPlan {
+    fn lasting(why: impl Into<String>) -> NoPlan {
+        NoPlan {
+            why: why.into(),
+            passes: false,
+        }
+    }
+}
+
 /// Routes a live turn.
 ///
 /// # Errors
-/// Why nobody may take it, and what to do next, for the person.
-pub fn plan(question: &Question<'_>) -> Result<Plan, String> {
+/// Nobody may take it.
+pub fn plan(question: &Question<'_>) -> Result<Plan, NoPlan> {
     if question.wish.lane == Some(Lane::Slow) {
-        return Err(
-            "the slow lane is `brisk delegate`; to edit live leave --lane out, or say --lane fast".to_owned(),
-        );
+        return Err(NoPlan::lasting(
+            "the slow lane is `brisk delegate`; to edit live leave --lane out, or say --lane fast",
+        ));
     }
     let first = decide(question);
     if let Ok(decision) = &first
@@ -106,12 +124,35 @@ pub fn plan(question: &Question<'_>) -> Result<Plan, String> {
     }
 }
 
-fn nobody() -> String {
-    "no model may take this".to_owned()
+fn nobody() -> NoPlan {
+    NoPlan::lasting("no model may take this")
 }
 
-fn said(question: &Question<'_>, refused: &Refused<'_>) -> String {
-    format!("{}. Next: {}", refusal(refused), way_out(question, refused))
+fn said(question: &Question<'_>, refused: &Refused<'_>) -> NoPlan {
+    NoPlan {
+        why: format!("{}. Next: {}", refusal(refused), way_out(question, refused)),
+        passes: refused.barred.iter().any(|b| passes(&b.bar)),
+    }
+}
+
+/// Whether waiting mends it.
+fn passes(bar: &Bar) -> bool {
+    match bar {
+        Bar::Quota { short } => short.bound != Bound::Price,
+        Bar::Down { .. } => true,
+        Bar::NotNamed
+        | Bar::LaneOff
+        | Bar::Off
+        | Bar::OtherLane
+        | Bar::Unusable { .. }
+        | Bar::ContextUnknown
+        | Bar::SizeUnknown
+        | Bar::ContextTooSmall { .. }
+        | Bar::Tools { .. }
+        | Bar::Trust { .. }
+        | Bar::Safety { .. }
+        | Bar::Denied { .. } => false,
+    }
 }
 
 /// The tools of the fast lane, as far as the task needs them.
@@ -166,7 +207,10 @@ fn made(question: &Question<'_>, decision: &Decision<'_>, aside: Option<LaneReas
         match &barred.bar {
             // What a model is and what it is for is no reason of this task.
             Bar::NotNamed | Bar::LaneOff | Bar::Off | Bar::OtherLane | Bar::Unusable { .. } => continue,
-            Bar::Quota { .. } | Bar::Down { .. } => passed.push(format!("{model}: {}", barred.bar)),
+            Bar::Quota { .. } | Bar::Down { .. } => {
+                let again = again(&barred.bar, question.now);
+                passed.push(format!("{model}: {}{again}", barred.bar));
+            }
             Bar::ContextUnknown
             | Bar::SizeUnknown
             | Bar::ContextTooSmall { .. }
@@ -193,6 +237,20 @@ fn made(question: &Question<'_>, decision: &Decision<'_>, aside: Option<LaneReas
         },
         legs,
         notices,
+    })
+}
+
+/// When a model may be asked again, as words that follow the reason; empty where nobody knows.
+fn again(bar: &Bar, now: Now) -> String {
+    let at = if let Bar::Quota { short } = bar {
+        short.free_at
+    } else if let Bar::Down { until } = bar {
+        Some(*until)
+    } else {
+        None
+    };
+    at.map_or_else(String::new, |at| {
+        format!(", again in {} s", at.since(now).div_ceil(1_000_000).max(1))
     })
 }
 

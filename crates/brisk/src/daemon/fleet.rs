@@ -212,7 +212,13 @@ impl Fleet {
             ledger.borrow(&ask, now)
         });
         let lease = lease.map_err(|short| Denied {
-            message: format!("{model}: {short}"),
+            message: match short.bound {
+                // No waiting gives it a price.
+                Bound::Price => format!("{model}: {short}"),
+                Bound::Concurrent | Bound::Requests | Bound::Tokens | Bound::Money | Bound::Blocked => {
+                    format!("{model}: {short}{}", again(short.free_at, now))
+                }
+            },
             reach: match short.whose {
                 Whose::Lane => Reach::Lane,
                 Whose::Model | Whose::Share => Reach::Model,
@@ -225,11 +231,11 @@ impl Fleet {
         let state = states.entry(model.clone()).or_default();
         let pass = match state.breaker.admit(now) {
             Ok(pass) => pass,
-            Err(_) => {
+            Err(until) => {
                 drop(states);
                 self.settle(lease, Amount::default(), now);
                 return Err(Denied {
-                    message: format!("{model} failed several times; it is tried again soon"),
+                    message: format!("{model} failed several times{}", again(Some(until), now)),
                     reach: Reach::Model,
                     lasting: false,
                 });
@@ -239,6 +245,14 @@ impl Fleet {
         drop(states);
         let price = brisk_router::score::price(&member, policy.model(&model.0));
         Ok(Ticket::new(Arc::clone(self), member, price, lease, pass, now))
+    }
+}
+
+/// What to do about a quota that is used up, as words that follow it.
+fn again(at: Option<Now>, now: Now) -> String {
+    match at {
+        Some(at) => format!("; try again in {} s", at.since(now).div_ceil(1_000_000).max(1)),
+        None => "; try again when a request has ended".to_owned(),
     }
 }
 

@@ -115,11 +115,14 @@ impl Models {
             for name in &fast.candidates {
                 if !candidates.iter().any(|c| c.model.0 == *name) && catalogue::find(name).is_none() {
                     let known: Vec<&str> = candidates.iter().map(|c| c.model.0.as_str()).collect();
+                    let what = match known.as_slice() {
+                        [] => "which there is not, and no other model is configured or fetched".to_owned(),
+                        known => format!("which is none of: {}", known.join(", ")),
+                    };
                     return Err(ConfigError::Wrong {
                         path: home.config_file(),
                         message: format!(
-                            "lanes.fast.candidates names {name}, which is none of: {}; `brisk model list` shows those of vendors",
-                            known.join(", ")
+                            "lanes.fast.candidates names {name}, {what}; `brisk model list` shows those of vendors"
                         ),
                     });
                 }

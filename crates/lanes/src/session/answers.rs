@@ -127,7 +127,15 @@ impl Session {
             request,
         };
         let board = gathered.board.map_err(|why| (Failure::Model, why))?;
-        let plan = routed(&turn.prompt, &work, bytes, &board, now).map_err(|why| (Failure::Model, why))?;
+        let plan = routed(&turn.prompt, &work, bytes, &board, now).map_err(|no| {
+            // What waiting mends is no fault of the set-up.
+            let failure = if no.passes {
+                Failure::Upstream
+            } else {
+                Failure::Model
+            };
+            (failure, no.why)
+        })?;
         Ok((work, plan))
     }
 

@@ -115,7 +115,12 @@ impl Session {
         if self.outrun(effect, &message, Out::Denied, now, out) {
             return;
         }
-        self.lost(effect, message, denied.reach, Failure::Model, now, out);
+        let failure = if denied.lasting {
+            Failure::Model
+        } else {
+            Failure::Upstream
+        };
+        self.lost(effect, message, denied.reach, failure, now, out);
     }
 
     /// A model will not answer: the next one that may help, at once and with a word, or the end of the turn.

@@ -3,7 +3,7 @@
 use crate::attempt::Work;
 use brisk_domain::{Candidate, Intent, Now, Prompt};
 use brisk_router::decide::{PER_LINE, Wish};
-use brisk_router::live::{Board, Plan, plan};
+use brisk_router::live::{Board, NoPlan, Plan, plan};
 use brisk_router::shape::{Given, Site, shape};
 
 /// Tokens that a plain edit reads, and writes.
@@ -40,7 +40,7 @@ pub(super) fn routed(
     bytes: usize,
     board: &Board,
     now: Now,
-) -> Result<Plan, String> {
+) -> Result<Plan, NoPlan> {
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     let named = prompt.targets.iter().map(|target| Site {
         path: target.path.clone(),

@@ -131,7 +131,14 @@ impl std::fmt::Display for Short {
             Bound::Concurrent => "requests at once",
             Bound::Requests => "requests a minute",
             Bound::Tokens => "tokens a minute",
-            Bound::Money => "micro-dollars a day",
+            Bound::Money => {
+                return write!(
+                    f,
+                    "{whose} dollars a day are used up: {} left, {} wanted",
+                    Dollars(self.left),
+                    Dollars(self.wanted)
+                );
+            }
             Bound::Price => return f.write_str("its price is not known, and money is bounded"),
             Bound::Blocked => return f.write_str("its vendor asked to wait"),
         };
@@ -140,6 +147,22 @@ impl std::fmt::Display for Short {
             "{whose} {what} are used up: {} left, {} wanted",
             self.left, self.wanted
         )
+    }
+}
+
+/// Micro-dollars for people: cents, and below a cent as many digits as it takes.
+struct Dollars(u64);
+
+impl std::fmt::Display for Dollars {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (whole, part) = (self.0 / 1_000_000, self.0 % 1_000_000);
+        match part % 10_000 {
+            0 => write!(f, "${whole}.{:02}", part / 10_000),
+            _ => {
+                let digits = format!("{part:06}");
+                write!(f, "${whole}.{}", digits.trim_end_matches('0'))
+            }
+        }
     }
 }
 

@@ -48,7 +48,7 @@ pub(super) fn run(context: &Context, args: &ExplainArgs) -> Result<Exit, CliErro
         question: &question,
         outcome: &outcome,
         nearest: &nearest(&question, &outcome),
-        live: &plan(&question),
+        live: &plan(&question).map_err(|no| no.why),
         // What was assumed needs no word about what is.
         standing: args.trust.is_none().then_some(&standing),
     };

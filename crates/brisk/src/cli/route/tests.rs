@@ -51,7 +51,7 @@ fn explain(words: &str, target: &str, fleet: &[Member]) -> (String, Value) {
         question: &question,
         outcome: &outcome,
         nearest: &nearest(&question, &outcome),
-        live: &brisk_router::live::plan(&question),
+        live: &brisk_router::live::plan(&question).map_err(|no| no.why),
         standing: None,
     };
     let lines: Vec<String> = text::lines(&told).into_iter().map(|(_, line)| line).collect();
