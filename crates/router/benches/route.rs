@@ -22,7 +22,7 @@ use brisk_router::scale::Trust;
 use brisk_router::shape::{Given, Site, shape};
 use brisk_router::speed::Speed;
 use serde_json::json;
-use set::{FOURTH, Prompt, SECOND, SET, THIRD, held_out, prompts, score};
+use set::{FOURTH, Prompt, SECOND, SET, THIRD, TRIAL, held_out, prompts, score};
 use std::hint::black_box;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -201,6 +201,7 @@ fn labelled() {
         ("labelled, second set, tuned", prompts(SECOND)),
         ("labelled, third set, tuned", prompts(THIRD)),
         ("labelled, fourth set, tuned", prompts(FOURTH)),
+        ("labelled, trial set, tuned", prompts(TRIAL)),
     ];
     for (name, prompts) in sets {
         let score = score(&prompts, false);
