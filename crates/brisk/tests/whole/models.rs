@@ -302,6 +302,60 @@ fn a_key_that_is_set_later_works_with_the_next_command() {
     assert_ne!(house.daemon_pid(), after);
 }
 
+/// Authorities and proxies are read when a client of a server is made, so the daemon begins anew with others.
+#[test]
+fn a_changed_way_to_servers_renews_the_daemon() {
+    let house = House::new();
+    house.ends(0, &["status"]);
+    let mut before = house.daemon_pid();
+    let file = house.home.path().join("ca.pem");
+    let env = [("SSL_CERT_FILE", file.to_str().unwrap())];
+    for text in [None, Some("one"), Some("one more")] {
+        if let Some(text) = text {
+            std::fs::write(&file, text).unwrap();
+        }
+        ends(&house, 0, &env, &["status"]);
+        let after = house.daemon_pid();
+        assert_ne!(before, after, "{text:?}");
+        ends(&house, 0, &env, &["status"]);
+        assert_eq!(house.daemon_pid(), after, "it is renewed once");
+        before = after;
+    }
+    ends(&house, 0, &[("HTTPS_PROXY", "http://127.0.0.1:9")], &["status"]);
+    assert_ne!(house.daemon_pid(), before);
+}
+
+/// Also where nothing else could be asked.
+#[test]
+fn a_named_model_says_why_it_cannot_be_asked() {
+    let house = House::new();
+    std::fs::write(house.home.path().join("config.toml"), "").unwrap();
+    let key = ("OPENAI_API_KEY", KEY);
+    let plain = [key, ("OPENAI_BASE_URL", "http://example.com/v1")];
+    let cases: [(&[(&str, &str)], &str, &str); 5] = [
+        (&[], "groq/gpt-oss-20b", "GROQ_API_KEY is not set"),
+        (&[("GROQ_API_KEY", "")], "groq/gpt-oss-20b", "GROQ_API_KEY is not set"),
+        (&[], "nope/zzz", "there is no model nope/zzz"),
+        (&plain, "openai/gpt-6.1-sol", "OPENAI_BASE_URL: "),
+        (&[("OLLAMA_HOST", "box.example:1")], "ollama/x", "OLLAMA_HOST"),
+    ];
+    for (env, model, says) in cases {
+        let said = ends(&house, 5, env, &[&EDIT[..], &["--model", model]].concat());
+        assert!(said.contains(says), "{model}: {said}");
+    }
+    let said = ends(&house, 5, &[], &EDIT);
+    assert!(said.contains("brisk model pull"), "{said}");
+}
+
+#[test]
+fn a_doctor_is_not_content_where_nothing_can_be_asked() {
+    let house = House::made("api_key_env = \"BRISK_TEST_NO_SUCH_KEY\"", "");
+    let said = ends(&house, 13, &[], &["doctor"]);
+    assert!(said.contains("none can be used"), "{said}");
+    let (_, said) = run(&house, &[("BRISK_TEST_NO_SUCH_KEY", KEY)], &["doctor"]);
+    assert!(!said.contains("none can be used"), "{said}");
+}
+
 #[test]
 fn a_daemon_in_use_is_left_alone_and_says_what_to_do() {
     let house = House::new();

@@ -19,11 +19,9 @@ fn a_task_is_explained_without_a_daemon() {
     let slow = object(&house, 0, &["migrate all services to the new logger"]);
     assert_eq!((&slow["lane"], &slow["model"]), (&"slow".into(), &"fake".into()));
     let runs = ["run the tests and fix what fails", "shop.py"];
-    assert_eq!(
-        object(&house, 5, &runs)["model"],
-        Value::Null,
-        "nobody said that the repository is known"
-    );
+    let live = object(&house, 0, &runs);
+    assert_eq!(live["model"], Value::Null, "nobody said that the repository is known");
+    assert_eq!(live["live"]["model"], "fake", "an edit does it all the same");
     assert_eq!(
         object(&house, 0, &[&runs[..], &["--trust", "known"]].concat())["model"],
         "fake"
@@ -71,6 +69,43 @@ fn what_the_person_said_of_the_repository_counts() {
     std::fs::create_dir(house.repo.path().join(".brisk")).unwrap();
     house.write(".brisk/policy.toml", "[[deny]]\nwhen = { intent = \"debug\" }\n");
     assert_eq!(object(&house, 5, &task)["trust"], "stale");
+}
+
+/// Bounds look at the file that is meant, as they do when it is edited.
+#[test]
+fn a_file_is_the_same_however_it_is_named() {
+    let house = House::new();
+    let deny = "[[deny]]\nwhen = { paths = [\"infra\"] }\n";
+    std::fs::write(house.home.path().join("policy.toml"), deny).unwrap();
+    let repo = house.repo.path();
+    for folder in ["infra", "src"] {
+        std::fs::create_dir(repo.join(folder)).unwrap();
+    }
+    house.write("infra/y.py", "a = 1\n");
+    std::os::unix::fs::symlink("infra/y.py", repo.join("link.py")).unwrap();
+    let whole = repo.join("infra/y.py");
+    let cases = [
+        ("", whole.to_str().unwrap()),
+        ("", "src/../infra/y.py:1"),
+        ("", "./infra/y.py"),
+        ("", "link.py"),
+        ("infra", "y.py:1-1"),
+        ("src", "../infra/y.py"),
+    ];
+    for (folder, target) in cases {
+        for (verb, intent) in [("route", Some("explain")), ("edit", None)] {
+            let args = [verb].into_iter().chain(intent).chain(["rename a to b", target]);
+            let args: Vec<&str> = args.collect();
+            let out = house
+                .command(&args)
+                .current_dir(repo.join(folder))
+                .output()
+                .unwrap();
+            let said = String::from_utf8_lossy(&out.stderr);
+            assert_eq!(out.status.code(), Some(5), "{folder} {args:?}: {said}");
+            assert!(said.contains("denied by your policy"), "{folder} {args:?}: {said}");
+        }
+    }
 }
 
 #[test]

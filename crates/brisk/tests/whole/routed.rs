@@ -83,11 +83,24 @@ fn a_limit_sends_the_turn_on_at_once_and_the_vendor_is_left_alone() {
     assert_eq!(two.asked(), (1, 1));
     two.both_answer();
     let said = two.edit();
-    assert!(
-        said.contains("its vendor asked to wait; other takes it"),
-        "{said}"
-    );
+    for part in ["its vendor asked to wait, again in ", " s; other takes it"] {
+        assert!(said.contains(part), "{said}");
+    }
     assert_eq!(two.asked(), (1, 2), "the first one is not asked before its time");
+}
+
+/// A script sees the same end whether it is the server that says so or what is remembered of it.
+#[test]
+fn what_waiting_mends_ends_the_same_each_time() {
+    let house = House::new();
+    let limited = Reply::refusal(429, "{}").header("retry-after", "60");
+    house.server.reply(limited);
+    let edit = ["edit", "--yes", "multiply by the quantity", "shop.py:subtotal"];
+    let first = house.ends(7, &edit);
+    assert!(first.contains("again in 60 s"), "{first}");
+    let second = house.ends(7, &edit);
+    assert!(second.contains("try again in "), "{second}");
+    assert_eq!(house.server.requests().len(), 1);
 }
 
 #[test]
