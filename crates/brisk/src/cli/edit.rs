@@ -100,6 +100,7 @@ pub(crate) fn run(context: &Context, wish: Wish) -> Result<Exit, CliError> {
         keyboard,
         signals,
         outcome: None,
+        unheard: None,
         // Enter was pressed when the command began.
         felt: Some(Felt::key(id, ClientKind::Cli, context.began_us())),
     };
@@ -119,6 +120,8 @@ struct Shell<'a> {
     keyboard: Option<Keyboard>,
     signals: Signals,
     outcome: Option<Outcome>,
+    /// Why nothing more can be shown. The turn is stopped then, and its end awaited: only that says what was written.
+    unheard: Option<CliError>,
     /// None once it was told.
     felt: Option<Felt>,
 }
@@ -138,6 +141,12 @@ impl Shell<'_> {
             if let Some(outcome) = self.outcome.take() {
                 self.face.end(&outcome, self.context.t_us());
                 self.flush()?;
+                if let Some(error) = self.unheard.take() {
+                    return Err(error.hint(match outcome.kept {
+                        0 => "nothing was written to your files",
+                        _ => "your files were written all the same; `brisk undo` takes it back",
+                    }));
+                }
                 self.painted();
                 return Ok(outcome.exit);
             }
@@ -263,13 +272,18 @@ impl Shell<'_> {
 
     fn input(&mut self, input: Input<'_>) -> Result<(), CliError> {
         let by_person = matches!(input, Input::Key(_) | Input::Interrupt);
-        for act in self.turn.on(input, self.context.t_us()) {
-            if by_person
-                && act == Act::Send(Call::Cancel)
-                && let Some(felt) = &mut self.felt
-            {
-                felt.on_stop(self.context.now_us());
-            }
+        let acts = self.turn.on(input, self.context.t_us());
+        if by_person
+            && acts.contains(&Act::Send(Call::Cancel))
+            && let Some(felt) = &mut self.felt
+        {
+            felt.on_stop(self.context.now_us());
+        }
+        self.act(acts)
+    }
+
+    fn act(&mut self, acts: Vec<Act>) -> Result<(), CliError> {
+        for act in acts {
             match act {
                 Act::Send(call) => self.send(call)?,
                 Act::End(outcome) => self.outcome = Some(outcome),
@@ -304,11 +318,15 @@ impl Shell<'_> {
 
     fn flush(&mut self) -> Result<(), CliError> {
         let output = self.face.take();
-        let nothing = output == Output::default();
-        write(output)?;
-        if !nothing {
-            self.painted();
+        if self.unheard.is_some() || output == Output::default() {
+            return Ok(());
         }
+        if let Err(error) = write(output) {
+            self.unheard = Some(error);
+            let acts = self.turn.unheard();
+            return self.act(acts);
+        }
+        self.painted();
         Ok(())
     }
 

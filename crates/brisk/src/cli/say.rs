@@ -31,24 +31,19 @@ pub(crate) fn object(context: &Context, kind: &str, fields: &impl Serialize) -> 
     raw(&json::answer(kind, context.t_us(), fields))
 }
 
-/// Tells a failure: on standard error, or as the last object.
+/// Tells a failure: on standard error, or as the last object. Where that cannot be written, on standard error too.
 pub(crate) fn failure(error: &CliError, json_at: Option<u64>) {
+    if json_at.is_some_and(|t_us| raw(&json::error(error, t_us)).is_ok()) {
+        return;
+    }
+    let mut text = String::new();
+    for (i, line) in error.message.lines().enumerate() {
+        let prefix = if i == 0 { "brisk: " } else { "       " };
+        text.push_str(&format!("{prefix}{}\n", visible(line, Tabs::Expand)));
+    }
+    if let Some(hint) = &error.hint {
+        text.push_str(&format!("hint: {}\n", visible(hint, Tabs::Expand)));
+    }
     // A failure that cannot be told still has its exit code.
-    let _ = match json_at {
-        Some(t_us) => raw(&json::error(error, t_us)),
-        None => {
-            let mut text = String::new();
-            for (i, line) in error.message.lines().enumerate() {
-                let prefix = if i == 0 { "brisk: " } else { "       " };
-                text.push_str(&format!("{prefix}{}\n", visible(line, Tabs::Expand)));
-            }
-            if let Some(hint) = &error.hint {
-                text.push_str(&format!("hint: {}\n", visible(hint, Tabs::Expand)));
-            }
-            io::stderr()
-                .lock()
-                .write_all(text.as_bytes())
-                .map_err(|e| CliError::new(Exit::Killed, e.to_string()))
-        }
-    };
+    let _ = io::stderr().lock().write_all(text.as_bytes());
 }

@@ -380,6 +380,16 @@ impl Turn {
         }
     }
 
+    /// Nobody can be shown anything any more: what runs is stopped, and what is being written is waited for.
+    pub(crate) fn unheard(&mut self) -> Vec<Act> {
+        match self.phase {
+            Phase::Streaming | Phase::Budget | Phase::Review(_) | Phase::Step { .. } => self.interrupt(),
+            Phase::Stopping | Phase::Ended | Phase::Settling | Phase::Deciding { .. } | Phase::Over => {
+                Vec::new()
+            }
+        }
+    }
+
     /// The turn ran its course.
     fn end(&mut self) -> Vec<Act> {
         let settled = self.settled.take();

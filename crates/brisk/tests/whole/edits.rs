@@ -230,3 +230,38 @@ fn asking_changes_nothing() {
     assert!(said.contains("It adds the prices."), "{said}");
     assert_eq!(house.file("shop.py"), SHOP);
 }
+
+/// Nothing can be shown, so nothing is kept: and the command ends only when it knows that.
+#[test]
+fn an_output_that_is_full_stops_the_turn_and_the_end_is_awaited() {
+    for more in [&["--json"][..], &[]] {
+        let house = House::new();
+        house.answers(REGION);
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let args = ["edit", "multiply", "shop.py:subtotal", "--yes"];
+        let mut command = house.command(&[&args[..], more].concat());
+        let child = command
+            .stdout(full)
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let out = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&out.stderr).into_owned();
+        let written = house.file("shop.py") != SHOP;
+        let want = match written {
+            true => "`brisk undo` takes it back",
+            false => "nothing was written to your files",
+        };
+        assert_eq!(out.status.code(), Some(130), "{said}");
+        assert!(
+            said.contains("the output cannot be written") && said.contains(want),
+            "{said}"
+        );
+        house.ends(0, &["daemon", "stop"]);
+        assert_eq!(
+            house.file("shop.py") != SHOP,
+            written,
+            "nothing comes after the command's end"
+        );
+    }
+}
