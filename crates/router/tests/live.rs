@@ -146,7 +146,7 @@ proptest! {
                 }
             }
             Err(said) => {
-                prop_assert!(said.contains("Next: ") && decide(&question).is_err());
+                prop_assert!(said.why.contains("Next: ") && decide(&question).is_err());
                 prop_assert!(!board.fleet.iter().any(|m| may(&m.model.0) && wished.as_ref().is_none_or(|w| *w == m.model)));
             }
         }
