@@ -18,12 +18,19 @@ fn policy(person: &str, repository: &str) -> Arc<Policy> {
     Arc::new(base.tighten(&less))
 }
 
+/// No model may take it, and waiting does not mend that.
 fn failed(w: &World) -> String {
+    ended(w, Failure::Model)
+}
+
+/// Nobody may for a while.
+fn paused(w: &World) -> String {
+    ended(w, Failure::Upstream)
+}
+
+fn ended(w: &World, want: Failure) -> String {
     match w.stop_reason() {
-        Some(StopReason::Failed {
-            failure: Failure::Model,
-            message,
-        }) => message,
+        Some(StopReason::Failed { failure, message }) if failure == want => message,
         other => panic!("{other:?}"),
     }
 }
@@ -290,7 +297,7 @@ fn a_limit_of_a_vendor_passes_over_its_other_models() {
             "{way}: told in one line"
         );
         if want.is_none() {
-            assert_eq!(failed(&w), "used up");
+            assert_eq!(paused(&w), "used up");
         }
     }
 }
@@ -302,7 +309,10 @@ fn who_has_nothing_left_is_passed_over() {
     w.board.ledger.block("small", brisk_domain::Now(1_000_000));
     w.ask(prompt("count both sides twice"));
     assert_eq!(w.asked(), ["next"]);
-    assert_eq!(w.notices(), ["small: its vendor asked to wait; next takes it"]);
+    assert_eq!(
+        w.notices(),
+        ["small: its vendor asked to wait, again in 1 s; next takes it"]
+    );
     w.say(ANSWER);
     w.done();
     assert_eq!(w.stop_reason(), Some(StopReason::EndTurn));
@@ -311,7 +321,7 @@ fn who_has_nothing_left_is_passed_over() {
         w.board.ledger.block(pool, brisk_domain::Now(3_000_000));
     }
     w.ask(prompt("count both sides twice"));
-    assert!(failed(&w).contains("Next: try again in 3 s"), "{}", failed(&w));
+    assert!(paused(&w).contains("Next: try again in 3 s"), "{}", paused(&w));
 }
 
 /// Who would be asked first is whom a plain edit goes to, with everything that keeps a model from it.
