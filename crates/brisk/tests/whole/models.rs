@@ -332,9 +332,14 @@ fn a_named_model_says_why_it_cannot_be_asked() {
     std::fs::write(house.home.path().join("config.toml"), "").unwrap();
     let key = ("OPENAI_API_KEY", KEY);
     let plain = [key, ("OPENAI_BASE_URL", "http://example.com/v1")];
-    let cases: [(&[(&str, &str)], &str, &str); 5] = [
+    type Env<'a> = &'a [(&'a str, &'a str)];
+    let cases: [(Env<'_>, &str, &str); 5] = [
         (&[], "groq/gpt-oss-20b", "GROQ_API_KEY is not set"),
-        (&[("GROQ_API_KEY", "")], "groq/gpt-oss-20b", "GROQ_API_KEY is not set"),
+        (
+            &[("GROQ_API_KEY", "")],
+            "groq/gpt-oss-20b",
+            "GROQ_API_KEY is not set",
+        ),
         (&[], "nope/zzz", "there is no model nope/zzz"),
         (&plain, "openai/gpt-6.1-sol", "OPENAI_BASE_URL: "),
         (&[("OLLAMA_HOST", "box.example:1")], "ollama/x", "OLLAMA_HOST"),
