@@ -20,7 +20,11 @@ fn a_task_is_explained_without_a_daemon() {
     assert_eq!((&slow["lane"], &slow["model"]), (&"slow".into(), &"fake".into()));
     let runs = ["run the tests and fix what fails", "shop.py"];
     let live = object(&house, 0, &runs);
-    assert_eq!(live["model"], Value::Null, "nobody said that the repository is known");
+    assert_eq!(
+        live["model"],
+        Value::Null,
+        "nobody said that the repository is known"
+    );
     assert_eq!(live["live"]["model"], "fake", "an edit does it all the same");
     assert_eq!(
         object(&house, 0, &[&runs[..], &["--trust", "known"]].concat())["model"],
@@ -103,7 +107,10 @@ fn a_file_is_the_same_however_it_is_named() {
                 .unwrap();
             let said = String::from_utf8_lossy(&out.stderr);
             assert_eq!(out.status.code(), Some(5), "{folder} {args:?}: {said}");
-            assert!(said.contains("denied by your policy"), "{folder} {args:?}: {said}");
+            assert!(
+                said.contains("denied by your policy"),
+                "{folder} {args:?}: {said}"
+            );
         }
     }
 }
