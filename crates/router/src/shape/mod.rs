@@ -6,6 +6,7 @@
 
 mod facts;
 mod lexicon;
+mod places;
 mod read;
 mod scan;
 

@@ -1,8 +1,9 @@
 //! From words and places to facts.
 
-use super::lexicon::{
-    GUARDED_PARTS, Hit, MIGRATION_PARTS, PRODUCTION, PROSE_ENDINGS, SENSITIVE_ENDINGS, SENSITIVE_PARTS,
-    SETTING_ENDINGS, Signal, hits, listed,
+use super::lexicon::{Hit, Signal, hits};
+use super::places::{
+    GUARDED_PARTS, MIGRATION_PARTS, PRODUCTION, PROSE_ENDINGS, SENSITIVE_ENDINGS, SENSITIVE_PARTS,
+    SETTING_ENDINGS, listed,
 };
 use super::scan::{is_path, is_symbol, pieces, words};
 use super::{Evidence, Fact, Given, SAID, Shape, Site};
