@@ -9,7 +9,7 @@ use brisk_protocol::acp::{InitializeResponse, Meta, NewSessionRequest, NewSessio
 use brisk_protocol::{BEGAN_META, BRISK_META, DaemonStatus, NoParams, greeting, method};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FlockOperation, flock, inotify};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, WaitOptions, pidfd_open, waitpid};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::ffi::OsString;
@@ -306,7 +306,11 @@ fn born(home: &Home) -> Result<Born, CliError> {
     let argv: Vec<OsString> = vec![exe.into(), "daemon".into(), "run".into()];
     let pid = brisk_sandbox::spawn_detached(&argv, &brisk_llama::PROCESS_ENV, &log)
         .map_err(|e| CliError::new(Exit::Daemon, format!("the daemon could not be started: {e}")))?;
-    ready(home, &watch, pid, before)
+    let link = ready(home, &watch, pid, before);
+    // A live client outlives a daemon that is killed, and leaves no dead entry in the process table.
+    let reap = move || waitpid(Some(pid), WaitOptions::empty());
+    drop(std::thread::Builder::new().name("brisk-reap".into()).spawn(reap));
+    link
 }
 
 /// Waits until no daemon holds the lock of daemons; or finds one that listens after all.

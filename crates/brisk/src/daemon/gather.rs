@@ -17,6 +17,9 @@ const SEARCH_BUDGET: Duration = Duration::from_millis(250);
 pub(crate) const MAX_FILES: usize = 20_000;
 /// Files that an unnamed question is answered from.
 const ASK_FILES: usize = 2;
+/// Of files that nobody named, so many bytes at most go along with a question: a small model reads some 8,000 tokens.
+/// The one that fits best always goes.
+const ASK_BYTES: usize = 16 << 10;
 
 /// Reads one target as people write it: `FILE`, `FILE:10`, `FILE:10-30`, `FILE:SYMBOL`.
 pub(crate) fn parse_target(repo: &Repo, cwd: &Path, raw: &str) -> Result<Target, String> {
@@ -123,7 +126,12 @@ fn asked(
     });
     let found = search(repo, prompt, Err(String::new()));
     let Some(last) = last else {
-        return found.map(|found| Gathered { board, ..found });
+        let fits = |found: Gathered| Gathered {
+            files: within(ASK_BYTES, found.files),
+            board,
+            ..found
+        };
+        return found.map(fits);
     };
     let mut found = found.unwrap_or_else(|_| Gathered {
         files: Vec::new(),
@@ -134,7 +142,24 @@ fn asked(
     if found.files.iter().all(|(path, _)| *path != last.0) {
         found.files.push(last);
     }
-    Ok(Gathered { board, ..found })
+    let files = within(ASK_BYTES, found.files);
+    Ok(Gathered {
+        files,
+        board,
+        ..found
+    })
+}
+
+/// The first of these files, and of the others what has room beside it.
+fn within(bytes: usize, files: Vec<(String, Text)>) -> Vec<(String, Text)> {
+    let mut taken = 0;
+    let mut fits = |text: &Text| {
+        let own: usize = text.lines().iter().map(String::len).sum();
+        let fits = taken == 0 || taken + own <= bytes;
+        taken += if fits { own } else { 0 };
+        fits
+    };
+    files.into_iter().filter(|(_, text)| fits(text)).collect()
 }
 
 struct Hit {
@@ -245,14 +270,16 @@ mod tests {
 
     #[test]
     fn a_question_searches_whatever_was_edited_before() {
+        let long = "x = 1\n".repeat(ASK_BYTES / 6);
         let files = [
             ("cart.py", "def total(items):\n    return sum(items)\n"),
             ("regulars.py", "def discount(amount):\n    return amount / 10\n"),
+            ("table.py", &format!("def lookup(n):\n    return n\n{long}")),
         ];
         let dir = fixture::repo(&files).unwrap();
         let state = tempfile::tempdir().unwrap();
         let repo = Repo::open(dir.path(), state.path()).unwrap();
-        let cases: [(&str, Option<&str>, &[&str]); 4] = [
+        let cases: [(&str, Option<&str>, &[&str]); 6] = [
             ("where is the discount computed?", None, &["regulars.py"]),
             (
                 "where is the discount computed?",
@@ -261,6 +288,9 @@ mod tests {
             ),
             ("what is the total?", Some("cart.py"), &["cart.py"]),
             ("why so?", Some("cart.py"), &["cart.py"]),
+            // What nobody named goes along only where there is room.
+            ("what is the total?", Some("table.py"), &["cart.py"]),
+            ("where is lookup?", Some("cart.py"), &["table.py"]),
         ];
         for (question, before, want) in cases {
             let prompt = Prompt {

@@ -2,7 +2,7 @@ use super::*;
 use crate::app::Input;
 use crate::app::Setup;
 use crate::app::tests::{World, world};
-use crate::colour::{Job, colour};
+use crate::colour::{Colourist, Job};
 use crate::key::{Key, Typed};
 use crate::paint::Painter;
 use crate::wire::Reply;
@@ -87,7 +87,9 @@ fn hunks_on_offer() {
         removed: vec!["    total = 0".into()],
         added: vec!["    total = 1".into()],
     };
-    w.input(Input::Painted(colour(&job, text).unwrap()));
+    w.input(Input::Painted(
+        Colourist::default().colour(&job, || text.to_owned()).unwrap(),
+    ));
     w.key(Key::Char('j'));
     at_widths("offered", &w);
 }

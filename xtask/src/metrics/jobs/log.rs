@@ -75,6 +75,7 @@ mod tests {
             seq,
             at_us: 0,
             step: step(c),
+            refused: None,
         };
         (1..).zip(word.chars()).map(view).collect()
     }

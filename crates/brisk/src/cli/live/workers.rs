@@ -3,7 +3,7 @@
 use super::dial::{Opened, Want, dial};
 use crate::cli::context::Context;
 use crate::exit::CliError;
-use brisk_tui::colour::{Job, Painted, colour};
+use brisk_tui::colour::{Colourist, Job, Painted};
 use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -49,19 +49,19 @@ impl Workers {
         let (jobs, todo) = channel::<(PathBuf, Job)>();
         let report = self.report();
         std::thread::spawn(move || {
+            let mut colourist = Colourist::default();
             for (root, job) in todo {
                 let path = match &job {
                     Job::Warm { path } | Job::Hunk { path, .. } => root.join(path),
                 };
-                let plain = path
-                    .metadata()
-                    .is_ok_and(|m| m.is_file() && m.len() <= MAX_COLOURED);
-                let text = if plain {
-                    std::fs::read_to_string(path).unwrap_or_default()
-                } else {
-                    String::new()
+                let read = || {
+                    let plain = path
+                        .metadata()
+                        .is_ok_and(|m| m.is_file() && m.len() <= MAX_COLOURED);
+                    let text = plain.then(|| std::fs::read_to_string(&path).ok()).flatten();
+                    text.unwrap_or_default()
                 };
-                if let Some(painted) = colour(&job, &text) {
+                if let Some(painted) = colourist.colour(&job, read) {
                     report(Report::Painted(painted));
                 }
             }
