@@ -247,11 +247,13 @@ impl App {
 
     fn ended(&mut self, turn: TurnId, settled: &Settled) {
         self.flush_prose();
-        // It died with its daemon: its prompt comes back when the past is told.
+        // It died with its daemon: its prompt comes back when the past is told, or has come back already, since the next
+        // daemon writes this end only when somebody asks for the session.
         let died = StopReason::Cancelled {
             cause: CancelReason::Shutdown,
         };
-        if self.forget && settled.stop == died {
+        let ours = self.live.as_ref().is_some_and(|l| l.turn == Some(turn));
+        if (self.forget || !ours) && settled.stop == died {
             return;
         }
         self.book.ended(turn);

@@ -25,6 +25,15 @@ fn a_daemon_that_dies_gives_the_prompt_back() {
         "{printed}"
     );
     assert_eq!(w.text(), "one");
+    // The end that the new daemon writes for it says nothing more.
+    w.ended(
+        1,
+        StopReason::Cancelled {
+            cause: CancelReason::Shutdown,
+        },
+        0,
+    );
+    assert!(!w.printed().contains("the daemon is going"));
     assert!(w.app.hint.as_ref().is_some_and(|h| h.contains("up arrow")));
     assert!(
         calls
