@@ -1,5 +1,6 @@
 //! Exit codes and the error that carries one. The numbers are part of the interface: scripts rely on them.
 
+use crate::config::ConfigError;
 use brisk_protocol::ErrorBody;
 use std::fmt;
 
@@ -29,7 +30,7 @@ macro_rules! exits {
 exits! {
     Done = 0, "done; for `edit`: every offered hunk that you chose was written";
     Nothing = 1, "the model answered, but nothing usable came of it; no file was touched";
-    Usage = 2, "the command line was not understood";
+    Usage = 2, "the command line or a file of settings was not understood";
     Interrupted = 3, "interrupted, nothing was kept";
     Target = 4, "no repository here, or what you named is not there or not in a state for it: file, lines, symbol, hunk, job";
     NoModel = 5, "no usable model: not fetched, damaged, of a kind that Brisk does not run, not set up rightly (key, address, name), or kept out by a bound";
@@ -94,6 +95,9 @@ pub struct CliError {
     pub hint: Option<String>,
 }
 
+/// The next step where a file of settings is wrong.
+pub const CORRECT: &str = "correct the file, or move it away";
+
 impl CliError {
     /// A failure without a next step of its own.
     pub fn new(exit: Exit, message: impl Into<String>) -> CliError {
@@ -118,6 +122,12 @@ impl fmt::Display for CliError {
 }
 
 impl std::error::Error for CliError {}
+
+impl From<ConfigError> for CliError {
+    fn from(error: ConfigError) -> CliError {
+        CliError::new(Exit::Usage, error.to_string()).hint(CORRECT)
+    }
+}
 
 /// A refusal of the daemon. It names its exit in `data.exit`; without one it is a fault of the daemon.
 impl From<ErrorBody> for CliError {

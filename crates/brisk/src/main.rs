@@ -27,7 +27,7 @@ fn daemon(home: brisk::home::Home) -> Exit {
         Ok(()) => Exit::Done,
         Err(error) => {
             brisk::cli::complain(&error);
-            Exit::Daemon
+            error.exit()
         }
     }
 }

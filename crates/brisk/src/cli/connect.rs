@@ -2,14 +2,14 @@
 //! version. A stale socket or a crashed daemon never blocks a command.
 
 use crate::cli::link::Link;
-use crate::exit::{CliError, Exit};
+use crate::exit::{CORRECT, CliError, Exit};
 use crate::home::Home;
 use crate::models::began::{Asks, Marks};
 use brisk_protocol::acp::{InitializeResponse, Meta, NewSessionRequest, NewSessionResponse};
 use brisk_protocol::{BEGAN_META, BRISK_META, DaemonStatus, NoParams, greeting, method};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FlockOperation, flock, inotify};
-use rustix::process::{Pid, PidfdFlags, WaitOptions, pidfd_open, waitpid};
+use rustix::process::{Pid, PidfdFlags, WaitId, WaitIdOptions, WaitOptions, pidfd_open, waitid, waitpid};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::ffi::OsString;
@@ -373,12 +373,27 @@ fn ready(home: &Home, watch: &OwnedFd, pid: Pid, log_from: u64) -> Result<Born, 
                 Ok(stream) => Link::new(stream).map(Born::Listens),
                 // Its socket is there: it did listen. One that goes by itself takes it along.
                 Err(e) if e.kind() == io::ErrorKind::ConnectionRefused => Ok(Born::Killed(said())),
+                Err(_) if child.is_some_and(|c| refused_settings(&c)) => {
+                    let said = said();
+                    let named = said.strip_prefix("brisk: ").unwrap_or(&said);
+                    Err(CliError::new(Exit::Usage, named).hint(CORRECT))
+                }
                 Err(_) => Err(failed(home, "ended at once", &said())),
             };
         }
         let mut events = [0; 1024];
         let _ = rustix::io::read(watch, &mut events);
     }
+}
+
+/// A daemon that has ended did so for a file of settings. It stays to be reaped.
+fn refused_settings(child: &OwnedFd) -> bool {
+    let how = waitid(
+        WaitId::PidFd(child.as_fd()),
+        WaitIdOptions::EXITED | WaitIdOptions::NOWAIT,
+    );
+    let code = how.ok().flatten().and_then(|s| s.exit_status());
+    code == Some(i32::from(Exit::Usage.code()))
 }
 
 /// A duration as the system takes it.

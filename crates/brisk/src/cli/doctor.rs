@@ -7,7 +7,7 @@ use crate::cli::context::Context;
 use crate::cli::style::{Tone, bytes, count};
 use crate::cli::{connect, cwd, json, say, term, trust};
 use crate::config::Config;
-use crate::exit::{CliError, Exit};
+use crate::exit::{CORRECT, CliError, Exit};
 use crate::home::Home;
 use crate::models::catalogue;
 use crate::models::known::{self, Origin, Remote};
@@ -153,11 +153,7 @@ fn configuration(context: &Context) -> Vec<Check> {
     let file = context.home.config_file();
     let own = known::own_file(&context.home);
     if let Err(e) = Catalogue::load(&own) {
-        return vec![fail(
-            "configuration",
-            e.to_string(),
-            "correct the file, or move it away",
-        )];
+        return vec![fail("configuration", e.to_string(), CORRECT)];
     }
     vec![match Config::load(&file) {
         Ok(config) if file.exists() => ok(
@@ -165,11 +161,7 @@ fn configuration(context: &Context) -> Vec<Check> {
             format!("{}, {}", file.display(), count(config.models.len(), "server")),
         ),
         Ok(_) => ok("configuration", format!("none ({})", file.display())),
-        Err(e) => fail(
-            "configuration",
-            e.to_string(),
-            "correct the file, or move it away",
-        ),
+        Err(e) => fail("configuration", e.to_string(), CORRECT),
     }]
 }
 

@@ -87,8 +87,7 @@ pub(crate) fn run(context: &Context, command: &RouteCmd) -> Result<Exit, CliErro
 }
 
 fn config(context: &Context) -> Result<Config, CliError> {
-    Config::load(&context.home.config_file())
-        .map_err(|e| CliError::new(Exit::Usage, e.to_string()).hint("correct the file, or move it away"))
+    Ok(Config::load(&context.home.config_file())?)
 }
 
 /// What every decision is made of beside the task.

@@ -11,6 +11,7 @@ use super::patience::{Accept, Patience};
 use super::websocket::Door;
 use super::{note, now};
 use crate::config::{Config, ConfigError};
+use crate::exit::Exit;
 use crate::home::{Home, HomeError};
 use crate::models::began::Marks;
 use crate::models::known;
@@ -49,6 +50,18 @@ pub enum DaemonError {
     /// Anything else of the system.
     #[error(transparent)]
     Io(#[from] io::Error),
+}
+
+impl DaemonError {
+    /// What its process ends with; whoever started it hands a fault of the configuration on as such.
+    pub fn exit(&self) -> Exit {
+        match self {
+            DaemonError::Config(_) => Exit::Usage,
+            DaemonError::Running | DaemonError::Home(_) | DaemonError::Store(_) | DaemonError::Io(_) => {
+                Exit::Daemon
+            }
+        }
+    }
 }
 
 /// Runs the daemon until it is idle, told to go, or signalled. Blocks.

@@ -6,7 +6,6 @@ use brisk_protocol::{
     BEGAN_META, DaemonStatus, LogEntry, LogReply, QuotaReply, RepoStatus, UndoReply, method,
 };
 use serde_json::json;
-use std::io::Write;
 use std::os::unix::net::UnixListener;
 use std::process::{Command, Output, Stdio};
 
@@ -165,13 +164,22 @@ fn a_daemon_that_cannot_start_says_why() {
     // A daemon that died leaves its socket.
     drop(home.listen());
     let config = home.path().join("config.toml");
-    let mut file = std::fs::File::create(config).unwrap();
-    file.write_all(b"nonsense = [").unwrap();
+    std::fs::write(&config, "nonsense = [").unwrap();
+    let (code, _, err) = text(&brisk(&home, &["status"]).output().unwrap());
+    assert_eq!(code, Some(2), "{err}");
+    let at = format!("brisk: {}: line 1, column ", config.display());
+    assert!(err.starts_with(&at), "{err}");
+    assert!(err.contains("correct the file"), "{err}");
+    assert!(!home.socket().exists(), "the stale socket is gone");
+
+    let home = Home::new();
+    let events = home.path().join("state/events");
+    std::fs::create_dir_all(events.parent().unwrap()).unwrap();
+    std::fs::write(events, "in the way").unwrap();
     let (code, _, err) = text(&brisk(&home, &["status"]).output().unwrap());
     assert_eq!(code, Some(8), "{err}");
     assert!(err.starts_with("brisk: the daemon ended at once: "), "{err}");
     assert!(err.contains("daemon.log"), "{err}");
-    assert!(!home.socket().exists(), "the stale socket is gone");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Jobs in words. Pure.
 
 use super::parts;
+use crate::cli::sanitize::clip;
 use crate::cli::style::{Tone, count};
 use brisk_domain::job::{Checked, End, Found, JobState, PatchSize, QUEUE, Step};
 use brisk_domain::spending::Dollars;
@@ -8,12 +9,12 @@ use brisk_protocol::jobs::{AttemptView, JobView, StepView};
 
 pub(super) type Line = (Tone, String);
 
-/// Characters of a text that a line shows.
+/// Columns of a text that a line shows.
 const SHOWN: usize = 100;
 
 pub(super) fn first_line(text: &str) -> String {
     let line = text.lines().find(|l| !l.trim().is_empty()).unwrap_or_default();
-    line.chars().take(SHOWN).collect()
+    clip(line, SHOWN)
 }
 
 fn tone(state: &JobState) -> Tone {

@@ -17,11 +17,8 @@ use serde_json::json;
 const NAME: usize = 28;
 
 pub(crate) fn run(context: &Context) -> Result<Exit, CliError> {
-    let wrong = |e: crate::config::ConfigError| {
-        CliError::new(Exit::Usage, e.to_string()).hint("correct the file, or move it away")
-    };
-    let config = Config::load(&context.home.config_file()).map_err(wrong)?;
-    let known = known::known(&config, &context.home).map_err(wrong)?;
+    let config = Config::load(&context.home.config_file())?;
+    let known = known::known(&config, &context.home)?;
     let mut lines = vec![(Tone::Dim, "on this machine".to_owned())];
     for entry in catalogue::ENTRIES {
         embedded(context, entry, &mut lines)?;
