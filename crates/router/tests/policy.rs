@@ -46,9 +46,15 @@ fn a_bound_of_money_needs_prices() {
         (model.to_owned(), &["small"], Some("2:")),
         (model.to_owned(), &["big"], None),
         (format!("{model}{price}"), &[], None),
+        // Only whom the lane may ask counts.
+        (format!("{lane}candidates = [\"big\"]\n"), &["small"], Some("2:")),
+        (format!("{lane}candidates = [\"small\"]\n"), &["small"], None),
+        (lane.to_owned(), &["slow"], Some("2:")),
+        (lane.replace("fast", "slow"), &["slow"], None),
     ];
+    let slow: Vec<&str> = KNOWN.iter().copied().chain(["slow"]).collect();
     for (text, priced, place) in cases {
-        let found = unpriced(&text, &read_person(&text).0, KNOWN, priced);
+        let found = unpriced(&text, &read_person(&text).0, [KNOWN, &slow], priced);
         let found: Vec<String> = found.iter().map(line).collect();
         match place {
             Some(place) => check(&found, place, "price"),
@@ -135,7 +141,12 @@ fn mistakes_have_line_and_column() {
         (
             "[lanes.fast]\ncandidates = []".into(),
             "2:14 error",
-            "a list of no models",
+            "a list of no models lets nobody work",
+        ),
+        (
+            "[[deny]]\nmodels = []\nwhen = {}".into(),
+            "2:10 error",
+            "denies nothing",
         ),
         (
             "[lanes.fast]\nenabled = false\n[lanes.slow]\nenabled = false".into(),

@@ -1,6 +1,8 @@
 //! Patterns of paths, read as `.gitignore` reads them: a name without a slash is meant in every folder, a folder stands for
 //! everything in it, and a leading slash is the repository's root. Matched with `fast-glob` against paths below the root.
 
+use fast_glob::ErrorKind;
+
 /// The globs that a pattern stands for.
 ///
 /// # Errors
@@ -19,8 +21,14 @@ pub(super) fn read(pattern: &str) -> Result<Vec<String>, &'static str> {
     if plain.split('/').any(|part| matches!(part, "" | "." | "..")) {
         return Err("is no path below the repository's root");
     }
-    if !balanced(plain) {
-        return Err("has a bracket that is not closed");
+    if plain.starts_with('!') {
+        return Err("begins with `!`, which would take everything else; name what is meant");
+    }
+    if let Err(wrong) = fast_glob::validate(plain) {
+        return Err(match wrong.kind {
+            ErrorKind::UnclosedBrace | ErrorKind::UnclosedBracket => "has a bracket that is not closed",
+            _ => "has more choices in braces than can be read, 10 at most; divide it",
+        });
     }
     let anywhere = !anchored && !plain.contains('/') && plain != "**";
     let rooted = match anywhere {
@@ -28,31 +36,13 @@ pub(super) fn read(pattern: &str) -> Result<Vec<String>, &'static str> {
         false => plain.to_owned(),
     };
     let within = format!("{rooted}/**");
-    Ok(if rooted.ends_with("**") {
+    Ok(if rooted == "**" || rooted.ends_with("/**") {
         vec![rooted]
     } else if folder {
         vec![within]
     } else {
         vec![rooted, within]
     })
-}
-
-/// Each bracket of a set or a choice is closed.
-fn balanced(pattern: &str) -> bool {
-    let (mut set, mut choices) = (false, 0_u32);
-    for c in pattern.chars() {
-        match c {
-            '[' if !set => set = true,
-            ']' if set => set = false,
-            '{' if !set => choices += 1,
-            '}' if !set => match choices.checked_sub(1) {
-                Some(left) => choices = left,
-                None => return false,
-            },
-            _ => {}
-        }
-    }
-    !set && choices == 0
 }
 
 #[cfg(test)]
@@ -81,8 +71,17 @@ mod tests {
             ("a/b", "x/a/b", false),
             ("**/secret/**", "a/secret/b", true),
             ("**", "a/b", true),
+            ("**/", "a/b", true),
+            ("infra**", "infrastructure/y.tf", true),
+            ("infra**", "src/infra/a/y.tf", true),
+            ("infra**", "src/y.tf", false),
+            ("/a/infra**", "a/infra2/b/y.tf", true),
+            ("/a/infra**", "b/infra2/y.tf", false),
             ("*.{yml,yaml}", "k8s/a.yaml", true),
             ("[ab].rs", "src/a.rs", true),
+            ("[!ab].rs", "src/c.rs", true),
+            ("[]a].rs", "src/].rs", true),
+            ("a}", "src/a}", true),
         ];
         for (pattern, path, want) in cases {
             let globs = read(pattern).unwrap();
@@ -101,7 +100,14 @@ mod tests {
             "infra\\\\**",
             "[bad",
             "{a,b",
-            "a}",
+            "x[]",
+            "[!]",
+            "!infra/**",
+            "/!infra",
+            "./!infra",
+            "!!infra",
+            "{a}{b}{c}{d}{e}{f}{g}{h}{i}{j}{k}",
+            "{{{{{{{{{{{a}}}}}}}}}}}",
             "../x",
             "a/../b",
             "a//b",

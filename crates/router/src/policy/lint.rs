@@ -59,16 +59,23 @@ pub fn lint(text: &str, file: &Person, known: &[&str]) -> Vec<Finding> {
     out
 }
 
-/// Bounds of money that no model can keep, because nobody knows what it costs: it is refused under them. `priced`: the
-/// models of the fleet whose price is known; prices of the file count, too.
-pub fn unpriced(text: &str, file: &Person, known: &[&str], priced: &[&str]) -> Vec<Finding> {
+/// Bounds of money that no model can keep, because nobody knows what it costs: it is refused under them. `known`: the
+/// models that work in each lane, in the order of [`crate::scale::LANES`]. `priced`: the models of the fleet whose price is known;
+/// prices of the file count, too.
+pub fn unpriced(text: &str, file: &Person, known: [&[&str]; 2], priced: &[&str]) -> Vec<Finding> {
     let has = |name: &str| {
         let own = file.models.get(name);
         priced.contains(&name) || own.is_some_and(|m| m.input_price.is_some() && m.output_price.is_some())
     };
-    let lanes = file.lanes.iter().filter_map(|lane| {
-        let none = !known.iter().any(|name| has(name));
-        (lane.limits.money.is_some() && none).then_some((lane, "no model here has a price: each is refused"))
+    let lanes = file.lanes.iter().zip(known).filter_map(|(lane, known)| {
+        let listed = |name: &str| {
+            lane.candidates
+                .as_ref()
+                .is_none_or(|l| l.iter().any(|n| n == name))
+        };
+        let none = !known.iter().any(|name| listed(name) && has(name));
+        (lane.limits.money.is_some() && none)
+            .then_some((lane, "no model of this lane has a price: each is refused"))
     });
     let models = file.models.iter().filter_map(|(name, model)| {
         let bounds = &model.bounds;

@@ -207,7 +207,11 @@ impl Reader<'_> {
                     }
                     None => sound = false,
                 },
-                "models" => models = self.models(value),
+                "models" => {
+                    let none =
+                        "a list of no models denies nothing; name them, or leave it out for every model";
+                    models = self.models(value, Some(none));
+                }
                 other => {
                     sound = false;
                     self.unknown(&key.span(), "key", other, &["lane", "models", "when"]);
@@ -236,15 +240,12 @@ impl Reader<'_> {
         lane
     }
 
-    fn models(&mut self, value: &Value<'_>) -> Option<Vec<String>> {
+    /// Names of models. `none`: why the list is not empty, where it must not be.
+    fn models(&mut self, value: &Value<'_>, none: Option<&str>) -> Option<Vec<String>> {
         let before = self.findings.len();
         let items = self.list(value);
-        // A repository may shut a lane so.
-        if items.is_empty() && self.findings.len() == before && self.layer == Layer::Person {
-            self.error(
-                &value.span(),
-                "a list of no models lets nobody work; leave it out for every model, or say `enabled = false`",
-            );
+        if let (true, Some(why)) = (items.is_empty() && self.findings.len() == before, none) {
+            self.error(&value.span(), why);
         }
         let mut out = Vec::new();
         for item in items {
@@ -321,7 +322,10 @@ impl Reader<'_> {
                 }
                 ("hedge", Of::Lane) => continue,
                 ("candidates", Of::Lane) => {
-                    bounds.candidates = self.models(value);
+                    let none = "a list of no models lets nobody work; leave it out for every model, or say `enabled = false`";
+                    // A repository may shut a lane so.
+                    let none = (self.layer == Layer::Person).then_some(none);
+                    bounds.candidates = self.models(value, none);
                     "candidates"
                 }
                 ("lanes", Of::Model) => {

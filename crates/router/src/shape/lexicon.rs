@@ -1,8 +1,8 @@
 //! Words that say something about a task, as data.
 //!
 //! A pattern is a row of words: `a|b` is either, `drop*` begins so, `~` is up to three words of any kind, `^run` is
-//! the first word of a clause. English
-//! only; a prompt in another language yields few hits, and what nobody knows goes the careful way.
+//! the first word of a clause, `!env|sh`: neither of these comes next. English only; a prompt in another language yields
+//! few hits, and what nobody knows goes the careful way.
 
 use super::scan::Word;
 use std::sync::LazyLock;
@@ -52,6 +52,8 @@ enum Atom {
     Leads(&'static str),
     Prefix(&'static str),
     Either(Vec<Atom>),
+    /// None of these comes next in the clause. Takes no word.
+    Not(Vec<Atom>),
     Gap,
 }
 
@@ -100,7 +102,10 @@ const TABLE: &[(Signal, &str)] = &[
         "migrat*; ^port; port this|our|it|all|everything; upgrade|upgrades; convert ~ all; switch ~ from; move ~ from ~ to; \
          replace ~ use|uses|usage|usages; bump ~ dependencies; bump all; modernise|modernize; \
          switch ~ to; swap ~ for ~ everywhere; replace ~ with ~ library|framework; get rid of; \
-         convert ~ whole|entire; convert|rewrite|translate ~ to|in|into typescript|rust|go|golang|kotlin|swift|java|python; unify ~ all|every|five|four|three",
+         convert ~ whole|entire; convert|rewrite|translate ~ to|in|into typescript|rust|golang|kotlin|swift|java|python; \
+         convert|rewrite|translate ~ in|into go; \
+         convert|rewrite|translate ~ to go !through|via|over|by|to|into|in|on|up|down|back|out|away|around|past|under|beyond|with|without|after|before|first|last|straight|directly|further|faster|deeper|wrong; \
+         unify ~ all|every|five|four|three",
     ),
     (
         Operate,
@@ -116,8 +121,8 @@ const TABLE: &[(Signal, &str)] = &[
          not null; alter table; add ~ column to; restart ~ server|service|cluster|pod|pods; \
          scale ~ replicas|cluster; overwrite ~ data|backup|backups; format ~ disk; \
          kill ~ process|processes; apply ~ terraform|migration|migrations; push ~ straight|directly; \
-         clear ~ data|database|records|customers; rebase; usr bin|sbin|lib|local; delete from ~ where; \
-         where clause; on delete cascade; delete cascade; cascade delete|deletes; to ~ cascade; push ~ force; remove ~ from prod|production",
+         clear ~ data|database|records|customers; rebase; usr bin|sbin|lib|local !env|python|python2|python3|perl|ruby|node|php|bash|zsh|sh|awk; \
+         delete from ~ where; remove|removes|delete|deletes|drop|drops|omit|skip|strip|without ~ where clause|clauses; on delete cascade; delete cascade; cascade delete|deletes; to ~ cascade; push ~ force; remove ~ from prod|production",
     ),
     (
         Edit,
@@ -297,6 +302,9 @@ fn first_letters(text: &str) -> Vec<u8> {
 }
 
 fn atom(text: &'static str) -> Atom {
+    if let Some(others) = text.strip_prefix('!') {
+        return Atom::Not(others.split('|').map(atom).collect());
+    }
     match text.split_once('|') {
         Some(_) => Atom::Either(text.split('|').map(atom).collect()),
         None if text == "~" => Atom::Gap,
@@ -315,7 +323,7 @@ impl Atom {
             Atom::Leads(w) => word.leads && *w == word.text,
             Atom::Prefix(p) => word.text.starts_with(p),
             Atom::Either(all) => all.iter().any(|a| a.is(word)),
-            Atom::Gap => false,
+            Atom::Gap | Atom::Not(_) => false,
         }
     }
 }
@@ -330,6 +338,13 @@ fn matched(atoms: &[Atom], words: &[Word], at: usize) -> Option<usize> {
     };
     match atom {
         Atom::Gap => (at..=at + GAP).find_map(|next| matched(rest, words, next)),
+        Atom::Not(others) => {
+            let is_free = |next: &Word| next.leads || !others.iter().any(|a| a.is(next));
+            words
+                .get(at)
+                .is_none_or(is_free)
+                .then(|| matched(rest, words, at))?
+        }
         Atom::Word(_) | Atom::Leads(_) | Atom::Prefix(_) | Atom::Either(_) => {
             let word = words.get(at)?;
             if atom.is(word) {
@@ -397,6 +412,30 @@ mod tests {
         check("drop a b c d table", Operate, None);
         check("sanitising input", Sensitive, Some("sanitising"));
         check("add 'drop the table' to the text", Operate, None);
+        for (text, want) in [
+            ("convert this to Go", Some("convert this to Go")),
+            ("convert this to go.", Some("convert this to go")),
+            ("translate it to Go, in one file", Some("translate it to Go")),
+            ("rewrite this in Go", Some("rewrite this in Go")),
+            ("rewrite this to go through the cache", None),
+            ("convert the loop to go over the rows", None),
+        ] {
+            check(text, Migrate, want);
+        }
+        for (text, want) in [
+            ("add a where clause for the status", None),
+            (
+                "run it without the where clause",
+                Some("without the where clause"),
+            ),
+            ("drop the where clause", Some("drop the where clause")),
+            ("set the shebang to #!/usr/bin/env python3", None),
+            ("start it with #!/usr/bin/python3", None),
+            ("copy it to /usr/bin", Some("usr/bin")),
+            ("copy it to /usr/local/bin", Some("usr/local")),
+        ] {
+            check(text, Operate, want);
+        }
     }
 
     #[test]
@@ -406,7 +445,7 @@ mod tests {
                 let sound = pattern.split(' ').all(|word| {
                     word == "~"
                         || word.split('|').all(|w| {
-                            let plain = w.trim_start_matches('^').trim_end_matches('*');
+                            let plain = w.trim_start_matches(['^', '!']).trim_end_matches('*');
                             !plain.is_empty()
                                 && plain
                                     .chars()

@@ -62,12 +62,13 @@ pub(super) fn run(context: &Context, file: Option<&Path>, repository: bool) -> R
 
 /// Bounds of money under which nothing could be asked.
 fn money(text: &str, fleet: &[Member]) -> Vec<Finding> {
-    let names = |is: fn(&Member) -> bool| -> Vec<&str> {
+    let names = |is: &dyn Fn(&Member) -> bool| -> Vec<&str> {
         let those = fleet.iter().filter(|m| is(m));
         those.map(|m| m.model.0.as_str()).collect()
     };
-    let (unasked, priced) = (names(|m| !m.by_name), names(|m| m.price.is_some()));
-    unpriced(text, &read_person(text).0, &unasked, &priced)
+    let [fast, slow] = [0, 1].map(|lane| names(&|m| !m.by_name && m.lanes.has(lane)));
+    let priced = names(&|m| m.price.is_some());
+    unpriced(text, &read_person(text).0, [&fast, &slow], &priced)
 }
 
 fn is_repository(file: &Path) -> bool {
