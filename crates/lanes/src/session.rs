@@ -170,7 +170,11 @@ impl Session {
         match command {
             Command::Prompt(prompt) => {
                 let prompt = self.redirect(prompt, out);
-                self.start(prompt, out);
+                // Behind whoever asked before: answers go out in the order of the questions.
+                self.next.asked(prompt);
+                if self.turn.is_none() {
+                    self.go_on(out);
+                }
             }
             Command::Queue(prompt) if self.turn.is_some() => {
                 out.push(Effect::Emit(Event::Queued {
@@ -213,12 +217,8 @@ impl Session {
         prompt
     }
 
+    /// Begins a turn where none is under way.
     fn start(&mut self, prompt: Prompt, out: &mut Vec<Effect>) {
-        if self.turn.is_some() {
-            // Only a turn that is writing its hunks gets here; the prompt is next.
-            self.next.asked(prompt);
-            return;
-        }
         let id = self.turns.take();
         let effect = self.effects.take();
         let named = !prompt.targets.is_empty();

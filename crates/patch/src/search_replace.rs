@@ -172,7 +172,7 @@ impl SearchReplace {
             }
             None => {
                 out.push(StreamEvent::Refused {
-                    refusal: Refusal::NoPath,
+                    refusal: Refusal::NoPath { path: None },
                 });
                 self.state = State::Skip;
             }
@@ -205,8 +205,8 @@ impl SearchReplace {
                 out.push(StreamEvent::Opened { path, at: 0 });
             }
             // Lines to add to a file that the answer does not name: they are meant for one of another name.
-            Err(Refusal::NoAnchor { .. }) if !named => out.push(StreamEvent::Refused {
-                refusal: Refusal::NoPath,
+            Err(Refusal::NoAnchor { path }) if !named => out.push(StreamEvent::Refused {
+                refusal: Refusal::NoPath { path: Some(path) },
             }),
             Err(refusal) => out.push(StreamEvent::Refused { refusal }),
         }

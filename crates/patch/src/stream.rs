@@ -33,7 +33,10 @@ pub enum Refusal {
     },
     /// A block that does not say which file it is for.
     #[error("an edit block does not name its file")]
-    NoPath,
+    NoPath {
+        /// The file that it would be for as it stands, if there is one.
+        path: Option<String>,
+    },
     /// Not one of the files on offer.
     #[error("{path}: not among the files to edit")]
     UnknownFile {

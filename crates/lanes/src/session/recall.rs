@@ -121,10 +121,16 @@ impl Found {
         let all: Vec<&Seen> = self.hunks.iter().collect();
         // A daemon that was killed may have written what its log does not tell.
         let cases = [&kept[..], &[], &all];
-        let found = cases
-            .iter()
-            .find_map(|written| Some((*written, shift(&all, written, &now)?)));
-        let (written, shift) = found.unwrap_or((&kept, 0));
+        let (mut still, mut moved) = (None, None);
+        for written in cases {
+            let lines = expected(&all, written);
+            if !lines.is_empty() && holds(&lines, 0, &now) {
+                still = still.or(Some((written, 0)));
+            }
+            moved = moved.or_else(|| Some((written, shift(&lines, &now)?)));
+        }
+        // Lines like these may be elsewhere, too: where all of them are in their places, nothing moved.
+        let (written, shift) = still.or(moved).unwrap_or((&kept, 0));
         let lines = self.after(written, shift);
         let fits = lines.filter(|l| l.start < l.end && l.end <= now.len() && *l != (0..now.len()));
         let lines = fits.map(|lines| trimmed(&now, lines));
@@ -160,27 +166,50 @@ impl Found {
     }
 }
 
-/// How far the file has moved since some of these hunks were written, told by the first one whose lines are there.
-/// None where none of them is; nothing to look for is no move.
-fn shift(all: &[&Seen], written: &[&Seen], now: &Text) -> Option<isize> {
+/// Lines of a file, and where the first of them is, 0-based.
+type Lines<'a> = (usize, &'a [String]);
+
+/// The lines of the hunks as they are where some of them were written and the others were not.
+fn expected<'a>(all: &[&'a Seen], written: &[&Seen]) -> Vec<Lines<'a>> {
     let mut delta = 0;
-    let mut looked = false;
+    let mut out = Vec::new();
     for hunk in all {
         let is_written = written.iter().any(|w| w.id == hunk.id);
         let lines = if is_written { &hunk.added } else { &hunk.removed };
-        let at = hunk.at.saturating_add_signed(delta);
+        if !lines.is_empty() {
+            out.push((hunk.at.saturating_add_signed(delta), &lines[..]));
+        }
         if is_written {
             delta += hunk.delta();
         }
-        if lines.is_empty() {
-            continue;
-        }
-        looked = true;
-        if let Some(there) = closest_to(at, lines, now) {
-            return Some(there as isize - at as isize);
-        }
     }
-    (!looked).then_some(0)
+    out
+}
+
+/// Whether all of these lines are there, so many lines later.
+fn holds(expected: &[Lines<'_>], shift: isize, now: &Text) -> bool {
+    expected.iter().all(|(at, lines)| {
+        let from = at.checked_add_signed(shift);
+        let there = from.and_then(|from| now.lines().get(from..from + lines.len()));
+        there.is_some_and(|there| same(there, lines))
+    })
+}
+
+/// How far the file has moved, if it has: by as little as all of these lines allow. Nothing to look for is no move.
+fn shift(expected: &[Lines<'_>], now: &Text) -> Option<isize> {
+    let Some((at, lines)) = expected.first() else {
+        return Some(0);
+    };
+    let windows = now.lines().windows(lines.len()).enumerate();
+    let found = windows.filter(|(_, window)| same(window, lines));
+    found
+        .map(|(there, _)| there as isize - *at as isize)
+        .filter(|by| holds(expected, *by, now))
+        .min_by_key(|by| by.unsigned_abs())
+}
+
+fn same(there: &[String], lines: &[String]) -> bool {
+    there.iter().zip(lines).all(|(a, b)| bare(a) == b)
 }
 
 /// What would take these hunks out of the file, of those that are in it.
@@ -191,7 +220,7 @@ fn back(written: &[&Seen], shift: isize, now: &Text) -> Vec<Hunk> {
         let at = hunk.at.saturating_add_signed(by);
         by += hunk.delta();
         let there = now.lines().get(at..at + hunk.added.len()).unwrap_or_default();
-        if !there.is_empty() && there.iter().zip(&hunk.added).all(|(a, b)| bare(a) == b) {
+        if !there.is_empty() && same(there, &hunk.added) {
             hunks.push(Hunk {
                 at,
                 old: there.to_vec(),
@@ -200,16 +229,6 @@ fn back(written: &[&Seen], shift: isize, now: &Text) -> Vec<Hunk> {
         }
     }
     hunks
-}
-
-/// Where these lines are, as close to line `at` as they come.
-fn closest_to(at: usize, lines: &[String], now: &Text) -> Option<usize> {
-    let windows = now.lines().windows(lines.len()).enumerate();
-    let same = |window: &[String]| window.iter().zip(lines).all(|(a, b)| bare(a) == b);
-    windows
-        .filter(|(_, window)| same(window))
-        .map(|(i, _)| i)
-        .min_by_key(|i| i.abs_diff(at))
 }
 
 impl Session {
@@ -335,6 +354,31 @@ mod tests {
                 FILE.replace("    return total\n", "    total *= 2\n    return -total\n"),
                 edge(),
                 Some(4..8),
+            ),
+            // Kept and undone, and a line like the new one is elsewhere.
+            (
+                vec![
+                    found(4..7),
+                    ready(1, 5, &["    total = w + h"], &["    return w"]),
+                    kept(),
+                ],
+                FILE.into(),
+                edge(),
+                Some(4..7),
+            ),
+            // One of the lines has a twin where it was, and only all of them say where it is.
+            (
+                vec![
+                    found(4..7),
+                    ready(1, 5, &["    total = w + h"], &["    total = 2 * w"]),
+                    ready(2, 6, &["    return total"], &["    return -total"]),
+                ],
+                FILE.replace(
+                    "\ndef edge",
+                    "\ndef twin(w, h):\n    total = w + h\n    return w\n\n\ndef edge",
+                ),
+                edge(),
+                Some(9..12),
             ),
             // New code is its own place, and none before it is kept.
             (

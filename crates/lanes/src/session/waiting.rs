@@ -9,8 +9,8 @@ use std::collections::VecDeque;
 /// What waits behind a turn.
 #[derive(Default)]
 pub(super) struct Waiting {
-    /// Prompts that came while a turn was writing its hunks, with what has cancelled them meanwhile. Whoever asked is
-    /// answered by the end of a turn, so that even a cancelled one has its turn.
+    /// Prompts that came while a turn was writing its hunks, and those behind them, with what has cancelled them
+    /// meanwhile. Whoever asked is answered by the end of a turn, so that even a cancelled one has its turn.
     asked: VecDeque<(Prompt, Option<CancelReason>)>,
     /// Prompts for the end of the turn.
     queued: VecDeque<Prompt>,

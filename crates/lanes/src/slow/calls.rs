@@ -109,7 +109,7 @@ pub(super) fn read(call: &ToolCall) -> Result<Act, String> {
     let mut arguments = Arguments(call.arguments.object()?);
     let act = match call.name.as_str() {
         "read" => {
-            let path = arguments.text("path")?;
+            let path = arguments.path("path")?;
             let first = arguments.number("first")?;
             let last = arguments.number("last")?;
             let lines = match (first, last) {
@@ -119,10 +119,7 @@ pub(super) fn read(call: &ToolCall) -> Result<Act, String> {
             if lines.is_some_and(|(a, b)| a == 0 || a > b) {
                 return Err("`first` is at least 1 and not above `last`".to_owned());
             }
-            Act::Look(Look::Read {
-                path: plain(&path).to_owned(),
-                lines,
-            })
+            Act::Look(Look::Read { path, lines })
         }
         "list" => {
             let path = arguments.maybe("path")?.unwrap_or_default();
@@ -147,20 +144,17 @@ pub(super) fn read(call: &ToolCall) -> Result<Act, String> {
             })
         }
         "outline" => Act::Look(Look::Outline {
-            path: plain(&arguments.text("path")?).to_owned(),
+            path: arguments.path("path")?,
         }),
         "run" => Act::Look(Look::Run {
             check: arguments.text("check")?,
         }),
         "edit" => {
-            let path = arguments.text("path")?;
+            let path = arguments.path("path")?;
             let search = arguments.some("search")?;
             let replace = arguments.some("replace")?;
-            if path.contains('\n') {
-                return Err("a path is one line".to_owned());
-            }
             Act::Edit(Edit::Lines {
-                path: plain(&path).to_owned(),
+                path,
                 search,
                 replace,
             })
@@ -220,6 +214,18 @@ impl Arguments {
         match text.trim() {
             "" => Err(format!("`{name}` is empty")),
             trimmed => Ok(trimmed.to_owned()),
+        }
+    }
+
+    /// The path of a file. Some models quote it, as they do in prose.
+    fn path(&mut self, name: &str) -> Result<String, String> {
+        let text = self.text(name)?;
+        let within = |mark: char| text.strip_prefix(mark)?.strip_suffix(mark);
+        let bare = ['`', '"', '\''].into_iter().find_map(within).unwrap_or(&text);
+        match plain(bare.trim()) {
+            "" => Err(format!("`{name}` names no file")),
+            several if several.contains('\n') => Err("a path is one line".to_owned()),
+            path => Ok(path.to_owned()),
         }
     }
 

@@ -118,6 +118,14 @@ impl Files {
         });
     }
 
+    /// Whatever has a name: a line that is one of them means it, also where it is no file.
+    fn names(&self) -> Arc<BTreeSet<String>> {
+        if self.links.is_empty() {
+            return Arc::clone(&self.paths);
+        }
+        Arc::new(self.paths.union(&self.links).cloned().collect())
+    }
+
     /// Every path of the base.
     pub(super) fn paths(&self) -> &BTreeSet<String> {
         &self.paths
@@ -231,7 +239,7 @@ impl Files {
             }
             Edit::Patch(text) => (PatchStream::apply_patch(all().collect()), text),
             Edit::Blocks(text) => {
-                let others = Arc::clone(&self.paths);
+                let others = self.names();
                 (PatchStream::search_replace_among(all().collect(), others), text)
             }
         };
@@ -328,10 +336,10 @@ impl Files {
                 outcome.unread.insert(path.clone());
                 return;
             }
-            Refusal::NoPath => {
-                return outcome.refuse(format!(
-                    "{refusal}; its path is the line before it, in backticks where it has spaces"
-                ));
+            Refusal::NoPath { path } => {
+                // It may be one of the edits of this file.
+                spoilt.extend(path.clone());
+                return outcome.refuse(format!("{refusal}; its path is the line before it, in backticks"));
             }
             Refusal::Missing { path, .. }
             | Refusal::Ambiguous { path, .. }
@@ -361,11 +369,11 @@ impl Files {
             return Err(None);
         }
         let folder = format!("{path}/");
-        let a_folder = self
-            .paths
-            .range(folder.clone()..)
-            .next()
-            .is_some_and(|p| p.starts_with(&folder));
+        // What is no file is in a folder, too, and has a name.
+        let a_folder = [&self.paths, &self.links].iter().any(|names| {
+            let first = names.range(folder.clone()..).next();
+            first.is_some_and(|p| p.starts_with(&folder))
+        });
         let below_a_file = path
             .match_indices('/')
             .any(|(i, _)| self.paths.contains(&path[..i]));
@@ -373,6 +381,7 @@ impl Files {
         let twin = self
             .paths
             .iter()
+            .chain(self.links.iter())
             .find(|p| p.len() == path.len() && p.eq_ignore_ascii_case(path));
         match (a_folder || below_a_file, twin) {
             (true, _) => Err(Some(format!("{path}: a file and a folder cannot have one name"))),
@@ -454,7 +463,8 @@ fn inside(path: &str) -> bool {
             && !git.eq_ignore_ascii_case(".git")
             && !git.eq_ignore_ascii_case("git~1")
     };
-    !path.contains(['\0', '\\', '\n']) && path.split('/').all(part)
+    let odd = |c: char| c.is_control() || c == '\\';
+    !path.contains(odd) && path.split('/').all(part)
 }
 
 /// What a file defines, one a line: its lines from 1, what it is, its name.

@@ -67,7 +67,17 @@ impl Futile {
 fn first_line(text: &str) -> String {
     let says = |l: &&str| !l.trim().is_empty() && !l.trim_start().starts_with("```");
     let line = text.lines().find(says).unwrap_or_default();
-    line.trim().chars().take(SHOWN).collect()
+    short(line.trim().trim_end_matches('.'))
+}
+
+/// As many words as people are shown.
+fn short(line: &str) -> String {
+    let Some((end, _)) = line.char_indices().nth(SHOWN) else {
+        return line.to_owned();
+    };
+    let kept = line.get(..end).unwrap_or_default();
+    let whole = kept.rfind(char::is_whitespace).and_then(|at| kept.get(..at));
+    format!("{}...", whole.unwrap_or(kept).trim_end())
 }
 
 /// The answers in a row, up to now, that led nowhere.
@@ -117,15 +127,19 @@ mod tests {
         for (row, want) in [
             (
                 vec![refused("a: gone"), again(), again(), again()],
-                "Not changed: a: gone.; then the same answer again",
+                "Not changed: a: gone; then the same answer again",
             ),
             (
                 vec![again(), refused("a: gone"), again(), refused("b: gone")],
-                "Not changed: b: gone.",
+                "Not changed: b: gone",
             ),
             (
                 vec![again(), again(), again(), again()],
                 "the same again: read a.py",
+            ),
+            (
+                vec![Futile::Refused(words::unknown("fly")), again(), again(), again()],
+                "There is no request \"fly\"; then the same answer again",
             ),
             (
                 vec![again(), Futile::NoCall, Futile::Planned, Futile::NothingChanged],
@@ -139,6 +153,23 @@ mod tests {
             assert_eq!(why, format!("4 answers in a row led nowhere; the last: {want}"));
             wasted.forget();
             assert_eq!(wasted.add(last), None, "a new row");
+        }
+    }
+
+    #[test]
+    fn a_long_line_is_cut_between_words_and_says_so() {
+        let exactly = "a".repeat(SHOWN);
+        for (line, want) in [
+            (exactly.clone(), exactly.clone()),
+            (format!("{exactly}."), exactly.clone()),
+            (format!("{exactly}b"), format!("{exactly}...")),
+            (format!("ä {}", "b".repeat(SHOWN)), "ä...".to_owned()),
+            (
+                format!("```\n\n  {}", "word ".repeat(30)),
+                format!("{}...", "word ".repeat(20).trim_end()),
+            ),
+        ] {
+            assert_eq!(first_line(&line), want);
         }
     }
 }

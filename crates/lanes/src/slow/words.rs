@@ -111,7 +111,7 @@ There was no request and no edit in that answer. Answer with a block of requests
 
 pub(super) fn unknown(line: &str) -> String {
     format!(
-        "There is no request {line:?}. There are: read PATH, read PATH A-B, list FOLDER, search TEXT, \
+        "There is no request {line:?}.\nThere are: read PATH, read PATH A-B, list FOLDER, search TEXT, \
          grep PATTERN, outline PATH, run CHECK, check, done.\n"
     )
 }

@@ -239,6 +239,20 @@ fn prompts_during_a_write_keep_their_order_and_a_cancel_reaches_them() {
     w.say(ANSWER);
     w.done();
     assert_eq!(started(&w.events), ["one", "two", "three"]);
+    // Who redirects the first of them comes behind the second, for that one was asked before.
+    let mut w = writing("five");
+    w.let_write();
+    w.tell(Command::Prompt(prompt("four")));
+    assert_eq!(started(&w.events), ["one", "two", "three"]);
+    for all in [
+        &["one", "two", "three", "four"][..],
+        &["one", "two", "three", "four", "five"],
+    ] {
+        w.gather();
+        w.say(ANSWER);
+        w.done();
+        assert_eq!(started(&w.events), all);
+    }
     let mut w = writing("four");
     w.tell(Command::Interrupt);
     w.let_write();

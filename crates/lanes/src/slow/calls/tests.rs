@@ -78,6 +78,16 @@ fn calls_mean_what_the_lines_of_the_plain_text_protocol_mean() {
             }),
         ),
         (
+            "edit",
+            r#"{"path":" ` ./my dir/a.rs ` ","search":" x","replace":""}"#,
+            Act::Edit(Edit::Lines {
+                path: "my dir/a.rs".into(),
+                search: " x".into(),
+                replace: String::new(),
+            }),
+        ),
+        ("read", r#"{"path":"\"a.rs\""}"#, read("a.rs", None)),
+        (
             "plan",
             r#"{"steps":["a","b"]}"#,
             Act::Plan(vec!["a".into(), "b".into()]),
@@ -116,6 +126,12 @@ fn what_means_nothing_is_said_in_words() {
         ),
         ("edit", r#"{"path":"a","search":"x"}"#, "`replace` is missing"),
         ("edit", r#"{"path":"a\nb","search":"x","replace":""}"#, "one line"),
+        (
+            "edit",
+            r#"{"path":"` `","search":"x","replace":""}"#,
+            "names no file",
+        ),
+        ("read", r#"{"path":"."}"#, "names no file"),
         ("apply_patch", r#"{"patch":"--- a"}"#, "*** Begin Patch"),
         ("plan", r#"{"steps":"a"}"#, "a list of texts"),
         ("done", r#"{"success":true}"#, "done takes no `success`"),

@@ -7,7 +7,7 @@ const MONEY: &str = "def half(x):\n    return x // 2\n";
 /// One file was read, of several: the case in which a path need not be said.
 fn files() -> Files {
     let paths = ["money.py", "LICENSE", "my dir/old file.py"].map(String::from);
-    let links = ["link", "linkdir", "sub"].map(String::from);
+    let links = ["link", "linkdir", "sub", "vendor/lib"].map(String::from);
     let read = vec![("money.py".to_owned(), Text::from_str_lossless(MONEY))];
     Files::new(Arc::new(paths.into()), Arc::new(links.into()), read, None)
 }
@@ -19,8 +19,9 @@ fn both(path: &str, search: &str, replace: &str) -> [Edit; 2] {
         search: search.to_owned(),
         replace: replace.to_owned(),
     };
-    // A name with spaces has to be quoted to be one, unless it is there.
-    let line = match path.contains(' ') && !path.contains("old") {
+    // A name with spaces, or that may be a word, has to be quoted to be one, unless it is there.
+    let is_odd = path.contains(char::is_whitespace) || ["money", "vendor"].contains(&path);
+    let line = match is_odd && !path.contains("old") {
         true => format!("`{path}`"),
         false => path.to_owned(),
     };
@@ -48,6 +49,21 @@ fn an_edit_is_of_the_file_that_it_names_or_of_none() {
         ("linkdir/x.py", "", linked("linkdir/x.py", "linkdir")),
         ("sub/deep/x.py", old, linked("sub/deep/x.py", "sub")),
         ("linkdirs/x.py", "", made("linkdirs/x.py")),
+        (
+            "vendor",
+            "",
+            Err("vendor: a file and a folder cannot have one name".into()),
+        ),
+        (
+            "vendor/Lib",
+            "",
+            Err("vendor/Lib: vendor/lib is there, and differs only in case".into()),
+        ),
+        (
+            "a\tb.py",
+            "",
+            Err("a\tb.py is not a path inside the repository".into()),
+        ),
     ] {
         for edit in both(path, search, new) {
             let mut files = files();
@@ -65,6 +81,24 @@ fn an_edit_is_of_the_file_that_it_names_or_of_none() {
                 }
             }
         }
+    }
+    // A word before the block is a word, and with it the file changes by all of its edits or by none.
+    let block = |line: &str, search: &str, new: &str| {
+        format!("{line}\n<<<<<<< SEARCH\n{search}=======\n{new}>>>>>>> REPLACE\n")
+    };
+    let done = block("Done", old, new);
+    for (answer, want) in [
+        (done.clone(), MONEY.replace(old, new)),
+        (
+            format!("{done}{}", block("Then", "", "x = 1\n")),
+            MONEY.to_owned(),
+        ),
+    ] {
+        let mut files = files();
+        let outcome = files.edit(&Edit::in_words(answer.clone()), 100);
+        let text = files.text("money.py").map(Text::joined);
+        assert_eq!(text.as_deref(), Some(&*want), "{answer}: {}", outcome.words());
+        assert!(files.changed().keys().all(|p| p == "money.py"), "{answer}");
     }
     // Lines to add, for a name that is none: not for the only file that was read.
     let unnamed = "Then add this:\n<<<<<<< SEARCH\n=======\nx = 1\n>>>>>>> REPLACE\n";
