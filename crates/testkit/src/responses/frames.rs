@@ -11,16 +11,27 @@ pub(super) enum Came {
     Other,
 }
 
+/// Bytes that are read at once.
+const READ: usize = 64 << 10;
+
 /// Reads a client's frames.
 pub(super) struct Frames<R> {
     from: R,
     buffer: Vec<u8>,
+    /// How much of it was taken.
+    taken: usize,
+    piece: Vec<u8>,
 }
 
 impl<R: Read> Frames<R> {
     /// `buffer`: what was read already.
     pub(super) fn new(from: R, buffer: Vec<u8>) -> Frames<R> {
-        Frames { from, buffer }
+        Frames {
+            from,
+            buffer,
+            taken: 0,
+            piece: vec![0; READ],
+        }
     }
 
     /// The next message; an error at the end of the connection or of sense.
@@ -28,31 +39,28 @@ impl<R: Read> Frames<R> {
         let mut message = Vec::new();
         let mut kind = 0;
         loop {
-            let head = self.take(2)?;
+            let head = self.head()?;
             let (last, opcode) = (head[0] & 0x80 != 0, head[0] & 0x0f);
             let length = match head[1] & 0x7f {
-                126 => number(&self.take(2)?),
-                127 => number(&self.take(8)?),
+                126 => number(self.take(2)?),
+                127 => number(self.take(8)?),
                 short => usize::from(short),
             };
             if head[1] & 0x80 == 0 {
                 return Err(io::Error::other("a client must mask its frames"));
             }
             let mask = self.take(4)?;
-            let mut payload = self.take(length)?;
-            for word in payload.chunks_mut(4) {
-                for (byte, mask) in word.iter_mut().zip(&mask) {
-                    *byte ^= mask;
-                }
-            }
+            let mask = [mask[0], mask[1], mask[2], mask[3]];
+            let begun = message.len();
+            message.extend_from_slice(self.take(length)?);
+            unmask(&mut message[begun..], mask);
             match opcode {
                 0x8 => return Ok(Came::Close),
-                0x9 => return Ok(Came::Ping(payload)),
+                0x9 => return Ok(Came::Ping(message.split_off(begun))),
                 0xa => return Ok(Came::Other),
                 0x0 => {}
                 opcode => kind = opcode,
             }
-            message.extend_from_slice(&payload);
             if last {
                 return Ok(match kind {
                     0x1 => Came::Text(message),
@@ -62,17 +70,39 @@ impl<R: Read> Frames<R> {
         }
     }
 
-    fn take(&mut self, length: usize) -> io::Result<Vec<u8>> {
-        while self.buffer.len() < length {
-            let mut piece = vec![0; 64 * 1024];
-            let n = self.from.read(&mut piece)?;
+    fn head(&mut self) -> io::Result<[u8; 2]> {
+        let head = self.take(2)?;
+        Ok([head[0], head[1]])
+    }
+
+    fn take(&mut self, length: usize) -> io::Result<&[u8]> {
+        if self.taken == self.buffer.len() {
+            self.buffer.clear();
+            self.taken = 0;
+        }
+        let end = self.taken + length;
+        while self.buffer.len() < end {
+            let n = self.from.read(&mut self.piece)?;
             if n == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
-            self.buffer.extend_from_slice(&piece[..n]);
+            self.buffer.extend_from_slice(&self.piece[..n]);
         }
-        let rest = self.buffer.split_off(length);
-        Ok(std::mem::replace(&mut self.buffer, rest))
+        let begun = std::mem::replace(&mut self.taken, end);
+        Ok(&self.buffer[begun..end])
+    }
+}
+
+/// Eight bytes at a time: one at a time would be a tenth of what a turn on a kept socket takes.
+fn unmask(payload: &mut [u8], mask: [u8; 4]) {
+    let [a, b, c, d] = mask;
+    let double = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);
+    let (words, rest) = payload.as_chunks_mut::<8>();
+    for word in words {
+        *word = (u64::from_ne_bytes(*word) ^ double).to_ne_bytes();
+    }
+    for (byte, mask) in rest.iter_mut().zip(mask.iter().cycle()) {
+        *byte ^= mask;
     }
 }
 

@@ -14,7 +14,12 @@ const HANDSHAKE: u8 = 0x16;
 pub(super) struct Stream {
     tcp: TcpStream,
     tls: Option<Arc<Mutex<ServerConnection>>>,
+    /// What came last, as it was on the wire; empty until it is read encrypted.
+    raw: Vec<u8>,
 }
+
+/// Bytes of the wire that are read at once: rustls holds no more than a record or two that nobody has taken.
+const READ: usize = 16 << 10;
 
 impl Stream {
     /// Looks at the first byte: with `tls`, a client may begin a handshake.
@@ -29,13 +34,18 @@ impl Stream {
             }
             Some(_) | None => None,
         };
-        Ok(Stream { tcp, tls })
+        Ok(Stream {
+            tcp,
+            tls,
+            raw: Vec::new(),
+        })
     }
 
     pub(super) fn try_clone(&self) -> io::Result<Stream> {
         Ok(Stream {
             tcp: self.tcp.try_clone()?,
             tls: self.tls.clone(),
+            raw: Vec::new(),
         })
     }
 
@@ -60,18 +70,18 @@ impl Read for Stream {
         let Some(tls) = &self.tls else {
             return self.tcp.read(into);
         };
-        let mut raw = vec![0; 16 << 10];
+        self.raw.resize(READ, 0);
         loop {
             match lock(tls).reader().read(into) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 read => return read,
             }
-            let came = self.tcp.read(&mut raw)?;
+            let came = self.tcp.read(&mut self.raw)?;
             if came == 0 {
                 return Ok(0);
             }
             let mut connection = lock(tls);
-            let mut rest = &raw[..came];
+            let mut rest = &self.raw[..came];
             while !rest.is_empty() {
                 connection.read_tls(&mut rest)?;
                 let sense = connection.process_new_packets();
