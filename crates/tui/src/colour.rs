@@ -84,10 +84,10 @@ impl Colourist {
     }
 }
 
-/// These lines of a text, if it has them.
+/// These lines of a text, if it has them. None of them may stand at its end, and nowhere beyond.
 fn lines(text: &str, at: usize, count: usize) -> Option<Vec<&str>> {
-    let lines: Vec<&str> = text.lines().skip(at).take(count).collect();
-    (lines.len() == count).then_some(lines)
+    let all: Vec<&str> = text.lines().collect();
+    all.get(at..at.checked_add(count)?).map(<[&str]>::to_vec)
 }
 
 /// `text`: the file that lines `gone` of it are meant for, if it is known.
@@ -147,6 +147,11 @@ mod tests {
         let painted = colour(colourist, &job(0, &["gone"], &["return 'a'"]), text);
         assert!(painted.before.is_empty() && painted.after.is_empty());
         assert_eq!(painted.added.len(), 1);
+        // It became shorter: what only adds has no place there.
+        let added = &["x = 3"];
+        assert_eq!(colour(colourist, &job(7, &[], added), text).before, ["", "x = 2"]);
+        let painted = colour(colourist, &job(8, &[], added), text);
+        assert_eq!((painted.before, painted.added.len()), (Vec::new(), 1));
     }
 
     #[test]

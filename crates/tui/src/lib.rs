@@ -14,7 +14,7 @@ mod view;
 mod wire;
 mod words;
 
-pub use app::{Act, App, Draft, Input, Notify, Purpose, Rest, Setup};
+pub use app::{Act, App, DELEGATE_OPTIONS, Draft, Input, Notify, Purpose, Rest, Setup};
 pub use felt::Felt;
 pub use key::{Decoder, Key, Typed};
 pub use paint::{Painter, WIPE};

@@ -221,9 +221,9 @@ const STEMS: &str = "iban ibid icing iconic icono idea ident idem idio idle idol
     iss istanbul istit isuppe isva isvis itali itemi items itera iterat iterto";
 
 /// Whole words that begin with the letter, and whose stems are those of other words without it.
-const WHOLE: &str = "iam ias ibm ical icao icc ice ich ici icmp icon icons icu icy id ide ides ido ids idx iec ietf if \
-    ifconfig ifdef iff ifndef ifs ihm ihn ihnen ihr ihre ii iii iife iis ij il ill iloc ils im imap imdb imei img imgs \
-    imho imo in ini io ion ions ios iot ip ipc ips iptables iq ir irc iris iron irq irs is isbn isl isn isn't isnt iso \
+const WHOLE: &str = "iam ias ibm ical icao icc ice ich ici icmp icol icon icons icu icy id ide ides ido ids idx iec ietf if \
+    ifconfig ifdef iff ifndef ifs ihm ihn ihnen ihr ihre ii iii iife iis ij il ill iloc ils im imap imax imdb imei img imgs \
+    imho imin imo in ini io ion ions ios iot ip ipc ips iptables iq ir irc iris iron irow irq irs is isbn isl isn isn't isnt iso \
     isort isp ist it it'd it'll it's itch ite item iter iters its itself iv ivory ix";
 
 /// What the first letter of a text was.
@@ -248,9 +248,9 @@ fn first(rest: &str, ended: bool) -> First {
             return match (WORDS.iter().any(|w| w.starts_with(&word)), own(&word)) {
                 (true, _) => First::Open,
                 (false, _) if is_name => First::Letter,
-                (false, Own::Open) => First::Open,
                 (false, Own::Yes) => First::Letter,
-                (false, Own::No) => First::Key,
+                // Also where no word begins like that: what ends it may say that it is a name.
+                (false, Own::Open | Own::No) => First::Open,
             };
         }
         // A place, a name; a command, which is longer than the one letter of "i/o".

@@ -82,6 +82,42 @@ pub(crate) const KEYS: &[(&str, &str)] = &[
     ),
 ];
 
+/// What `brisk delegate` reads as options.
+pub const DELEGATE_OPTIONS: [&str; 18] = [
+    "-n",
+    "--attempts",
+    "--models",
+    "--base",
+    "--with-draft",
+    "--budget",
+    "--first",
+    "--split",
+    "--part",
+    "--rounds",
+    "--minutes",
+    "--lines",
+    "--degraded",
+    "--wait",
+    "--json",
+    "--color",
+    "--help",
+    "-h",
+];
+
+/// As it is called in a shell, where words need marks around them.
+const DELEGATE: &str = "brisk delegate \"WORDS\" [FILE...] [OPTIONS]";
+
+/// Whether a text begins with such an option, and is no task that begins with a dash.
+fn is_option(text: &str) -> bool {
+    let first = text.split([' ', '\t', '\n', '=']).next().unwrap_or_default();
+    // A number may follow a short one at once.
+    let bare = match first.strip_prefix("--") {
+        Some(_) => first,
+        None => first.trim_end_matches(|c: char| c.is_ascii_digit()),
+    };
+    DELEGATE_OPTIONS.contains(&bare)
+}
+
 impl App {
     /// Carries a command out; the prompt that it stands for, if it is one.
     pub(super) fn command(&mut self, text: &str) -> Option<Wish> {
@@ -99,12 +135,12 @@ impl App {
             "verify" => self.verify(rest.split_whitespace().map(str::to_owned).collect()),
             "delegate" if rest.is_empty() => self.usage(name),
             // As words they would be sent to a model, which makes nothing of them.
-            "delegate" if rest.starts_with('-') => self.elsewhere(name, rest, "takes words only"),
+            "delegate" if is_option(rest) => self.elsewhere(name, "takes words only", DELEGATE),
             "delegate" => {
                 let wish = Wish::read(rest, Intent::Edit, &self.known);
                 self.hand_over(wish, false);
             }
-            "jobs" if !rest.is_empty() => self.elsewhere(name, rest, "only lists"),
+            "jobs" if !rest.is_empty() => self.elsewhere(name, "only lists", &format!("brisk jobs {rest}")),
             "jobs" => self.send(Call::Jobs),
             "lane" => self.use_lane(rest),
             "latency" => self.use_latency(rest),
@@ -217,10 +253,12 @@ impl App {
         self.say(&text, look::DIM);
     }
 
-    /// What a command does on the command line and not here.
-    fn elsewhere(&mut self, name: &str, rest: &str, here: &str) {
-        let text = format!("/{name} {here} here; in another window: brisk {name} {rest}");
-        self.say(&text, look::WARN);
+    /// What a command does on the command line (`there`) and not here.
+    fn elsewhere(&mut self, name: &str, here: &str, there: &str) {
+        self.say(
+            &format!("/{name} {here} here; in another window: {there}"),
+            look::WARN,
+        );
     }
 
     fn usage(&mut self, name: &str) {

@@ -16,6 +16,7 @@ mod review;
 mod tell;
 mod track;
 
+pub use commands::DELEGATE_OPTIONS;
 pub(crate) use commands::KEYS;
 pub(crate) use complete::Menu;
 pub(crate) use gate::{Checks, style as state_style};

@@ -136,6 +136,10 @@ fn a_word_that_begins_with_a_command_is_a_word() {
         ("i/ask why", "/ask why"),
         ("i3 more", "i3 more"),
         ("item_price is wrong", "item_price is wrong"),
+        ("irow_count is off", "irow_count is off"),
+        ("iqueue2 is off", "iqueue2 is off"),
+        ("imax is wrong", "imax is wrong"),
+        ("imaximize it", "maximize it"),
         ("is it?", "is it?"),
         // Words of no list: with the letter they would be none.
         ("ipaginate it", "paginate it"),

@@ -304,8 +304,10 @@ fn what_only_the_command_line_can_is_said_and_not_taken_for_words() {
     for (written, want) in [
         (
             "/delegate --models right -n 2 fix it",
-            "brisk delegate --models right -n 2 fix it",
+            "brisk delegate \"WORDS\" [FILE...] [OPTIONS]",
         ),
+        ("/delegate -n2 fix it", "brisk delegate \"WORDS\""),
+        ("/delegate --budget=10min fix it", "brisk delegate \"WORDS\""),
         ("/jobs merge j1", "brisk jobs merge j1"),
     ] {
         let mut w = world();
@@ -313,6 +315,20 @@ fn what_only_the_command_line_can_is_said_and_not_taken_for_words() {
         w.app.composer.set(written);
         w.key(Enter);
         assert_eq!(w.calls(), [], "{written}");
-        assert!(w.printed().contains(want), "{written}: {}", w.printed());
+        let printed = w.printed();
+        assert!(printed.contains(want), "{written}: {printed}");
+    }
+    // A dash begins words, too.
+    for words in [
+        "--verbose is not read",
+        "- fix the list",
+        "-1 is no price",
+        "-name",
+    ] {
+        let mut w = world();
+        w.calls();
+        w.app.composer.set(&format!("/delegate {words}"));
+        w.key(Enter);
+        assert_eq!(w.calls(), [delegate(words, &[])]);
     }
 }
