@@ -15,6 +15,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
+/// Of its folder. Lists of folders have colons between them.
+const NAME: &str = "re:\"po\"";
+
 struct World {
     dir: TempDir,
     shadow: Shadow,
@@ -94,7 +97,7 @@ impl World {
 
     fn new() -> World {
         let dir = tempfile::tempdir().unwrap();
-        let root = dir.path().join("repo");
+        let root = dir.path().join(NAME);
         fs::create_dir(&root).unwrap();
         git(&root, &["init", "-q", "-b", "main"]);
         let shadow = Shadow::open(&root, &dir.path().join("state")).unwrap();
@@ -116,11 +119,11 @@ impl World {
     }
 
     fn root(&self) -> std::path::PathBuf {
-        self.dir.path().join("repo").canonicalize().unwrap()
+        self.dir.path().join(NAME).canonicalize().unwrap()
     }
 
     fn write(&self, path: &str, text: &str) {
-        let full = self.dir.path().join("repo").join(path);
+        let full = self.dir.path().join(NAME).join(path);
         fs::create_dir_all(full.parent().unwrap()).unwrap();
         fs::write(full, text).unwrap();
     }
@@ -226,7 +229,7 @@ fn a_slot_holds_the_tree_and_nothing_else_and_keeps_what_is_right() {
 fn borrowed_folders_are_real_and_never_replace_what_is_in_the_tree() {
     let mut world = World::new();
     let tree = world.shadow.tree().unwrap();
-    symlink("built", world.dir.path().join("repo/linked.log")).unwrap();
+    symlink("built", world.root().join("linked.log")).unwrap();
     let borrow = [
         "built",
         "built/deep",
@@ -238,7 +241,7 @@ fn borrowed_folders_are_real_and_never_replace_what_is_in_the_tree() {
         "a.txt",
     ];
     let borrow = borrow.map(str::to_owned);
-    fs::create_dir(world.dir.path().join("repo/built/deep")).unwrap();
+    fs::create_dir(world.root().join("built/deep")).unwrap();
     let lent = world.shadow.lendable(&tree, &borrow).unwrap();
     assert_eq!(
         lent,
@@ -327,7 +330,12 @@ fn a_large_tree_is_taken_over_as_one_pack_and_laid_out_whole() {
     lent.fed(&["fast-import".into(), "--quiet".into()], &[], stream.as_bytes())
         .unwrap();
     let tree = Tree::parse(&git(&root, &["rev-parse", "main^{tree}"])).unwrap();
+    // A file that comes or goes there changes the time of its folder.
+    let theirs = fs::File::open(root.join(".git/objects/pack")).unwrap();
+    let then = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000);
+    theirs.set_modified(then).unwrap();
     world.take(&tree).unwrap();
+    assert_eq!(theirs.metadata().unwrap().modified().unwrap(), then, "only read");
     let objects = world.shadow.state().join("shadow.git/objects");
     let count = |folder: &Path| fs::read_dir(folder).unwrap().count();
     let packs = fs::read_dir(objects.join("pack")).unwrap();

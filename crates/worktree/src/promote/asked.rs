@@ -131,10 +131,15 @@ impl<'a> Careful<'a> {
     }
 
     /// Has git work on something that it reads.
-    pub(super) fn fed<A: AsRef<OsStr>>(&mut self, args: &[A], input: &[u8]) -> Result<(), PromoteError> {
+    pub(super) fn fed<A: AsRef<OsStr>>(
+        &mut self,
+        args: &[A],
+        env: &[(&str, OsString)],
+        input: &[u8],
+    ) -> Result<(), PromoteError> {
         let all = self.words(args);
         self.git
-            .fed(&all, &variables(args, &[]), input)
+            .fed(&all, &variables(args, env), input)
             .map_err(|said| PromoteError::Git {
                 doing: doing(args),
                 said,

@@ -6,6 +6,8 @@ use super::asked::Careful;
 use crate::error::{WorktreeError, io_at};
 use crate::shadow::{Shadow, oid};
 use brisk_domain::evidence::Tree;
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
 /// So many objects are not worth a pack: a repository of small changes would get one for each.
@@ -41,8 +43,15 @@ pub fn take(
                 "--depth=1".as_ref(),
                 at.as_os_str(),
             ];
+            // Git writes a pack into its own folder of objects first. That is ours here: nothing is written below the
+            // person's, and the two may lie on different disks.
+            let own = at.parent().and_then(Path::parent).unwrap_or(at);
+            let env = [
+                ("GIT_OBJECT_DIRECTORY", own.as_os_str().to_owned()),
+                ("GIT_ALTERNATE_OBJECT_DIRECTORIES", listed(objects)),
+            ];
             // What git cannot do is done below, or the person is told why it cannot be.
-            packed = git.fed(&args, names.as_bytes()).is_ok();
+            packed = git.fed(&args, &env, names.as_bytes()).is_ok();
         })?;
         if packed && shadow.listing(tree).is_ok() {
             return Ok(());
@@ -52,4 +61,18 @@ pub fn take(
         .snapshots
         .adopt(&found, &id)
         .map_err(io_at("read", objects))
+}
+
+/// A folder as git reads it in a list with colons between: in quotes, for its name may have one.
+fn listed(folder: &Path) -> OsString {
+    let mut out = vec![b'"'];
+    for byte in folder.as_os_str().as_bytes() {
+        match byte {
+            b'"' | b'\\' => out.extend([b'\\', *byte]),
+            b'\n' => out.extend(b"\\n"),
+            byte => out.push(*byte),
+        }
+    }
+    out.push(b'"');
+    OsString::from_vec(out)
 }
