@@ -27,8 +27,12 @@ const START_LIMIT: Duration = Duration::from_secs(5);
 /// A daemon that listened and was killed before it could be spoken to is started anew, this often in all.
 const STARTS: usize = 3;
 
-/// Between two tries while the socket is there and nobody listens yet.
+/// Between two tries: while the socket is there and nobody listens yet, or while a client of the daemon may be going.
 const RETRY: Duration = Duration::from_millis(20);
+
+/// How often a daemon is asked, until whoever is connected still is no longer taken for one that is just going. Only
+/// where the daemon is to end, so that this costs nobody else anything.
+const GOING: usize = 6;
 
 /// The version that both sides must have.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -189,10 +193,24 @@ fn greeted(
     }
 }
 
+/// What a daemon says of itself, once those that have just gone do not count any more: it sees the end of a command
+/// a little later than the person who runs the next one.
+pub(crate) fn settled(link: &mut Link) -> Result<DaemonStatus, CliError> {
+    let mut tries = GOING;
+    loop {
+        let status: DaemonStatus = link.call(method::DAEMON, &NoParams {})?;
+        tries -= 1;
+        if status.clients <= 1 || status.busy || tries == 0 {
+            return Ok(status);
+        }
+        let _ = poll(&mut [], Some(&timespec(RETRY)));
+    }
+}
+
 /// Ends a daemon that nobody else uses, so that the next one sees what there is now. One that is in use goes on as it
 /// is: `brisk doctor` says what it has not seen.
 fn renew(mut link: Link) -> Result<(), CliError> {
-    let status: DaemonStatus = link.call(method::DAEMON, &NoParams {})?;
+    let status = settled(&mut link)?;
     if status.clients > 1 || status.busy {
         return Ok(());
     }
@@ -201,7 +219,7 @@ fn renew(mut link: Link) -> Result<(), CliError> {
 
 /// Ends a daemon of another version, unless somebody else is using it.
 fn replace(mut link: Link, found: &str) -> Result<(), CliError> {
-    let status: DaemonStatus = link.call(method::DAEMON, &NoParams {})?;
+    let status = settled(&mut link)?;
     if status.clients > 1 {
         let others = status.clients - 1;
         let message = format!(

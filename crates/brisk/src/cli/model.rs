@@ -12,7 +12,6 @@ use crate::exit::{CliError, Exit};
 use crate::models::catalogue::{self, Entry};
 use crate::models::fetch::{self, Progress, Source};
 use crate::models::verify;
-use brisk_protocol::{DaemonStatus, NoParams, method};
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -113,7 +112,7 @@ fn bench(context: &Context, model: Option<&str>) -> Result<Exit, CliError> {
 fn renew_daemon(context: &Context) -> Result<Exit, CliError> {
     if let Some(mut link) = connect::running(&context.home)? {
         connect::greet(&mut link)?;
-        let status: DaemonStatus = link.call(method::DAEMON, &NoParams {})?;
+        let status = connect::settled(&mut link)?;
         if status.clients <= 1 && !status.busy {
             connect::stop(link)?;
         } else if !context.json {

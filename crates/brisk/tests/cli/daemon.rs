@@ -75,12 +75,17 @@ fn a_daemon_of_another_version_that_is_in_use_is_left_alone() {
     let mut old = accept(&listener);
     old.greet_as("0.0.1");
     old.expect(method::DAEMON);
-    let (id, _) = old.expect(method::DAEMON);
-    old.reply(id, &status(2));
+    for _ in 0..ASKED {
+        let (id, _) = old.expect(method::DAEMON);
+        old.reply(id, &status(2));
+    }
     let (code, _, err) = text(&child.wait_with_output().unwrap());
     assert_eq!(code, Some(8));
     assert!(err.contains("1 more client(s)"), "{err}");
 }
+
+/// How often a daemon is asked whether its other clients have gone.
+const ASKED: usize = 6;
 
 /// Greets as a daemon that has read nothing.
 fn greet_empty(peer: &mut Peer) {
@@ -96,12 +101,18 @@ fn greet_empty(peer: &mut Peer) {
 
 #[test]
 fn a_daemon_that_has_not_seen_a_key_is_renewed_when_nobody_needs_it() {
-    let used = status(2);
-    let busy = DaemonStatus {
+    let busy = |clients| DaemonStatus {
         busy: true,
-        ..status(1)
+        ..status(clients)
     };
-    for (now, renewed) in [(status(1), true), (used, false), (busy, false)] {
+    for (said, renewed) in [
+        (vec![status(1)], true),
+        // The command before this one was just going.
+        (vec![status(3), status(2), status(1)], true),
+        (vec![status(2); ASKED], false),
+        (vec![busy(1)], false),
+        (vec![busy(2)], false),
+    ] {
         let home = Home::new();
         let listener = home.listen();
         let mut command = brisk(&home, &["daemon", "start"]);
@@ -109,9 +120,11 @@ fn a_daemon_that_has_not_seen_a_key_is_renewed_when_nobody_needs_it() {
         let mut old = accept(&listener);
         greet_empty(&mut old);
         old.expect(method::DAEMON);
-        let (id, params) = old.expect(method::DAEMON);
-        assert_eq!(params, json!({}), "no key goes over the socket");
-        old.reply(id, &now);
+        for now in &said {
+            let (id, params) = old.expect(method::DAEMON);
+            assert_eq!(params, json!({}), "no key goes over the socket");
+            old.reply(id, now);
+        }
         if renewed {
             let (id, _) = old.expect(method::SHUTDOWN);
             old.reply(id, &());
@@ -121,7 +134,7 @@ fn a_daemon_that_has_not_seen_a_key_is_renewed_when_nobody_needs_it() {
         let mut next = accept(&listener);
         greet_empty(&mut next);
         let (id, _) = next.expect(method::DAEMON);
-        next.reply(id, &now);
+        next.reply(id, said.last().unwrap());
         let (code, _, err) = text(&child.wait_with_output().unwrap());
         assert_eq!(code, Some(0), "{err}");
     }
