@@ -79,15 +79,26 @@ pub(crate) fn gather(
     before: Option<Before>,
     board: Result<Board, String>,
 ) -> Result<Gathered, String> {
+    gather_until(Instant::now() + SEARCH_BUDGET, repo, prompt, before, board)
+}
+
+/// The same with the moment at which a search ends.
+fn gather_until(
+    until: Instant,
+    repo: &Repo,
+    prompt: &Prompt,
+    before: Option<Before>,
+    board: Result<Board, String>,
+) -> Result<Gathered, String> {
     let Some(first) = prompt.targets.first() else {
         if prompt.intent == Intent::Ask {
-            return asked(repo, prompt, before, board);
+            return asked(repo, prompt, before, board, until);
         }
         let Some(follows) = before.and_then(|b| Follow::up(repo, b)) else {
-            return search(repo, prompt, board);
+            return search(repo, prompt, board, until);
         };
         let place = follows.place(repo, &prompt.text, || {
-            search(repo, prompt, Err(String::new())).ok()
+            search(repo, prompt, Err(String::new()), until).ok()
         });
         return Ok(Gathered { board, ..place });
     };
@@ -119,12 +130,13 @@ fn asked(
     prompt: &Prompt,
     before: Option<Before>,
     board: Result<Board, String>,
+    until: Instant,
 ) -> Result<Gathered, String> {
     let last = before.and_then(|b| {
         let text = repo.read(&b.path).ok()?.text;
         Some((b.path, text))
     });
-    let found = search(repo, prompt, Err(String::new()));
+    let found = search(repo, prompt, Err(String::new()), until);
     let Some(last) = last else {
         let fits = |found: Gathered| Gathered {
             files: within(ASK_BYTES, found.files),
@@ -169,8 +181,12 @@ struct Hit {
     symbol: Option<String>,
 }
 
-fn search(repo: &Repo, prompt: &Prompt, board: Result<Board, String>) -> Result<Gathered, String> {
-    let until = Instant::now() + SEARCH_BUDGET;
+fn search(
+    repo: &Repo,
+    prompt: &Prompt,
+    board: Result<Board, String>,
+    until: Instant,
+) -> Result<Gathered, String> {
     let words = key_words(&prompt.text);
     let files = repo.files(MAX_FILES);
     let total = files.len();
@@ -268,6 +284,19 @@ mod tests {
     use super::*;
     use brisk_testkit::fixture;
 
+    /// A question about no place.
+    fn question(text: &str) -> Prompt {
+        Prompt {
+            text: text.into(),
+            targets: vec![],
+            intent: Intent::Ask,
+            model: None,
+            lane: None,
+            latency: None,
+            auto_keep: false,
+        }
+    }
+
     #[test]
     fn a_question_searches_whatever_was_edited_before() {
         let long = "x = 1\n".repeat(ASK_BYTES / 6);
@@ -292,25 +321,31 @@ mod tests {
             ("what is the total?", Some("table.py"), &["cart.py"]),
             ("where is lookup?", Some("cart.py"), &["table.py"]),
         ];
-        for (question, before, want) in cases {
-            let prompt = Prompt {
-                text: question.into(),
-                targets: vec![],
-                intent: Intent::Ask,
-                model: None,
-                lane: None,
-                latency: None,
-                auto_keep: false,
-            };
+        // Far away: a slow disk is not what this is about.
+        let until = Instant::now() + Duration::from_secs(3_600);
+        for (words, before, want) in cases {
             let before = before.map(|path| Before {
                 path: path.into(),
                 symbol: None,
                 lines: None,
                 others: vec![],
             });
-            let got = gather(&repo, &prompt, before, Err(String::new())).unwrap();
+            let got = gather_until(until, &repo, &question(words), before, Err(String::new())).unwrap();
             let paths: Vec<&str> = got.files.iter().map(|(path, _)| path.as_str()).collect();
-            assert_eq!(paths, want, "{question}");
+            assert_eq!(paths, want, "{words}");
         }
+    }
+
+    #[test]
+    fn a_search_ends_in_time_and_says_how_far_it_came() {
+        let dir = fixture::repo(&[("cart.py", "def total(items):\n    return sum(items)\n")]).unwrap();
+        let state = tempfile::tempdir().unwrap();
+        let repo = Repo::open(dir.path(), state.path()).unwrap();
+        let past = Instant::now().checked_sub(Duration::from_secs(1)).unwrap();
+        let asked = question("what is the total?");
+        let Err(said) = gather_until(past, &repo, &asked, None, Err(String::new())) else {
+            panic!("it was found after its time");
+        };
+        assert!(said.contains("looked at 0 of 1 files"), "{said}");
     }
 }

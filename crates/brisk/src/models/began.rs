@@ -236,6 +236,14 @@ mod tests {
         }
     }
 
+    #[test]
+    fn tests_run_without_all_that_is_compared() {
+        let models = Provider::ALL.into_iter().flat_map(Provider::variables);
+        for name in models.chain([MODEL_ENV]).chain(WAY) {
+            assert!(brisk_testkit::AMBIENT.contains(&name), "{name}");
+        }
+    }
+
     const KEY: &str = "ANTHROPIC_API_KEY";
     const URL: &str = "ANTHROPIC_BASE_URL";
 

@@ -96,6 +96,41 @@ fn yes_waits_for_writes_that_end_after_the_turn() {
     assert_eq!(end(child).0, Some(0));
 }
 
+/// The daemon was done before it heard of the stop.
+#[test]
+fn what_was_written_for_nobody_who_sees_it_is_told_all_the_same() {
+    for (kept, want) in [
+        (true, "`brisk undo` takes it back"),
+        (false, "nothing was written to your files"),
+    ] {
+        let home = Home::new();
+        let listener = home.listen();
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut command = brisk(&home, &["edit", "x", "--yes", "--json"]);
+        let child = command.stdout(full).spawn().unwrap();
+        let mut peer = accept(&listener);
+        let prompted = peer.prompted();
+        peer.expect("session/cancel");
+        peer.begun();
+        peer.ready(1, 11, &["-a", "+b"]);
+        let interrupted = StopReason::Cancelled {
+            cause: CancelReason::Interrupted,
+        };
+        let (state, stop) = match kept {
+            true => (HunkState::Kept, StopReason::EndTurn),
+            false => (HunkState::Rejected, interrupted),
+        };
+        peer.event(Event::HunkChanged {
+            hunk: HunkId(1),
+            state,
+        });
+        peer.ended(&prompted, stop, 0);
+        let (code, _, err) = end(child);
+        assert_eq!(code, Some(130), "{err}");
+        assert!(err.contains(want), "{err}");
+    }
+}
+
 #[test]
 fn json_tells_everything_in_order() {
     let (_home, child, mut peer) = start(&["--json", "edit", "x"]);

@@ -1,5 +1,6 @@
 //! A repository with a policy that its person has confirmed, and a home of its own.
 
+use brisk_testkit::AMBIENT;
 use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 use serde_json::Value;
 use std::io::{Read, Write};
@@ -60,6 +61,9 @@ impl House {
 
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_brisk"));
+        for name in AMBIENT {
+            command.env_remove(name);
+        }
         command
             .args(args)
             .current_dir(&self.repo)
@@ -126,6 +130,9 @@ impl House {
         };
         let pair = native_pty_system().openpty(size).unwrap();
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_brisk"));
+        for name in AMBIENT {
+            command.env_remove(name);
+        }
         command.args(args);
         command.cwd(dir);
         command.env("BRISK_HOME", self.home.path());

@@ -1,6 +1,6 @@
 //! A repository with a failing test and a confirmed policy, and one scripted server for each model.
 
-use brisk_testkit::{Act, FakeServer, Reply};
+use brisk_testkit::{AMBIENT, Act, FakeServer, Reply};
 use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Lines, Read, Write};
@@ -136,13 +136,7 @@ impl House {
 
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_brisk"));
-        for name in [
-            "ANTHROPIC_API_KEY",
-            "OPENAI_API_KEY",
-            "OPENAI_BASE_URL",
-            "OLLAMA_HOST",
-            "BRISK_MODEL",
-        ] {
+        for name in AMBIENT {
             command.env_remove(name);
         }
         command
@@ -192,6 +186,9 @@ impl House {
     pub(crate) fn accept(&self) {
         let pair = native_pty_system().openpty(PtySize::default()).unwrap();
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_brisk"));
+        for name in AMBIENT {
+            command.env_remove(name);
+        }
         command.args(["verify", "--accept"]);
         command.cwd(&self.repo);
         command.env("BRISK_HOME", self.home.path());

@@ -5,9 +5,11 @@ use crate::{client, say};
 use brisk_domain::{Event, Settled, StopReason, TurnId};
 use brisk_testkit::Act;
 use brisk_testkit::Reply;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use std::io::Write;
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 #[test]
 fn a_killed_daemon_is_recovered_from() {
@@ -19,7 +21,8 @@ fn a_killed_daemon_is_recovered_from() {
     say(&mut terminal, "multiply shop.py:subtotal @shop.py:subtotal");
     terminal.shows("writing\u{2026}");
     let pid = Pid::from_raw(house.daemon_pid()).unwrap();
-    kill_process(pid, Signal::KILL).unwrap();
+    let daemon = pidfd_open(pid, PidfdFlags::empty()).unwrap();
+    pidfd_send_signal(&daemon, Signal::KILL).unwrap();
     terminal.shows("the connection to the daemon is lost");
     terminal.shows("connected again");
     terminal.shows("its prompt is back");
@@ -31,6 +34,12 @@ fn a_killed_daemon_is_recovered_from() {
     terminal.press("\r");
     terminal.shows("kept 1 hunk");
     assert!(house.file("shop.py").contains("quantity"));
+    // Its parent is the terminal, which leaves no dead entry behind: that could still be sent a signal.
+    let until = Instant::now() + Duration::from_secs(20);
+    while pidfd_send_signal(&daemon, Signal::KILL) != Err(Errno::SRCH) {
+        assert!(Instant::now() < until, "the killed daemon was not waited for");
+        std::thread::yield_now();
+    }
 }
 
 /// Where the last turn worked is in the log; the words name nothing that a search would find there.

@@ -2,33 +2,22 @@
 
 use brisk_domain::{Event, Intent, SessionId};
 use brisk_protocol::{
-    Envelope, Incoming, PromptExtras, RequestId, gate, greeting, jobs, method, notify_line, parse,
+    Envelope, Incoming, NoParams, PromptExtras, RequestId, gate, greeting, jobs, method, notify_line, parse,
     request_line,
 };
-use brisk_testkit::{Act, FakeServer, Reply, fixture};
+use brisk_testkit::{AMBIENT, Act, FakeServer, Reply, fixture};
 use serde::Serialize;
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 pub(crate) const SHOP: &str = "def subtotal(items):\n    total = 0\n    for item in items:\n        total += item[\"price\"]\n    return total\n\n\ndef names(items):\n    return [item[\"name\"] for item in items]\n";
 pub(crate) const REGION: &str = "def subtotal(items):\n    total = 0\n    for item in items:\n        total += item[\"price\"] * item[\"quantity\"]\n    return total\n";
-
-/// Variables that make models of vendors usable.
-const VENDORS: [&str; 8] = [
-    "ANTHROPIC_API_KEY",
-    "ANTHROPIC_BASE_URL",
-    "CEREBRAS_API_KEY",
-    "GROQ_API_KEY",
-    "OLLAMA_HOST",
-    "OPENAI_API_KEY",
-    "OPENAI_BASE_URL",
-    "OPENROUTER_API_KEY",
-];
 
 /// A test that waits longer than this for a step has failed.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -96,16 +85,13 @@ impl House {
 
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_brisk"));
-        // Keys of whoever runs the tests.
-        for name in VENDORS {
+        for name in AMBIENT {
             command.env_remove(name);
         }
         command
             .args(args)
             .current_dir(self.repo.path())
             .env("BRISK_HOME", self.home.path())
-            .env_remove("BRISK_MODEL")
-            .env_remove("OTEL_EXPORTER_OTLP_ENDPOINT")
             .env("NO_COLOR", "1")
             .stdin(Stdio::null());
         command
@@ -152,10 +138,22 @@ impl House {
     }
 
     pub(crate) fn client(&self) -> Client {
-        if UnixStream::connect(self.socket()).is_err() {
+        let stream = UnixStream::connect(self.socket()).unwrap_or_else(|_| {
             self.ends(0, &["daemon", "start"]);
+            UnixStream::connect(self.socket()).unwrap()
+        });
+        Client::over(stream)
+    }
+
+    /// Waits until nobody is connected to the daemon, which runs: it sees a little later than we do that a command has
+    /// ended, and is renewed only where nobody uses it.
+    pub(crate) fn wait_for_no_client(&self) {
+        let mut client = Client::over(UnixStream::connect(self.socket()).unwrap());
+        let until = Instant::now() + LIMIT;
+        while client.ask(method::DAEMON, &NoParams {}).unwrap()["clients"] != 1 {
+            assert!(Instant::now() < until, "somebody stays connected");
         }
-        Client::connect(&self.socket())
+        client.leave();
     }
 
     fn socket(&self) -> PathBuf {
@@ -236,9 +234,9 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    fn connect(socket: &Path) -> Client {
-        let write = UnixStream::connect(socket).unwrap();
+    fn over(write: UnixStream) -> Client {
         write.set_read_timeout(Some(LIMIT)).unwrap();
+        write.set_write_timeout(Some(LIMIT)).unwrap();
         let read = BufReader::new(write.try_clone().unwrap());
         let mut client = Client {
             write,
@@ -249,6 +247,13 @@ impl Client {
         };
         client.ask("initialize", &greeting("test", "")).unwrap();
         client
+    }
+
+    /// Goes, and waits until the daemon has seen that: whoever comes now comes after it.
+    pub(crate) fn leave(mut self) {
+        self.write.shutdown(Shutdown::Write).unwrap();
+        let mut rest = Vec::new();
+        self.read.read_to_end(&mut rest).unwrap();
     }
 
     pub(crate) fn send(&mut self, name: &str, params: &impl Serialize) -> RequestId {

@@ -288,6 +288,7 @@ fn a_key_that_is_set_later_works_with_the_next_command() {
     let before = house.daemon_pid();
     let env = [("ANTHROPIC_API_KEY", KEY), ("ANTHROPIC_BASE_URL", url.as_str())];
     house.server.reply(messages(&block()));
+    house.wait_for_no_client();
     ends(&house, 0, &env, &named);
     let after = house.daemon_pid();
     assert_ne!(before, after, "the idle daemon was renewed");
@@ -298,6 +299,7 @@ fn a_key_that_is_set_later_works_with_the_next_command() {
     let config = house.home.path().join("config.toml");
     let text = std::fs::read_to_string(&config).unwrap();
     std::fs::write(&config, format!("# mine\n{text}")).unwrap();
+    house.wait_for_no_client();
     house.ends(0, &["status"]);
     assert_ne!(house.daemon_pid(), after);
 }
@@ -314,6 +316,7 @@ fn a_changed_way_to_servers_renews_the_daemon() {
         if let Some(text) = text {
             std::fs::write(&file, text).unwrap();
         }
+        house.wait_for_no_client();
         ends(&house, 0, &env, &["status"]);
         let after = house.daemon_pid();
         assert_ne!(before, after, "{text:?}");
@@ -321,7 +324,10 @@ fn a_changed_way_to_servers_renews_the_daemon() {
         assert_eq!(house.daemon_pid(), after, "it is renewed once");
         before = after;
     }
-    ends(&house, 0, &[("HTTPS_PROXY", "http://127.0.0.1:9")], &["status"]);
+    let [authorities] = env;
+    let proxied = [authorities, ("HTTPS_PROXY", "http://127.0.0.1:9")];
+    house.wait_for_no_client();
+    ends(&house, 0, &proxied, &["status"]);
     assert_ne!(house.daemon_pid(), before);
 }
 
@@ -359,6 +365,7 @@ fn a_doctor_is_not_content_where_nothing_can_be_asked() {
     assert!(said.contains("none can be used"), "{said}");
     let (_, said) = run(&house, &[("BRISK_TEST_NO_SUCH_KEY", KEY)], &["doctor"]);
     assert!(!said.contains("none can be used"), "{said}");
+    assert!(said.contains("ok   server: fake: http://127.0.0.1:"), "{said}");
 }
 
 #[test]
@@ -401,7 +408,8 @@ fn nothing_goes_to_an_address_that_only_another_terminal_names() {
     ends(&house, 0, &[key], &EDIT);
     assert_eq!(house.daemon_pid(), before);
     assert_eq!(house.server.requests().len(), 1);
-    drop(client);
+    client.leave();
+    house.wait_for_no_client();
     // Nobody uses it: it is renewed, and knows no other address than this terminal.
     ends(&house, 0, &[key], &["daemon", "start"]);
     assert_ne!(house.daemon_pid(), before);

@@ -277,7 +277,7 @@ fn what_is_queued_goes_with_the_turn_that_it_waits_for() {
         client.ask(method::QUEUE, &queue).unwrap();
         house.answers("def names(items):\n    return []\n");
         if leaves {
-            drop(client);
+            client.leave();
             client = house.client();
             let resume = Resume {
                 session_id: session,

@@ -9,6 +9,7 @@ use brisk_domain::{Candidate, EditFormat};
 use brisk_router::fleet::Member;
 use brisk_router::scale::Trust;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 fn task(budget: Budget) -> Task {
@@ -213,10 +214,12 @@ fn work_on_the_embedded_model_is_paused_while_a_person_waits_for_it() {
 }
 
 /// A port that breaks when it is asked, as our own code may anywhere in an attempt.
-struct Breaks;
+#[derive(Default)]
+struct Breaks(AtomicUsize);
 
 impl brisk_domain::port::Model for Breaks {
     fn generate(&self, _: GenerateRequest, _: Sink) -> Box<dyn Running> {
+        self.0.fetch_add(1, Ordering::SeqCst);
         panic!("the port broke")
     }
 
@@ -242,7 +245,11 @@ fn what_breaks_in_our_own_code_ends_the_job_with_a_word() {
         .unwrap();
     let local = ModelId("local".into());
     let mut models = Models::new(&Default::default(), &home, (None, vec![]), runtime.handle()).unwrap();
-    models.embed(local.clone(), Arc::new(Breaks));
+    let breaks = Arc::new(Breaks::default());
+    models.embed(
+        local.clone(),
+        Arc::clone(&breaks) as Arc<dyn brisk_domain::port::Model>,
+    );
     let fleet = Fleet::start(&home, vec![Member::new(local.clone(), 8_192)]);
     fleet.trusts().say(&root, Trust::Trusted, &[]).unwrap();
     let jobs = Jobs::start(&home, &BTreeMap::new(), Arc::new(models), fleet).unwrap();
@@ -281,6 +288,7 @@ fn what_breaks_in_our_own_code_ends_the_job_with_a_word() {
             why.contains("a fault of Brisk itself ended it: the port broke"),
             "{why}"
         );
+        assert_eq!(breaks.0.swap(0, Ordering::SeqCst), 1, "{division:?}");
     }
     jobs.leave();
 }
