@@ -45,8 +45,9 @@ pub enum BadUrl {
 impl BaseUrl {
     /// Checks and normalises an address.
     ///
-    /// Trailing slashes go; a pasted `/chat/completions`, `/responses`, `/messages` or `/models` goes and what is before it is taken as it is; else, if no
-    /// part of the path is a version (`v1`, `v4`, `v1beta`), `/v1` is added.
+    /// Trailing slashes go; a pasted `/chat/completions`, `/responses`, `/messages` or (behind a version) `/models` goes
+    /// and what is before it is taken as it is; else, if no part of the path is a version (`v1`, `v4`, `v1beta`), `/v1`
+    /// is added.
     ///
     /// # Errors
     /// [`BadUrl`]; plain HTTP to a host that is not this machine is one unless `allow_insecure`.
@@ -145,8 +146,18 @@ fn versioned(path: &str) -> String {
     let path = path.trim_matches('/');
     let pasted = ["chat/completions", "responses", "messages", "models"]
         .iter()
-        .filter_map(|tail| path.strip_suffix(tail))
-        .find(|before| before.is_empty() || before.ends_with('/'));
+        .filter_map(|tail| Some((*tail, path.strip_suffix(tail)?)))
+        .filter(|(_, before)| before.is_empty() || before.ends_with('/'))
+        // A folder may be named `models`.
+        .find(|(tail, before)| {
+            *tail != "models"
+                || before
+                    .trim_end_matches('/')
+                    .rsplit('/')
+                    .next()
+                    .is_some_and(is_version)
+        })
+        .map(|(_, before)| before);
     let (path, whole) = match pasted {
         Some(before) => (before.trim_end_matches('/'), true),
         None => (path, false),
@@ -225,6 +236,14 @@ mod tests {
                 "https://api.example.com/v1",
             ),
             ("https://api.example.com/v1/models", "https://api.example.com/v1"),
+            (
+                "https://api.example.com/models",
+                "https://api.example.com/models/v1",
+            ),
+            (
+                "https://api.example.com/team/models/",
+                "https://api.example.com/team/models/v1",
+            ),
             ("https://api.example.com/V1", "https://api.example.com/V1"),
             (
                 "https://api.example.com/mymessages",

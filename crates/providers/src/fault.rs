@@ -90,22 +90,14 @@ impl Upstream {
     /// An error inside a stream that began well.
     pub(crate) fn broke(&self, error: &serde_json::Value) -> Fault {
         let wire = WireError::from_value(error);
-        let status = wire
-            .status
-            .or_else(|| status_of(&wire.code))
-            .or_else(|| status_of(&wire.kind));
-        let status = status.unwrap_or(500);
         let reset = reset_ms(&HeaderMap::new(), &error.to_string(), Timestamp::now());
-        self.classify(status, &wire, reset, None)
+        self.classify(status_in(&wire).unwrap_or(500), &wire, reset, None)
     }
 
     /// An error event, with what the same error would have carried over HTTP.
     pub(crate) fn failed(&self, failure: &Failure) -> Fault {
         let wire = WireError::from_value(&failure.error);
-        let status = failure
-            .status
-            .or(wire.status)
-            .or_else(|| status_of(&failure.code));
+        let status = failure.status.or_else(|| status_in(&wire));
         let mut headers = HeaderMap::new();
         for (name, value) in &failure.headers {
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
@@ -391,7 +383,13 @@ impl Upstream {
     }
 }
 
-/// The status that an error would have had before the stream began, by its name.
+/// The status that an error would have had before the stream began: as it says, else by its code, else by its kind.
+fn status_in(error: &WireError) -> Option<u16> {
+    let by_name = || status_of(&error.code).or_else(|| status_of(&error.kind));
+    error.status.or_else(by_name)
+}
+
+/// The same, by its name.
 fn status_of(code: &str) -> Option<u16> {
     Some(match code {
         "invalid_request_error" => 400,
@@ -438,6 +436,9 @@ fn certificate_words(wrong: &CertificateError) -> String {
     match wrong {
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
             "its certificate has expired; renew it, or check this machine's clock".to_owned()
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "its certificate is not valid yet; check this machine's clock".to_owned()
         }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             "its certificate is for another name; write the host in base_url as the certificate has it".to_owned()

@@ -90,7 +90,7 @@ pub(crate) async fn follow(
         .headers
         .get(CONTENT_ENCODING)
         .and_then(|value| value.to_str().ok());
-    if let Some(how) = coding.filter(|how| !how.trim().is_empty() && !how.eq_ignore_ascii_case("identity")) {
+    if let Some(how) = coding.filter(|how| compresses(how)) {
         return Err(upstream.compressed(how));
     }
     let kind = head
@@ -152,6 +152,26 @@ pub(crate) async fn follow(
     };
     let (finish, usage) = end?;
     Ok(ModelEvent::Done { finish, usage })
+}
+
+/// Whether a content coding is one that compresses. Other names stand for none: some write `none` so that nothing on
+/// the way compresses either.
+fn compresses(coding: &str) -> bool {
+    const CODINGS: [&str; 7] = [
+        "gzip",
+        "x-gzip",
+        "deflate",
+        "br",
+        "zstd",
+        "compress",
+        "x-compress",
+    ];
+    let known = |name: &str| {
+        CODINGS
+            .iter()
+            .any(|coding| name.trim().eq_ignore_ascii_case(coding))
+    };
+    coding.split(',').any(known)
 }
 
 fn deliver(text: String, sink: &Sink) {

@@ -213,9 +213,13 @@ fn answers_that_are_no_good_stream() {
         &["gone"],
     );
     let raw = |text: &str| Reply::stream(vec![Act::raw(text)]);
-    for how in ["gzip", "br"] {
+    for how in ["gzip", "BR", "identity, zstd"] {
         let packed = raw("\u{1f}garbage").header("content-encoding", how);
         check(packed, Setup, Elsewhere, &["compresses", how]);
+    }
+    for how in ["none", "identity", ""] {
+        let plain = raw("data: {nonsense\n\n").header("content-encoding", how);
+        check(plain, Upstream, Elsewhere, &["malformed"]);
     }
     check(
         raw(

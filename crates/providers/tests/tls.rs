@@ -13,7 +13,7 @@ use hyper::body::{Body, Frame, Incoming};
 use hyper::service::service_fn;
 use hyper::{Request, Response, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, date_time_ymd};
 use rustls::pki_types::PrivateKeyDer;
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -67,12 +67,12 @@ struct Server {
 
 /// Answers every request with `a`; the second one never ends.
 fn serve() -> Server {
-    serve_with(IsCa::NoCa)
+    serve_with(|_| ())
 }
 
-fn serve_with(is_ca: IsCa) -> Server {
+fn serve_with(change: impl FnOnce(&mut CertificateParams)) -> Server {
     let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
-    params.is_ca = is_ca;
+    change(&mut params);
     let signing = KeyPair::generate().unwrap();
     let cert = params.self_signed(&signing).unwrap();
     let key = PrivateKeyDer::try_from(signing.serialize_der()).unwrap();
@@ -203,12 +203,27 @@ fn a_server_that_nobody_vouches_for_is_refused() {
 /// As `openssl req -x509` makes it. No list of authorities helps there.
 #[test]
 fn a_certificate_of_an_authority_is_told_as_one() {
-    let server = serve_with(IsCa::Ca(BasicConstraints::Unconstrained));
+    let server = serve_with(|params| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained));
     refused(
         &format!("https://localhost:{}", server.port),
         &["CA:TRUE", "CA:FALSE", "SSL_CERT_FILE"],
     );
     server.runtime.shutdown_background();
+}
+
+#[test]
+fn a_certificate_that_is_not_of_this_time_is_told_as_one() {
+    for (from, until, says) in [(1990, 1991, "has expired"), (2990, 2991, "is not valid yet")] {
+        let server = serve_with(|params| {
+            params.not_before = date_time_ymd(from, 1, 1);
+            params.not_after = date_time_ymd(until, 1, 1);
+        });
+        refused(
+            &format!("https://localhost:{}", server.port),
+            &[says, "check this machine's clock"],
+        );
+        server.runtime.shutdown_background();
+    }
 }
 
 #[test]

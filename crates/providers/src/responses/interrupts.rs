@@ -11,9 +11,6 @@ const REFUSED: Duration = Duration::from_secs(5 * 60);
 /// So many silences in a row are a refusal.
 const SILENCES: u32 = 2;
 
-/// How long an interrupt may at least take to be accepted, and then to be carried out.
-const PATIENCE: Duration = Duration::from_millis(250);
-
 /// What is known of a server.
 #[derive(Debug, Default)]
 pub(crate) struct Interrupts {
@@ -51,10 +48,10 @@ impl Interrupts {
     }
 }
 
-/// How long to wait for each step of an interrupt, on a line whose socket took that long to open: two round trips at
-/// least.
-pub(crate) fn patience(opened_in: Duration) -> Duration {
-    PATIENCE.max(opened_in * 2)
+/// How long to wait for each step of an interrupt, at least as configured, on a line whose socket took that long to
+/// open: two round trips at least.
+pub(crate) fn patience(least: Duration, opened_in: Duration) -> Duration {
+    least.max(opened_in * 2)
 }
 
 #[cfg(test)]
@@ -96,7 +93,8 @@ mod tests {
     fn a_slow_line_is_given_its_time() {
         for (opened_ms, want_ms) in [(0, 250), (100, 250), (600, 1200)] {
             let want = Duration::from_millis(want_ms);
-            assert_eq!(patience(Duration::from_millis(opened_ms)), want);
+            let least = Duration::from_millis(250);
+            assert_eq!(patience(least, Duration::from_millis(opened_ms)), want);
         }
     }
 }

@@ -71,6 +71,8 @@ pub struct ResponsesConfig {
     /// How long a request waits for the socket that knows its conversation and is about to be free, before it takes
     /// another way and sends everything.
     pub settle: Duration,
+    /// How long each step of an interrupt may take before the socket is given up, at least; more on a slow line.
+    pub patience: Duration,
     /// How old a socket may grow; the public service ends them at an hour.
     pub rollover: Duration,
 }
@@ -93,6 +95,7 @@ impl ResponsesConfig {
             store: false,
             upgrade: Duration::from_millis(1500),
             settle: Duration::from_millis(15),
+            patience: Duration::from_millis(250),
             rollover: Duration::from_secs(55 * 60),
         }
     }
@@ -396,7 +399,7 @@ impl Shared {
         match opened {
             Ok(socket) => {
                 let (jobs, queue) = unbounded_channel();
-                let patience = interrupts::patience(now - begun);
+                let patience = interrupts::patience(self.config.patience, now - begun);
                 let berth = Arc::new(Berth::new(Box::new(Line::new(socket, patience))));
                 let door = Door {
                     jobs,

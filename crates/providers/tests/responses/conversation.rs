@@ -207,7 +207,9 @@ fn a_server_without_interrupts_is_stopped_by_the_end_of_the_socket() {
             interrupts,
             ..Manners::default()
         });
-        let model = model(config(&server));
+        let mut config = config(&server);
+        config.patience = Duration::from_millis(50);
+        let model = model(config);
         for turn in 1..=2 {
             server.say(Speech::of(vec![Say::text("a"), Say::Hang]));
             let run = start(&model, request());
@@ -225,7 +227,9 @@ fn a_server_without_interrupts_is_stopped_by_the_end_of_the_socket() {
 #[test]
 fn one_interrupt_that_is_not_answered_does_not_end_them() {
     let server = server();
-    let model = model(config(&server));
+    let mut config = config(&server);
+    config.patience = Duration::from_secs(1);
+    let model = model(config);
     for (turn, interrupts) in [Interrupts::Ignored, Interrupts::Taken].into_iter().enumerate() {
         server.manners(Manners {
             interrupts,

@@ -26,7 +26,7 @@ use std::time::Duration;
 fn config(server: &ResponsesServer) -> ResponsesConfig {
     let mut config = ResponsesConfig::new(ModelId("fake".to_owned()), server.url(), "fake-wire");
     // However busy the machine is.
-    config.settle = WAIT;
+    (config.settle, config.patience, config.upgrade) = (WAIT, WAIT, WAIT);
     config
 }
 

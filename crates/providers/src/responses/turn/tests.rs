@@ -317,16 +317,45 @@ fn small_servers_that_send_whole_items_are_understood() {
 #[test]
 fn faults_know_their_source() {
     let upstream = upstream();
-    let mut turn = Turn::new(
-        &upstream,
-        Answer::new(StopTexts::new(&[], ""), "", 100),
-        Past::default(),
-        100,
-    );
-    let frame = json!({"type": "response.failed", "response": {"id": "r1", "error": {
-        "code": "rate_limit_exceeded", "message": "Please try again in 3s."}}});
-    let Next::Over { end: Err(fault), .. } = turn.take(&frame.to_string(), &mut String::new()) else {
-        unreachable!("a fault is an end")
-    };
-    assert_eq!(fault.source, FaultSource::Quota);
+    for (error, source, says) in [
+        (
+            json!({"code": "rate_limit_exceeded", "message": "Please try again in 3s."}),
+            FaultSource::Quota,
+            "(429)",
+        ),
+        (json!({"type": "rate_limit_error"}), FaultSource::Quota, "(429)"),
+        // A code that says nothing beside a type that does.
+        (
+            json!({"type": "overloaded_error", "code": "busy"}),
+            FaultSource::Upstream,
+            "overloaded (529)",
+        ),
+        (
+            json!({"type": "authentication_error", "code": null}),
+            FaultSource::Setup,
+            "(401)",
+        ),
+        (
+            json!({"type": "odd", "code": "odd"}),
+            FaultSource::Upstream,
+            "(500)",
+        ),
+    ] {
+        for frame in [
+            json!({"type": "response.failed", "response": {"id": "r1", "error": error}}),
+            json!({"type": "error", "error": error}),
+        ] {
+            let mut turn = Turn::new(
+                &upstream,
+                Answer::new(StopTexts::new(&[], ""), "", 100),
+                Past::default(),
+                100,
+            );
+            let Next::Over { end: Err(fault), .. } = turn.take(&frame.to_string(), &mut String::new()) else {
+                unreachable!("a fault is an end: {frame}")
+            };
+            assert_eq!(fault.source, source, "{frame}: {}", fault.message);
+            assert!(fault.message.contains(says), "{frame}: {}", fault.message);
+        }
+    }
 }
