@@ -5,7 +5,7 @@ use brisk_domain::port::{GenerateRequest, ModelEvent};
 use brisk_domain::{CancelReason, Command, EffectId, Event, HunkId, Now, Prompt, TurnId};
 use brisk_patch::{Change, Text};
 use brisk_router::live::Board;
-use brisk_router::quota::Amount;
+use brisk_router::quota::{Amount, Frees};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -57,12 +57,12 @@ pub enum Input {
 /// Why a request was not begun: a quota was used up, or a breaker open, since the route was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Denied {
-    /// In words.
+    /// In words, which stay the same while it holds.
     pub message: String,
     /// For whom else it holds.
     pub reach: Reach,
-    /// Waiting does not mend it: a bound that nothing can meet, or nobody of that name.
-    pub lasting: bool,
+    /// When it may be begun; never, where no bound can be met, or nobody has that name.
+    pub frees: Frees,
 }
 
 /// For whom a setback holds.

@@ -10,7 +10,7 @@ use crate::decide::{
 };
 use crate::fleet::Member;
 use crate::policy::{FactName, Layer, Policy};
-use crate::quota::{Amount, Bound, Ledger};
+use crate::quota::{Amount, Frees, Ledger};
 use crate::scale::{Set, Task, Tool, Trust};
 use crate::score::Size;
 use crate::shape::{Evidence, Fact, Shape};
@@ -131,27 +131,10 @@ fn nobody() -> NoPlan {
 fn said(question: &Question<'_>, refused: &Refused<'_>) -> NoPlan {
     NoPlan {
         why: format!("{}. Next: {}", refusal(refused), way_out(question, refused)),
-        passes: refused.barred.iter().any(|b| passes(&b.bar)),
-    }
-}
-
-/// Whether waiting mends it.
-fn passes(bar: &Bar) -> bool {
-    match bar {
-        Bar::Quota { short } => short.bound != Bound::Price,
-        Bar::Down { .. } => true,
-        Bar::NotNamed
-        | Bar::LaneOff
-        | Bar::Off
-        | Bar::OtherLane
-        | Bar::Unusable { .. }
-        | Bar::ContextUnknown
-        | Bar::SizeUnknown
-        | Bar::ContextTooSmall { .. }
-        | Bar::Tools { .. }
-        | Bar::Trust { .. }
-        | Bar::Safety { .. }
-        | Bar::Denied { .. } => false,
+        passes: refused
+            .barred
+            .iter()
+            .any(|b| b.bar.frees().is_some_and(Frees::passes)),
     }
 }
 
@@ -242,16 +225,8 @@ fn made(question: &Question<'_>, decision: &Decision<'_>, aside: Option<LaneReas
 
 /// When a model may be asked again, as words that follow the reason; empty where nobody knows.
 fn again(bar: &Bar, now: Now) -> String {
-    let at = if let Bar::Quota { short } = bar {
-        short.free_at
-    } else if let Bar::Down { until } = bar {
-        Some(*until)
-    } else {
-        None
-    };
-    at.map_or_else(String::new, |at| {
-        format!(", again in {} s", at.since(now).div_ceil(1_000_000).max(1))
-    })
+    let seconds = bar.frees().and_then(|frees| frees.seconds(now));
+    seconds.map_or_else(String::new, |s| format!(", again in {s} s"))
 }
 
 fn leg(question: &Question<'_>, member: &Member, lane: Lane) -> Leg {

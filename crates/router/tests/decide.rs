@@ -307,7 +307,7 @@ fn health_quota_and_size_bar_a_model() {
             ..Limits::default()
         },
     );
-    let far = "far: its tokens a minute are used up: 10 left, 1256 wanted";
+    let far = "far: its tokens a minute are 10 at most, 1256 wanted";
     check(&w, EDIT, Wish::default(), &format!("fast: near > wise; {far}"));
 }
 

@@ -11,6 +11,7 @@ use brisk_router::decide::{Wish, decide};
 use brisk_router::fleet::{Member, Usable};
 use brisk_router::live::{Board, plan};
 use brisk_router::policy::{Policy, read_person};
+use brisk_router::quota::{Amount, Ask};
 use brisk_router::shape::{Given, Shape, Site, shape};
 use brisk_router::speed::Speed;
 use proptest::prelude::*;
@@ -192,5 +193,48 @@ fn the_person_says_when_a_second_model_is_asked() {
             })
             .collect();
         assert_eq!(late, want, "{text}");
+    }
+}
+
+/// Waiting is only named where it helps, and else what does.
+#[test]
+fn who_gets_no_plan_is_told_whether_to_wait() {
+    let shape = task("rename total to amount", Some("a.py"), "a.py");
+    let price = "[lanes.fast]\nquota = { dollars_per_day = 1.0 }\n";
+    for (policy, passes, next) in [
+        (
+            "[models.m]\nquota = { requests_per_min = 1 }\n",
+            true,
+            "Next: try again in ",
+        ),
+        (
+            "[models.m]\nquota = { tokens_per_min = 9 }\n",
+            false,
+            "Next: raise it in the routing policy",
+        ),
+        (price, false, "Next: give the price of m in the routing policy"),
+    ] {
+        let (file, findings) = read_person(policy);
+        assert!(findings.is_empty(), "{findings:?}");
+        let mut board = Board::of(vec![model("m")]);
+        board.policy = Policy::built_in().with(&file).into();
+        board
+            .ledger
+            .limit_model("m", board.policy.model("m").bounds.limits);
+        board
+            .ledger
+            .limit_lane(Lane::Fast, board.policy.lane(Lane::Fast).limits);
+        let one = Ask {
+            lane: Lane::Fast,
+            model: "m",
+            pool: "m",
+            estimate: Amount {
+                tokens: 1,
+                money: Some(0),
+            },
+        };
+        let _borrowed = board.ledger.borrow(&one, Now(0));
+        let no = plan(&board.question(&shape, Wish::default(), Now(0))).unwrap_err();
+        assert!(no.passes == passes && no.why.contains(next), "{no:?}");
     }
 }

@@ -1,9 +1,15 @@
 //! Accounts: borrow by estimate, settle by use, and never more than the bound.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
 
 use brisk_domain::{Lane, Now};
-use brisk_router::quota::{Amount, Ask, Bound, DAY_US, Ledger, Limits, MINUTE_US, Past, Quotas, Whose};
+use brisk_router::quota::{
+    Amount, Ask, Bound, DAY_US, Frees, Ledger, Limits, MINUTE_US, Past, Quotas, Whose,
+};
 use proptest::prelude::*;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -168,9 +174,54 @@ fn settling_gives_back_or_takes_more() {
     ledger.settle(lease, used(500), Now(4));
     let short = ledger.check(&ask(Lane::Fast, 1), Now(5)).unwrap_err();
     assert_eq!((short.bound, short.left), (Bound::Tokens, 0));
-    let free = short.free_at.unwrap();
+    let Frees::At(free) = short.frees else {
+        panic!("{short}");
+    };
     assert!(free.0 > MINUTE_US && free.0 <= MINUTE_US + MINUTE_US / 12);
     assert!(ledger.check(&ask(Lane::Fast, 1), free).is_ok());
+}
+
+/// Whether waiting helps is said with the bound: more than there ever is comes by no waiting.
+#[test]
+fn what_is_short_says_when_it_is_not() {
+    let tokens = |most| Limits {
+        tokens: Some(most),
+        ..Limits::default()
+    };
+    let at_once = |most| Limits {
+        concurrent: Some(most),
+        ..Limits::default()
+    };
+    let cases = [
+        ("fits later", tokens(100), 60, false),
+        ("more than there ever is", tokens(100), 101, true),
+        ("a place comes back", at_once(2), 1, false),
+        ("there is none", at_once(0), 1, true),
+    ];
+    for (name, limits, wanted, never) in cases {
+        let mut ledger = limited(Limits::default(), limits);
+        // Each lane has used a part: room comes only when both have given theirs back.
+        let lent: Vec<_> = [(Lane::Slow, 50), (Lane::Fast, 50)]
+            .into_iter()
+            .filter_map(|(lane, n)| ledger.borrow(&ask(lane, n), Now(n)).ok())
+            .collect();
+        let wanted = ask(Lane::Fast, wanted);
+        let short = ledger.check(&wanted, Now(99)).unwrap_err();
+        assert_eq!(short.frees == Frees::Never, never, "{name}: {short}");
+        assert_eq!(short.to_string().contains("at most"), never, "{name}: {short}");
+        for lease in lent {
+            let spent = lease.estimate();
+            ledger.settle(lease, spent, Now(100));
+        }
+        match short.frees {
+            Frees::At(at) => {
+                assert!(ledger.check(&wanted, at).is_ok(), "{name}");
+                assert!(ledger.check(&wanted, Now(at.0 - 1)).is_err(), "{name}");
+            }
+            Frees::Ended => assert!(ledger.check(&wanted, Now(101)).is_ok(), "{name}"),
+            Frees::Never => assert!(ledger.check(&wanted, Now(9 * DAY_US)).is_err(), "{name}"),
+        }
+    }
 }
 
 #[test]
@@ -258,7 +309,7 @@ fn a_vendor_that_asks_to_wait_is_not_asked() {
     ledger.block("p", Now(100));
     ledger.block("p", Now(50));
     let short = ledger.borrow(&ask(Lane::Fast, 1), Now(99)).unwrap_err();
-    assert_eq!((short.bound, short.free_at), (Bound::Blocked, Some(Now(100))));
+    assert_eq!((short.bound, short.frees), (Bound::Blocked, Frees::At(Now(100))));
     assert!(
         ledger
             .check(

@@ -17,7 +17,7 @@ use brisk_router::breaker::{Breaker, Health};
 use brisk_router::fleet::{Member, Usable};
 use brisk_router::live::Board;
 use brisk_router::policy::Policy;
-use brisk_router::quota::{Amount, Ask, Bound, Lease, Ledger, Quotas, Whose};
+use brisk_router::quota::{Amount, Ask, Bound, Frees, Lease, Ledger, Quotas, RAISE, Whose};
 use brisk_router::speed::Track;
 use journal::Journal;
 use std::collections::BTreeMap;
@@ -196,7 +196,7 @@ impl Fleet {
             return Err(Denied {
                 message: format!("there is no model {model}; see `brisk model list`"),
                 reach: Reach::Model,
-                lasting: true,
+                frees: Frees::Never,
             });
         };
         routing::pools(std::slice::from_mut(&mut member), policy);
@@ -212,19 +212,18 @@ impl Fleet {
             ledger.borrow(&ask, now)
         });
         let lease = lease.map_err(|short| Denied {
-            message: match short.bound {
-                // No waiting gives it a price.
-                Bound::Price => format!("{model}: {short}"),
-                Bound::Concurrent | Bound::Requests | Bound::Tokens | Bound::Money | Bound::Blocked => {
-                    format!("{model}: {short}{}", again(short.free_at, now))
+            message: match (short.frees, short.bound) {
+                (Frees::At(_) | Frees::Ended, _) | (Frees::Never, Bound::Price) => {
+                    format!("{model}: {short}")
                 }
+                (Frees::Never, _) => format!("{model}: {short}; {RAISE}"),
             },
             reach: match short.whose {
                 Whose::Lane => Reach::Lane,
                 Whose::Model | Whose::Share => Reach::Model,
                 Whose::Pool => Reach::Pool,
             },
-            lasting: short.bound == Bound::Price,
+            frees: short.frees,
         })?;
         self.journal.lent(&lease, lane, &model.0);
         let mut states = lock(&self.states);
@@ -235,9 +234,9 @@ impl Fleet {
                 drop(states);
                 self.settle(lease, Amount::default(), now);
                 return Err(Denied {
-                    message: format!("{model} failed several times{}", again(Some(until), now)),
+                    message: format!("{model} failed several times"),
                     reach: Reach::Model,
-                    lasting: false,
+                    frees: Frees::At(until),
                 });
             }
         };
@@ -245,14 +244,6 @@ impl Fleet {
         drop(states);
         let price = brisk_router::score::price(&member, policy.model(&model.0));
         Ok(Ticket::new(Arc::clone(self), member, price, lease, pass, now))
-    }
-}
-
-/// What to do about a quota that is used up, as words that follow it.
-fn again(at: Option<Now>, now: Now) -> String {
-    match at {
-        Some(at) => format!("; try again in {} s", at.since(now).div_ceil(1_000_000).max(1)),
-        None => "; try again when a request has ended".to_owned(),
     }
 }
 

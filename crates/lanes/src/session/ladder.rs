@@ -9,6 +9,7 @@ use crate::prompt::Rung;
 use brisk_domain::port::{Fault, FaultSource};
 use brisk_domain::{EffectId, Event, Failure, Now};
 use brisk_router::live::Plan;
+use brisk_router::quota::Frees;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -111,15 +112,18 @@ impl Session {
     }
 
     pub(super) fn denied(&mut self, effect: EffectId, denied: &Denied, now: Now, out: &mut Vec<Effect>) {
-        let message = denied.message.clone();
+        let (again, failure) = match (denied.frees.seconds(now), denied.frees) {
+            (Some(s), _) => (format!("; try again in {s} s"), Failure::Upstream),
+            (None, Frees::Never) => (String::new(), Failure::Model),
+            (None, Frees::At(_) | Frees::Ended) => (
+                "; try again when a request has ended".to_owned(),
+                Failure::Upstream,
+            ),
+        };
+        let message = format!("{}{again}", denied.message);
         if self.outrun(effect, &message, Out::Denied, now, out) {
             return;
         }
-        let failure = if denied.lasting {
-            Failure::Model
-        } else {
-            Failure::Upstream
-        };
         self.lost(effect, message, denied.reach, failure, now, out);
     }
 

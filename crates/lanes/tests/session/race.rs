@@ -5,6 +5,7 @@ use brisk_domain::port::{FaultSource, Finish, ModelEvent, Usage};
 use brisk_domain::{CancelReason, Command, EffectId, Event, HunkSelector, Now, StopReason};
 use brisk_lanes::{Denied, Effect, Input, Limits, Reach};
 use brisk_router::fleet::Member;
+use brisk_router::quota::Frees;
 use brisk_router::speed::Speed;
 
 const P95: u64 = 500;
@@ -112,7 +113,7 @@ fn who_is_out_leaves_the_turn_to_the_other() {
             let denied = Denied {
                 message: "used up".into(),
                 reach: Reach::Model,
-                lasting: false,
+                frees: Frees::Ended,
             };
             w.feed(Input::Denied { effect: who, denied });
         }),
@@ -197,7 +198,7 @@ fn who_was_not_asked_is_left_for_later() {
     let denied = Denied {
         message: "used up".into(),
         reach: Reach::Model,
-        lasting: false,
+        frees: Frees::Ended,
     };
     w.feed(Input::Denied {
         effect: second,

@@ -6,6 +6,7 @@ use brisk_domain::{Failure, Intent, Lane, Latency, ModelId, Prompt, Reason, Stop
 use brisk_lanes::{Denied, Input, Limits, Reach, edits_first};
 use brisk_router::fleet::Member;
 use brisk_router::policy::{Policy, read_person, read_repository};
+use brisk_router::quota::Frees;
 use brisk_router::speed::Speed;
 use std::sync::Arc;
 
@@ -261,7 +262,7 @@ fn a_limit_of_a_vendor_passes_over_its_other_models() {
     let denied = |reach| Denied {
         message: "used up".into(),
         reach,
-        lasting: false,
+        frees: Frees::Ended,
     };
     for (way, want) in [
         ("network", Some("twin")),
@@ -297,8 +298,35 @@ fn a_limit_of_a_vendor_passes_over_its_other_models() {
             "{way}: told in one line"
         );
         if want.is_none() {
-            assert_eq!(paused(&w), "used up");
+            assert_eq!(paused(&w), "used up; try again when a request has ended");
         }
+    }
+}
+
+/// Only a live turn says how long; whether waiting helps is how the turn ends.
+#[test]
+fn who_is_denied_is_told_whether_waiting_helps() {
+    let used_up = |frees| Denied {
+        message: "used up".into(),
+        reach: Reach::Lane,
+        frees,
+    };
+    let at = Frees::At(brisk_domain::Now(3_000_000));
+    for (frees, failure, said) in [
+        (at, Failure::Upstream, "used up; try again in 3 s"),
+        (Frees::Never, Failure::Model, "used up"),
+    ] {
+        let mut w = world();
+        w.ask(prompt("count both sides twice"));
+        let effect = w.current();
+        w.feed(Input::Denied {
+            effect,
+            denied: used_up(frees),
+        });
+        let Some(StopReason::Failed { failure: is, message }) = w.stop_reason() else {
+            panic!("{frees:?}");
+        };
+        assert_eq!((is, message.as_str()), (failure, said));
     }
 }
 

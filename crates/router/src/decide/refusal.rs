@@ -2,6 +2,7 @@
 
 use super::{Bar, Barred, Question, Refused, decide};
 use crate::policy::FactName;
+use crate::quota::{Bound, Frees, RAISE, Short};
 use brisk_domain::Lane;
 
 /// Why nobody may, in one line: each model that was asked, with its bound.
@@ -59,10 +60,20 @@ pub fn way_out(question: &Question<'_>, refused: &Refused<'_>) -> String {
     if let Some((has, needs)) = bars.iter().filter_map(size).max() {
         return format!("name fewer lines (FILE:A-B) or fewer files: {needs} tokens are needed, {has} fit");
     }
-    if any(|bar| matches!(bar, Bar::Quota { .. } | Bar::Down { .. })) {
-        return match frees(question, &bars) {
+    let passes = bars.iter().filter_map(|bar| bar.frees()).filter(|f| f.passes());
+    if let Some(first) = passes.min_by_key(|f| f.seconds(question.now).unwrap_or(u64::MAX)) {
+        return match first.seconds(question.now) {
             Some(s) => format!("try again in {s} s, or add another model"),
             None => "try again when a request has ended, or add another model".to_owned(),
+        };
+    }
+    if let Some((b, short)) = asked(refused).find_map(|b| Some((b, b.bar.short()?))) {
+        let model = &b.member.model;
+        return match short.bound {
+            Bound::Price => format!("give the price of {model} in the routing policy ([models.\"{model}\"])"),
+            Bound::Concurrent | Bound::Requests | Bound::Tokens | Bound::Money | Bound::Blocked => {
+                format!("{RAISE}, or ask for less")
+            }
         };
     }
     if any(|bar| matches!(bar, Bar::Unusable { .. })) {
@@ -88,17 +99,23 @@ fn trust_is_short(bar: &Bar) -> bool {
         || matches!(bar, Bar::Denied { unknown, .. } if unknown.contains(&FactName::Trust))
 }
 
-/// Seconds until the first of them may be asked again.
-fn frees(question: &Question<'_>, bars: &[&Bar]) -> Option<u64> {
-    let free = |bar: &&Bar| {
-        if let Bar::Quota { short } = bar {
-            short.free_at
-        } else if let Bar::Down { until } = bar {
-            Some(*until)
+impl Bar {
+    /// When it is gone, where it is about how much was asked lately; `None` for all others, which stay.
+    pub(crate) fn frees(&self) -> Option<Frees> {
+        if let Bar::Quota { short } = self {
+            Some(short.frees)
+        } else if let Bar::Down { until } = self {
+            Some(Frees::At(*until))
         } else {
             None
         }
-    };
-    let at = bars.iter().filter_map(free).min();
-    at.map(|at| at.since(question.now).div_ceil(1_000_000).max(1))
+    }
+
+    fn short(&self) -> Option<&Short> {
+        if let Bar::Quota { short } = self {
+            Some(short)
+        } else {
+            None
+        }
+    }
 }

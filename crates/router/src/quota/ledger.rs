@@ -1,7 +1,7 @@
 //! All accounts and everything that is borrowed.
 
 use super::window::Window;
-use super::{Amount, Bound, DAY_US, Lease, Limits, MINUTE_US, Short, Whose};
+use super::{Amount, Bound, DAY_US, Frees, Lease, Limits, MINUTE_US, Short, Whose};
 use brisk_domain::{Lane, Now};
 use std::collections::BTreeMap;
 
@@ -104,14 +104,16 @@ struct Sums<'a> {
 impl Sums<'_> {
     fn check(&self, amount: Amount, now: Now) -> Result<(), Short> {
         let concurrent = self.all.iter().map(|u| u.concurrent).sum();
-        self.fits(Bound::Concurrent, self.limits.concurrent, concurrent, 1, || None)?;
+        self.fits(Bound::Concurrent, self.limits.concurrent, concurrent, 1, || {
+            Frees::Ended
+        })?;
         self.window(Bound::Requests, self.limits.requests, 1, now, |u| &u.requests)?;
         self.window(Bound::Tokens, self.limits.tokens, amount.tokens, now, |u| {
             &u.tokens
         })?;
         match (self.limits.money, amount.money) {
             (None, _) => Ok(()),
-            (Some(_), None) => Err(self.short(Bound::Price, 0, 0, None)),
+            (Some(_), None) => Err(self.short(Bound::Price, 0, 0, Frees::Never)),
             (limit, Some(money)) => self.window(Bound::Money, limit, money, now, |u| &u.money),
         }
     }
@@ -127,15 +129,8 @@ impl Sums<'_> {
         let Some(limit) = limit else { return Ok(()) };
         let used = self.all.iter().map(|u| of(u).used(now)).sum();
         self.fits(bound, Some(limit), used, wanted, || {
-            // The windows of several lanes free up apart from each other: the earliest moment at which one of them
-            // alone makes enough room.
-            let others = |one: usize| -> u64 {
-                let rest = self.all.iter().enumerate().filter(|(i, _)| *i != one);
-                rest.map(|(_, u)| of(u).used(now)).sum()
-            };
-            let each = self.all.iter().enumerate();
-            each.filter_map(|(i, u)| of(u).free_at(now, wanted.saturating_add(others(i)), limit))
-                .min()
+            let windows: Vec<&Window> = self.all.iter().map(|u| of(u)).collect();
+            Window::free_at(&windows, now, wanted, limit).map_or(Frees::Never, Frees::At)
         })
     }
 
@@ -145,23 +140,24 @@ impl Sums<'_> {
         limit: Option<u64>,
         used: u64,
         wanted: u64,
-        free_at: impl FnOnce() -> Option<Now>,
+        frees: impl FnOnce() -> Frees,
     ) -> Result<(), Short> {
         match limit {
+            Some(limit) if wanted > limit => Err(self.short(bound, limit, wanted, Frees::Never)),
             Some(limit) if used.saturating_add(wanted) > limit => {
-                Err(self.short(bound, limit.saturating_sub(used), wanted, free_at()))
+                Err(self.short(bound, limit.saturating_sub(used), wanted, frees()))
             }
             Some(_) | None => Ok(()),
         }
     }
 
-    fn short(&self, bound: Bound, left: u64, wanted: u64, free_at: Option<Now>) -> Short {
+    fn short(&self, bound: Bound, left: u64, wanted: u64, frees: Frees) -> Short {
         Short {
             whose: self.whose,
             bound,
             left,
             wanted,
-            free_at,
+            frees,
         }
     }
 }
@@ -231,7 +227,7 @@ impl Ledger {
                 bound: Bound::Blocked,
                 left: 0,
                 wanted: 1,
-                free_at: Some(*until),
+                frees: Frees::At(*until),
             });
         }
         let (own, _) = pick(ask.lane, &self.lanes);

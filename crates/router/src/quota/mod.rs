@@ -111,12 +111,42 @@ pub struct Short {
     pub whose: Whose,
     /// Which bound.
     pub bound: Bound,
-    /// What is left of it.
+    /// What is left of it; where that can never be enough, all that there is of it.
     pub left: u64,
     /// What was wanted.
     pub wanted: u64,
-    /// When enough is there again, microseconds of the monotonic clock; `None`: when a request ends, or never.
-    pub free_at: Option<Now>,
+    /// When enough is there again.
+    pub frees: Frees,
+}
+
+/// What to do about a quota that never has room.
+pub const RAISE: &str = "raise it in the routing policy";
+
+/// When something may be asked again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Frees {
+    /// At this moment of the monotonic clock, unless others are faster.
+    At(Now),
+    /// When a request that runs has ended.
+    Ended,
+    /// Waiting does not mend it: more is wanted than there ever is, or a fact is missing.
+    Never,
+}
+
+impl Frees {
+    /// Whole seconds until then, at least one; `None` where no clock says it.
+    pub fn seconds(self, now: Now) -> Option<u64> {
+        match self {
+            Frees::At(at) => Some(at.since(now).div_ceil(1_000_000).max(1)),
+            Frees::Ended | Frees::Never => None,
+        }
+    }
+
+    /// Whether waiting mends it.
+    pub fn passes(self) -> bool {
+        self != Frees::Never
+    }
 }
 
 impl std::fmt::Display for Short {
@@ -131,6 +161,10 @@ impl std::fmt::Display for Short {
             Bound::Concurrent => "requests at once",
             Bound::Requests => "requests a minute",
             Bound::Tokens => "tokens a minute",
+            Bound::Money if self.frees == Frees::Never => {
+                let (most, wanted) = (Dollars(self.left), Dollars(self.wanted));
+                return write!(f, "{whose} dollars a day are {most} at most, {wanted} wanted");
+            }
             Bound::Money => {
                 return write!(
                     f,
@@ -142,6 +176,13 @@ impl std::fmt::Display for Short {
             Bound::Price => return f.write_str("its price is not known, and money is bounded"),
             Bound::Blocked => return f.write_str("its vendor asked to wait"),
         };
+        if self.frees == Frees::Never {
+            return write!(
+                f,
+                "{whose} {what} are {} at most, {} wanted",
+                self.left, self.wanted
+            );
+        }
         write!(
             f,
             "{whose} {what} are used up: {} left, {} wanted",

@@ -92,24 +92,30 @@ impl Window {
         &mut self.slots[usize::try_from(number.rem_euclid(SLOTS as i64)).unwrap_or(0)]
     }
 
-    /// When `wanted` fits under `limit`; `None`: never.
-    pub fn free_at(&self, now: Now, wanted: u64, limit: u64) -> Option<Now> {
+    /// When `wanted` fits under `limit` with what is counted in all of these; `None`: never.
+    pub fn free_at(all: &[&Window], now: Now, wanted: u64, limit: u64) -> Option<Now> {
         let room = limit.checked_sub(wanted)?;
-        let current = self.number(now);
-        let mut used = self.used(now);
+        let mut used = all
+            .iter()
+            .fold(0u64, |sum, one| sum.saturating_add(one.used(now)));
         if used <= room {
             return Some(now);
         }
-        let mut live: Vec<&Slot> = self.live(current).filter(|slot| slot.amount > 0).collect();
-        live.sort_by_key(|slot| slot.number);
-        for slot in live {
-            used = used.saturating_sub(slot.amount);
-            if used <= room {
-                let at = (slot.number + PARTS + 1).saturating_mul(self.width_us);
-                return Some(Now(u64::try_from(at).unwrap_or(0)));
-            }
-        }
-        None
+        let mut ends: Vec<(Now, u64)> = all.iter().flat_map(|one| one.ends(now)).collect();
+        ends.sort_unstable();
+        ends.into_iter().find_map(|(at, amount)| {
+            used = used.saturating_sub(amount);
+            (used <= room).then_some(at)
+        })
+    }
+
+    /// When each slot that counts now does no more, and how much is in it.
+    fn ends(&self, now: Now) -> impl Iterator<Item = (Now, u64)> {
+        let filled = self.live(self.number(now)).filter(|slot| slot.amount > 0);
+        filled.map(|slot| {
+            let at = (slot.number + PARTS + 1).saturating_mul(self.width_us);
+            (Now(u64::try_from(at).unwrap_or(0)), slot.amount)
+        })
     }
 }
 
@@ -136,7 +142,7 @@ mod tests {
                 if used + amount <= LIMIT {
                     window.add(Now(now), amount);
                     admitted.push((now, amount));
-                } else if let Some(at) = window.free_at(Now(now), amount, LIMIT) {
+                } else if let Some(at) = Window::free_at(&[&window], Now(now), amount, LIMIT) {
                     prop_assert!(at.0 > now);
                     prop_assert!(window.used(at) + amount <= LIMIT, "it is free when it says so");
                     prop_assert!(window.used(Now(at.0 - 1)) + amount > LIMIT, "and not before");

@@ -264,17 +264,31 @@ fn what_waiting_does_not_mend_is_said_to_last() {
     let ask = |name: &str| {
         let estimate = board.estimate(&model(name), Lane::Slow, size).unwrap_or_default();
         let got = fleet.admit(&model(name), Lane::Slow, estimate, &board.policy, Now(1));
-        got.err().map(|denied| (denied.lasting, denied.message))
+        got.err().map(|denied| (!denied.frees.passes(), denied.message))
     };
     assert_eq!(ask("a"), None, "2,000 micro-dollars of a million");
     let (lasting, why) = ask("b").unwrap();
     assert!(lasting && why.contains("price is not known"), "{why}");
     assert!(ask("gone").unwrap().0, "nobody of that name comes by waiting");
     let one = policy("[lanes.slow]\nquota = { concurrent = 1 }\n");
-    let admit = || fleet.admit(&model("a"), Lane::Slow, ESTIMATE, &one, Now(2));
+    let admit_at = |policy: &Policy, at| fleet.admit(&model("a"), Lane::Slow, ESTIMATE, policy, Now(at));
+    let admit = || admit_at(&one, 2);
     let held = admit().unwrap();
-    assert!(!admit().err().unwrap().lasting, "a place comes back");
+    assert_eq!(admit().err().unwrap().frees, Frees::Ended, "a place comes back");
     drop(held);
+    let few = policy("[models.a]\nquota = { tokens_per_min = 999 }\n");
+    let denied = admit_at(&few, 3).err().unwrap();
+    assert!(
+        denied.frees == Frees::Never && denied.message.ends_with(RAISE),
+        "{}",
+        denied.message
+    );
+    // Whoever watches is told of what changed, and not of each second that goes by.
+    let one = policy("[models.a]\nquota = { requests_per_min = 1 }\n");
+    let (now, later) = (admit_at(&one, 5), admit_at(&one, 30_000_005));
+    let (now, later) = (now.err().unwrap(), later.err().unwrap());
+    assert!(matches!(now.frees, Frees::At(_)), "{now:?}");
+    assert_eq!(now, later);
 }
 
 /// Callers race over several daemons, which end in order or are forgotten without a word: nobody gets more than there is.

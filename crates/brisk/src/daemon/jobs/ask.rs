@@ -170,7 +170,7 @@ impl Line<'_> {
             .admit(&request.model, Lane::Slow, estimate, &board.policy, now());
         let mut ticket = match admitted {
             Ok(ticket) => ticket,
-            Err(denied) if denied.lasting => {
+            Err(denied) if !denied.frees.passes() => {
                 return Ok(Asked::Failed {
                     pause: None,
                     message: denied.message,
