@@ -360,8 +360,11 @@ pub enum Merged {
     Unverified {
         /// Which.
         tree: Tree,
+        /// Files of the job that are not in it, because git ignores them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        ignored: Vec<String>,
     },
-    /// Both sides changed the same places; nothing was written.
+    /// Something is in the way of the change; nothing was written.
     Conflicts {
         /// Which.
         conflicts: Vec<Clash>,
@@ -370,7 +373,7 @@ pub enum Merged {
     Nothing,
 }
 
-/// A place that both sides changed.
+/// A place where the change does not fit: both sides changed it, or its file has gone, or is there already.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Clash {
     /// The file, below the root.

@@ -89,6 +89,11 @@ impl History {
         (refs.iter().filter(|r| self.live.contains(r)).count(), refs.len())
     }
 
+    /// Whether something of an operation is in effect; `None` for an unknown one.
+    pub(crate) fn stands(&self, id: OpId) -> Option<bool> {
+        self.op(id).map(|op| self.in_effect(op).0 > 0)
+    }
+
     /// Resolves what a person asked to undo. `None`: nothing of it is in effect. `Err`: no such operation.
     pub(crate) fn undo(&self, which: Which) -> Result<Option<Task>, OpId> {
         let live = |refs: Vec<Ref>| {

@@ -47,7 +47,7 @@ pub use promote::{
     ready, stored, take,
 };
 pub use recover::Recovery;
-pub use repo::Repo;
+pub use repo::{Repo, in_effect};
 pub use shadow::Shadow;
 pub use slot::Slot;
 pub use snapshot::{Delta, Difference};

@@ -2,6 +2,8 @@
 
 mod effect;
 
+pub use effect::in_effect;
+
 use crate::blobs::Blobs;
 use crate::commit::{Outcome, Plan, PlannedFile, Store};
 use crate::error::{WorktreeError, io_at};
@@ -428,18 +430,23 @@ const CHANGING: &str = "the file was changed by somebody else in the moment of t
 
 /// The folder for one repository, readable by its owner alone: it holds contents of the person's files.
 pub(crate) fn state_folder(home: &Path, root: &Path) -> Result<PathBuf, WorktreeError> {
-    let key: String = Digest::of(root.as_os_str().as_bytes())
-        .to_string()
-        .chars()
-        .take(32)
-        .collect();
-    let state = home.join("repos").join(key);
+    let state = state_place(home, root);
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(&state)
         .map_err(io_at("make", &state))?;
     Ok(state)
+}
+
+/// Where that folder is.
+fn state_place(home: &Path, root: &Path) -> PathBuf {
+    let key: String = Digest::of(root.as_os_str().as_bytes())
+        .to_string()
+        .chars()
+        .take(32)
+        .collect();
+    home.join("repos").join(key)
 }
 
 fn lock(path: &Path, root: &Path) -> Result<Handle, WorktreeError> {

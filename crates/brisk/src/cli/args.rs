@@ -11,7 +11,7 @@ use brisk_domain::{Lane, Latency};
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 pub(crate) use gate::{GateCmd, KeyArgs, Outside};
-pub(crate) use jobs::{DelegateArgs, JobsCmd};
+pub(crate) use jobs::{DelegateArgs, JobsCmd, Numbered};
 use std::path::PathBuf;
 
 /// Fast live edits: say what to change, see the patch while it is generated, keep it with Enter.
@@ -310,6 +310,19 @@ mod tests {
     #[test]
     fn the_definition_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_live_client_knows_the_options_of_delegated_work() {
+        let mut all = Cli::command();
+        all.build();
+        for arg in all.find_subcommand("delegate").unwrap().get_arguments() {
+            let long = arg.get_long().map(|long| format!("--{long}"));
+            let short = arg.get_short().map(|short| format!("-{short}"));
+            for option in long.into_iter().chain(short) {
+                assert!(brisk_tui::DELEGATE_OPTIONS.contains(&option.as_str()), "{option}");
+            }
+        }
     }
 
     #[test]

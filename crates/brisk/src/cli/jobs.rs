@@ -4,7 +4,7 @@ mod merge;
 mod parts;
 mod text;
 
-use crate::cli::args::JobsCmd;
+use crate::cli::args::{JobsCmd, Numbered};
 use crate::cli::context::Context;
 use crate::cli::link::Link;
 use crate::cli::style::Tone;
@@ -27,8 +27,8 @@ pub(crate) fn run(context: &Context, command: &JobsCmd) -> Result<Exit, CliError
         JobsCmd::List { all, limit } => list(context, *all, *limit),
         JobsCmd::Show { job } => show(context, JobId(*job)),
         JobsCmd::Watch { job } => follow(context, &mut connect::open(&context.home)?, JobId(*job)),
-        JobsCmd::Log { job, attempt } => log(context, JobId(*job), *attempt),
-        JobsCmd::Diff { job, attempt } => diff(context, JobId(*job), *attempt),
+        JobsCmd::Log { job, attempt } => log(context, JobId(*job), of(*job, *attempt)?),
+        JobsCmd::Diff { job, attempt } => diff(context, JobId(*job), of(*job, *attempt)?),
         JobsCmd::Steer { job, text } => steer(context, JobId(*job), text),
         JobsCmd::Pause { job } => {
             let wish = JobRef { job: JobId(*job) };
@@ -202,6 +202,20 @@ fn log(context: &Context, job: JobId, attempt: Option<u32>) -> Result<Exit, CliE
         }
     }
     Ok(Exit::Done)
+}
+
+/// The number of an attempt that was named. Refuses one of another job.
+fn of(job: u64, attempt: Option<Numbered>) -> Result<Option<u32>, CliError> {
+    match attempt {
+        Some(Numbered {
+            job: Some(other),
+            number,
+        }) if other != job => {
+            let message = format!("j{other}a{number} is no attempt at j{job}");
+            Err(CliError::new(Exit::Usage, message).hint(format!("say a{number}, or name j{other}")))
+        }
+        named => Ok(named.map(|a| a.number)),
+    }
 }
 
 /// Refuses an attempt that a job does not have.

@@ -130,6 +130,11 @@ impl Hub {
         }
     }
 
+    /// A repository by its top folder, if this daemon has it open.
+    pub(crate) fn open_repo(&self, root: &Path) -> Option<Arc<Repo>> {
+        lock(&self.repos).get(root).filter(|repo| repo.root() == root).cloned()
+    }
+
     /// Opens a new session.
     pub(crate) async fn new_session(self: &Arc<Hub>, cwd: &Path) -> Result<SessionId, ErrorBody> {
         let repo = self.repo(cwd).await?;

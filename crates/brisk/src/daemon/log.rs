@@ -27,26 +27,25 @@ struct Front {
     tail: Tail,
     /// Events so far.
     appended: u64,
-    failing: bool,
+    pushing: Trouble,
+    settling: Trouble,
+}
+
+/// Whether something failed when it was last tried.
+#[derive(Default)]
+struct Trouble(bool);
+
+impl Trouble {
+    /// What to say: once for all failures in a row.
+    fn heard(&mut self, outcome: std::io::Result<()>) -> Option<std::io::Error> {
+        let before = std::mem::replace(&mut self.0, outcome.is_err());
+        outcome.err().filter(|_| !before)
+    }
 }
 
 fn lock(front: &Mutex<Front>) -> MutexGuard<'_, Front> {
     // Each field is whole at any moment: a panic elsewhere cannot leave it half changed.
     front.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Front {
-    /// Says once for all failures in a row that lines cannot be written: events still reach clients and the database.
-    fn heard(&mut self, outcome: std::io::Result<()>) {
-        if let Err(error) = &outcome
-            && !self.failing
-        {
-            super::note(&format!(
-                "the newest events are not safe from a kill for now: {error}"
-            ));
-        }
-        self.failing = outcome.is_err();
-    }
 }
 
 impl Log {
@@ -61,7 +60,8 @@ impl Log {
             jobs,
             tail,
             appended: 0,
-            failing: false,
+            pushing: Trouble::default(),
+            settling: Trouble::default(),
         }));
         // Weak: the writer ends when every handle is gone.
         let lines = Arc::downgrade(&front);
@@ -99,7 +99,12 @@ impl Log {
             event,
         } = &envelope;
         let pushed = front.tail.push(*session_id, Seq(*seq), *at_us, event);
-        front.heard(pushed);
+        // Events still reach clients and the database.
+        if let Some(error) = front.pushing.heard(pushed) {
+            super::note(&format!(
+                "the newest events are not safe from a kill for now: {error}"
+            ));
+        }
         front.appended += 1;
         // A failed send means that the daemon is going and the writer has ended.
         let _ = front.jobs.send(Job::Append(envelope));
@@ -166,7 +171,11 @@ fn write(store: &mut EventLog, inbox: &Receiver<Job>, lines: &Weak<Mutex<Front>>
             let mut front = lock(&front);
             if front.appended == received {
                 let settled = front.tail.settled();
-                front.heard(settled);
+                if let Some(error) = front.settling.heard(settled) {
+                    super::note(&format!(
+                        "the file of the newest events cannot be emptied for now, which only costs room: {error}"
+                    ));
+                }
             }
         }
         for done in flushes {
@@ -253,6 +262,20 @@ mod tests {
             Ok(())
         });
         (log, said.len())
+    }
+
+    #[test]
+    fn trouble_is_said_once_until_it_is_over() {
+        let mut trouble = Trouble::default();
+        let said = [false, true, true, false, true].map(|fails| {
+            let outcome = if fails {
+                Err(std::io::Error::other("full"))
+            } else {
+                Ok(())
+            };
+            trouble.heard(outcome).is_some()
+        });
+        assert_eq!(said, [false, true, false, false, true]);
     }
 
     #[test]

@@ -129,7 +129,12 @@ fn an_ignored_file_is_kept_or_told_apart() {
     house.ends(0, &["delegate", "make the tests pass", "shop.py", "--wait"]);
     house.write("build/out.py", "MINE = 1\n");
     let said = house.ends(6, &["jobs", "merge", "j1"]);
-    for want in ["build/out.py: it was made here meanwhile", "+THEIRS = 1"] {
+    let in_the_way = "what j1 made does not fit what is here now";
+    for want in [
+        "build/out.py: it was made here meanwhile",
+        "+THEIRS = 1",
+        in_the_way,
+    ] {
         assert!(said.contains(want), "{want}: {said}");
     }
     assert_eq!(
@@ -146,6 +151,29 @@ fn an_ignored_file_is_kept_or_told_apart() {
     assert_eq!(merged["verified"], true, "{merged}");
     assert_eq!(house.file("build/out.py"), "THEIRS = 1\n");
     assert!(house.ends(0, &["status"]).contains("verified"));
+}
+
+/// Where what git ignores is needed, the person is told what no check could see.
+#[test]
+fn an_ignored_file_that_is_needed_is_named() {
+    let house = House::new(&["m"]);
+    house.write(".gitignore", "build/\n");
+    house.git(&["add", "-A"]);
+    house.git(&["commit", "-q", "-m", "ignore"]);
+    let needed = edit(
+        "shop.py",
+        "    return sum(items) + 1\n",
+        "    from build.out import EXTRA\n    return sum(items) + EXTRA\n",
+    );
+    house.says(0, &requests("read shop.py"));
+    house.says(0, &format!("{}{needed}", edit("build/out.py", "", "EXTRA = 0\n")));
+    house.ends(0, &["delegate", "make the tests pass", "shop.py", "--wait"]);
+    let said = house.ends(14, &["jobs", "merge", "j1"]);
+    assert!(
+        said.contains("because git ignores it here: build/out.py"),
+        "{said}"
+    );
+    assert_eq!(house.file("shop.py"), WRONG);
 }
 
 /// What was taken back can be had again, and what nobody has to write counts as merged.
@@ -172,6 +200,20 @@ fn what_was_undone_or_thrown_away_is_merged_again() {
     house.git(&["checkout", "-q", "shop.py"]);
     house.ends(0, &["jobs", "merge", "j1"]);
     assert_eq!(house.file("shop.py"), done);
+    // What is in the worktree is wanted, as long as it is there. Another daemon knows of it, and opens nothing.
+    let said = house.ends(4, &["jobs", "drop", "j1"]);
+    assert!(
+        said.contains("j1 is merged; take that back first with `brisk undo "),
+        "{said}"
+    );
+    house.ends(0, &["undo"]);
+    house.ends(0, &["daemon", "stop"]);
+    let root = house.repo.with_extension("away");
+    std::fs::rename(&house.repo, &root).unwrap();
+    std::fs::create_dir(&house.repo).unwrap();
+    assert!(house.ends(0, &["jobs", "list", "--all"]).contains("undone"));
+    house.ends(0, &["jobs", "drop", "j1"]);
+    assert!(house.ends(0, &["jobs", "list", "--all"]).contains("dropped"));
 
     // Made by hand.
     let house = ready();

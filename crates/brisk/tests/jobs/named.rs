@@ -58,7 +58,32 @@ fn files_are_named_from_where_the_person_stands() {
         );
     }
     house.ends(0, &["jobs", "log", "j1", "j1a1"]);
+    for what in ["log", "diff"] {
+        let said = house.ends(2, &["jobs", what, "j1", "j2a1"]);
+        assert!(said.contains("j2a1 is no attempt at j1"), "{said}");
+    }
     house.ends(2, &["jobs", "list", "-n", "0"]);
+    house.ends(0, &["jobs", "cancel", "j1"]);
+}
+
+/// What a name means is for the commit to say that the work starts from, and not for what lies in the worktree.
+#[test]
+fn a_name_with_a_colon_and_a_file_of_the_base_are_found() {
+    let house = House::new(&["m"]);
+    for name in ["a:b.py", "gone.py"] {
+        house.write(name, "x = 1\n");
+    }
+    house.git(&["add", "-A"]);
+    house.git(&["commit", "-q", "-m", "names"]);
+    house.git(&["rm", "-q", "gone.py"]);
+    house.git(&["commit", "-q", "-m", "less"]);
+    house.hangs(0);
+    let args = ["delegate", "mend it", "--base=HEAD~1", "a:b.py", "gone.py:5-6"];
+    house.ends(0, &args);
+    let asked = house.servers[0].wait_request(1).unwrap().body.to_string();
+    for want in ["a:b.py", "mend it (gone.py:5-6)"] {
+        assert!(asked.contains(want), "{want}: {asked}");
+    }
     house.ends(0, &["jobs", "cancel", "j1"]);
 }
 

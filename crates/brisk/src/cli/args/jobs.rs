@@ -83,7 +83,7 @@ pub(crate) enum JobsCmd {
         job: u64,
         /// Of this attempt only
         #[arg(value_parser = attempt)]
-        attempt: Option<u32>,
+        attempt: Option<Numbered>,
     },
     /// What a job changed: the attempt that won, else the best, or the one that you name
     Diff {
@@ -92,7 +92,7 @@ pub(crate) enum JobsCmd {
         job: u64,
         /// Which attempt
         #[arg(value_parser = attempt)]
-        attempt: Option<u32>,
+        attempt: Option<Numbered>,
     },
     /// Say something to every attempt that is not over; it hears it after its step
     Steer {
@@ -181,17 +181,24 @@ fn some(text: &str) -> Result<usize, String> {
     number.ok_or_else(|| "a number above 0 is needed".to_owned())
 }
 
+/// An attempt as a person names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Numbered {
+    /// The job that was named with it.
+    pub job: Option<u64>,
+    pub number: u32,
+}
+
 /// An attempt's number, also as it is shown: `a2`, `j1a2`.
-fn attempt(text: &str) -> Result<u32, String> {
+fn attempt(text: &str) -> Result<Numbered, String> {
     let shown = text.strip_prefix('j').and_then(|t| {
         let (job, rest) = t.split_at(t.find(|c: char| !c.is_ascii_digit())?);
-        (!job.is_empty()).then_some(rest)
+        Some((Some(job.parse::<u64>().ok()?), rest))
     });
-    let number = shown.unwrap_or(text);
+    let (job, number) = shown.unwrap_or((None, text));
+    let number = number.strip_prefix('a').unwrap_or(number).parse();
     number
-        .strip_prefix('a')
-        .unwrap_or(number)
-        .parse()
+        .map(|number| Numbered { job, number })
         .map_err(|_| "an attempt's number is needed, for example 2, or a2".to_owned())
 }
 
@@ -243,15 +250,16 @@ mod tests {
     #[test]
     fn numbers_as_people_and_brisk_write_them() {
         for (text, want) in [
-            ("2", Some(2)),
-            ("a2", Some(2)),
-            ("j1a2", Some(2)),
+            ("2", Some((None, 2))),
+            ("a2", Some((None, 2))),
+            ("j1a2", Some((Some(1), 2))),
             ("j1", None),
             ("ja2", None),
             ("x", None),
             ("-1", None),
         ] {
-            assert_eq!(attempt(text).ok(), want, "{text}");
+            let read = attempt(text).ok().map(|a| (a.job, a.number));
+            assert_eq!(read, want, "{text}");
         }
         assert_eq!((some("0").ok(), some("3").ok()), (None, Some(3)));
         assert_eq!(

@@ -54,21 +54,18 @@ pub(super) fn merge(context: &Context, job: JobId, degraded: bool) -> Result<Exi
                 }
                 return Err(CliError::new(
                     Exit::Conflict,
-                    "you and the job changed the same place; nothing was written",
+                    format!("what {job} made does not fit what is here now; nothing was written"),
                 )
-                .hint(format!(
-                    "take your change back and merge; or `brisk jobs diff {job} | git apply --reject`, which writes what fits \
-                     and leaves the rest in files that end in .rej"
-                )));
+                .hint(way_out(job, &conflicts)));
             }
-            Merged::Unverified { tree } => {
+            Merged::Unverified { tree, ignored } => {
                 if !context.json {
                     let line = format!(
                         "{job} was proven on another tree than this: verifying what both come to ..."
                     );
                     say::lines(context, &[(Tone::Dim, line)])?;
                 }
-                prove(context, &wish.cwd, &tree, degraded)?;
+                prove(context, &wish.cwd, (&tree, &ignored), degraded)?;
             }
         }
     }
@@ -80,7 +77,12 @@ pub(super) fn merge(context: &Context, job: JobId, degraded: bool) -> Result<Exi
 }
 
 /// Runs the checks on what worktree and job come to.
-fn prove(context: &Context, cwd: &Path, tree: &Tree, degraded: bool) -> Result<(), CliError> {
+fn prove(
+    context: &Context,
+    cwd: &Path,
+    (tree, ignored): (&Tree, &[String]),
+    degraded: bool,
+) -> Result<(), CliError> {
     let mut gate = Gate::open(&context.home, cwd)?;
     let base = gate.base(tree)?;
     let Checked::Unproven { said, .. } = gate.prove(tree, &base, degraded)? else {
@@ -91,6 +93,13 @@ fn prove(context: &Context, cwd: &Path, tree: &Tree, degraded: bool) -> Result<(
         Exit::Red,
         format!("not merged: with what you have here it does not pass: {why}"),
     );
+    if !ignored.is_empty() {
+        let names = ignored.join(", ");
+        return Err(error.hint(format!(
+            "nothing was written. What no check could see, because git ignores it here: {names}. If they are needed, \
+             change .gitignore and merge again"
+        )));
+    }
     Err(match overlooked(tree, &gate.shadow, &mut gate.git) {
         // It may be for want of these, and not for what the person changed.
         Err(e) => error.hint(format!("nothing was written. What no check could see: {e}")),
@@ -146,6 +155,17 @@ fn told(done: &Merged) -> Vec<text::Line> {
         ),
     });
     lines
+}
+
+/// What to do about what is in the way: where both sides are lines, one of them; else that it goes.
+fn way_out(job: JobId, conflicts: &[Clash]) -> String {
+    match conflicts.iter().any(|clash| !clash.diff.is_empty()) {
+        true => format!(
+            "take what is in the way back and merge; or `brisk jobs diff {job} | git apply --reject`, which writes what \
+             fits and leaves the rest in files that end in .rej"
+        ),
+        false => "merge once more when that has gone".to_owned(),
+    }
 }
 
 /// Both sides of a place, to choose from.

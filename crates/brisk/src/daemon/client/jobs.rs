@@ -91,7 +91,7 @@ async fn answer(hub: &Arc<Hub>, name: &str, params: &RawValue) -> Result<Value, 
         }
         method::DROP => {
             let wish: JobRef = decode(params)?;
-            value(hub.job_work(move |hub| hub.jobs.drop_job(wish.job)).await)
+            value(hub.drop_job(wish.job).await)
         }
         other => Err(ErrorBody {
             code: ErrorCode::MethodNotFound.number(),

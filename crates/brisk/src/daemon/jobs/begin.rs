@@ -42,9 +42,10 @@ impl Jobs {
         let models = self.candidates(wish, &gate)?;
         self.priced(wish, &gate, &models)?;
         let bounds = Bounds::default();
+        let Named { files, parts } = named(&gate, &files, wish)?;
         let task = Task {
-            text: wish.text.clone(),
-            files: named(&gate, &files, wish)?,
+            text: format!("{}{parts}", wish.text),
+            files,
             base: base.clone(),
             draft: wish.with_draft,
             models,
@@ -239,18 +240,36 @@ fn below(gate: &Gate, wish: &Delegate) -> String {
         .unwrap_or_default()
 }
 
-/// The files that were named, below the root. Lines and symbols that were named with them stay in the person's words.
-fn named(gate: &Gate, files: &Files, wish: &Delegate) -> Result<Vec<String>, ErrorBody> {
+/// What a task is about.
+struct Named {
+    /// Below the root.
+    files: Vec<String>,
+    /// Lines and symbols that were named with them, for the words: an attempt has whole files.
+    parts: String,
+}
+
+/// The files that were named. A name may have a colon: what the commit has as a whole is no place in another file.
+fn named(gate: &Gate, files: &Files, wish: &Delegate) -> Result<Named, ErrorBody> {
     let prefix = below(gate, wish);
     let paths = files.paths();
-    let mut out = Vec::new();
+    let (mut out, mut parts) = (Vec::new(), String::new());
     for name in &wish.files {
-        let plain = Site::parse(name).path;
-        let plain = plain.strip_prefix("./").unwrap_or(&plain);
-        let path = match prefix.is_empty() {
+        let whole = name.strip_prefix("./").unwrap_or(name);
+        let below = |plain: &str| match prefix.is_empty() {
             true => plain.to_owned(),
             false => format!("{prefix}/{plain}"),
         };
+        let colons = whole.match_indices(':').map(|(at, _)| whole.split_at(at));
+        let mut splits = colons.map(|(path, part)| (below(path), part));
+        let (path, part) = match paths.contains(&below(whole)) {
+            true => (below(whole), ""),
+            false => splits
+                .find(|(path, _)| paths.contains(path))
+                .unwrap_or((below(whole), "")),
+        };
+        if part.len() > 1 {
+            parts.push_str(&format!(" ({path}{part})"));
+        }
         if !paths.contains(&path) {
             let of = if wish.with_draft {
                 "the worktree"
@@ -261,5 +280,5 @@ fn named(gate: &Gate, files: &Files, wish: &Delegate) -> Result<Vec<String>, Err
         }
         out.push(path);
     }
-    Ok(out)
+    Ok(Named { files: out, parts })
 }

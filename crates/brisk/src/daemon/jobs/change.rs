@@ -100,10 +100,15 @@ pub(super) fn unified(patch: &[Change], before: impl Fn(&str) -> Option<Text>) -
             Change::Create { .. } => ("new file mode 100644\n", NONE, b.as_str()),
             Change::Delete { .. } => ("deleted file mode 100644\n", a.as_str(), NONE),
         };
+        let hunks: Vec<Hunk> = changes.iter().map(hunk_of).collect();
+        // A file without a line comes or goes with its mode alone: a hunk of nothing is none that git reads.
+        if hunks.iter().all(|h| h.old.is_empty() && h.new.is_empty()) {
+            out.push_str(kind);
+            continue;
+        }
         // As git has it: what follows a tab is no part of a name with spaces.
         let end = |name: &str| if name.contains(' ') { "\t" } else { "" };
         out.push_str(&format!("{kind}--- {old}{}\n+++ {new}{}\n", end(old), end(new)));
-        let hunks: Vec<Hunk> = changes.iter().map(hunk_of).collect();
         let base = before(first.path()).unwrap_or_default();
         // By how many lines the new file is ahead of the old one.
         let mut shift = 0isize;
@@ -198,6 +203,39 @@ mod tests {
                 old: lines(old),
                 new: lines(new),
             },
+        }
+    }
+
+    #[test]
+    fn a_file_without_a_line_has_no_hunk() {
+        let (path, text) = ("e".to_owned(), Text::from_str_lossless(""));
+        let patch = [
+            Change::Create {
+                path: path.clone(),
+                text: text.clone(),
+            },
+            Change::Delete { path, old: text },
+        ];
+        let of = |one: &Change| unified(std::slice::from_ref(one), |_| None);
+        let told = patch.each_ref().map(of);
+        let head = "diff --git a/e b/e\n";
+        assert_eq!(
+            told,
+            ["new", "deleted"].map(|what| format!("{head}{what} file mode 100644\n"))
+        );
+        for (one, there) in told.iter().zip([true, false]) {
+            let dir = tempfile::tempdir().unwrap();
+            std::fs::write(dir.path().join("patch"), one).unwrap();
+            if !there {
+                std::fs::write(dir.path().join("e"), "").unwrap();
+            }
+            let apply = std::process::Command::new("git")
+                .args(["apply", "patch"])
+                .current_dir(dir.path())
+                .output()
+                .unwrap();
+            assert!(apply.status.success(), "{one}: {apply:?}");
+            assert_eq!(dir.path().join("e").exists(), there, "{one}");
         }
     }
 

@@ -13,9 +13,10 @@ use brisk_protocol::jobs::{Clash, JobView, Merge, Merged};
 use brisk_store::JobRow;
 use brisk_worktree::{
     Base, Merged as Carried, Merging, OpId, Operation, PromoteError, Repo, Sides, Way, WorktreeError,
-    ignored, made_here, ready as ships,
+    ignored, in_effect, made_here, ready as ships,
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 fn of_git(e: PromoteError) -> ErrorBody {
@@ -97,7 +98,8 @@ impl Jobs {
         };
         let on = gate.base(&tree).map_err(gate_refusal)?;
         if !gate.proven(&tree, &on).map_err(gate_refusal)? {
-            return Ok(Merged::Unverified { tree });
+            let ignored = aside.into_iter().collect();
+            return Ok(Merged::Unverified { tree, ignored });
         }
         as_on_disk(repo, &mut merged);
         let paths: Vec<String> = merged.changes.iter().map(|c| c.path().to_owned()).collect();
@@ -116,7 +118,12 @@ impl Jobs {
         let Some(op) = applied.op else {
             let told = applied.conflicted.into_iter();
             let told = told.filter_map(|(id, why)| Some((path_of(&id)?, why, Sides::default())));
-            return Ok(conflicts(&gate, &base, told.collect()));
+            let told: Vec<_> = told.collect();
+            return match told.is_empty() {
+                // Somebody else wrote the same in that moment.
+                true => self.there_already(&row, ready, repo),
+                false => Ok(conflicts(&gate, &base, told)),
+            };
         };
         let merged = JobState::Merged {
             ready,
@@ -250,19 +257,62 @@ impl Hub {
             .await
     }
 
-    /// Says of jobs that were merged whether that was undone since.
+    /// Says of jobs that were merged whether that was undone since. No repository is opened for it: it may lie on a
+    /// disk that does not answer.
     pub(crate) async fn see_undone(self: &Arc<Hub>, jobs: &mut [JobView]) {
-        for job in jobs {
-            let JobState::Merged { op: Some(op), .. } = job.state else {
-                continue;
-            };
-            // Where it cannot be known (the repository has gone), it is as the job says.
-            let Ok(repo) = self.repo(&job.root).await else {
-                continue;
-            };
-            let asked = self.job_work(move |_| repo.in_effect(OpId(op)).map_err(|e| refuse_worktree(&e)));
-            job.undone = matches!(asked.await, Ok(Some(false)));
+        let mut merged: BTreeMap<PathBuf, Vec<OpId>> = BTreeMap::new();
+        for job in jobs.iter() {
+            if let JobState::Merged { op: Some(op), .. } = job.state {
+                merged.entry(job.root.clone()).or_default().push(OpId(op));
+            }
         }
+        if merged.is_empty() {
+            return;
+        }
+        let undone = self.job_work(move |hub| {
+            let gone = |(root, ops): (PathBuf, Vec<OpId>)| {
+                let states = match hub.open_repo(&root) {
+                    Some(repo) => ops.iter().map(|op| repo.in_effect(*op)).collect(),
+                    None => in_effect(&root, &hub.home.state_dir().join("repositories"), &ops),
+                };
+                // Where it cannot be known, it is as the job says.
+                let states = states.unwrap_or_default();
+                let gone = ops
+                    .into_iter()
+                    .zip(states)
+                    .filter(|(_, state)| *state == Some(false));
+                gone.map(|(op, _)| (root.clone(), op)).collect::<Vec<_>>()
+            };
+            Ok(merged.into_iter().flat_map(gone).collect::<BTreeSet<_>>())
+        });
+        let undone = undone.await.unwrap_or_default();
+        for job in jobs {
+            if let JobState::Merged { op: Some(op), .. } = job.state {
+                job.undone = undone.contains(&(job.root.clone(), OpId(op)));
+            }
+        }
+    }
+
+    /// What a job made is not wanted. One that was merged is in the worktree, until that is taken back.
+    pub(crate) async fn drop_job(self: &Arc<Hub>, job: JobId) -> Result<(), ErrorBody> {
+        let mut view = self.job_work(move |hub| hub.jobs.view(job)).await?;
+        self.see_undone(std::slice::from_mut(&mut view)).await;
+        let undone = match view.state {
+            JobState::Merged { op: Some(op), .. } if view.undone => Some(op),
+            JobState::Merged { op, .. } => {
+                let next = match op {
+                    Some(op) => format!("take that back first with `brisk undo {op}`"),
+                    None => "the worktree had all of it when it was merged".to_owned(),
+                };
+                return Err(refuse(Exit::Target, format!("{job} is merged; {next}")));
+            }
+            JobState::Open
+            | JobState::Ready(_)
+            | JobState::Failed { .. }
+            | JobState::Cancelled
+            | JobState::Dropped => None,
+        };
+        self.job_work(move |hub| hub.jobs.drop_job(job, undone)).await
     }
 }
 
@@ -277,7 +327,6 @@ mod tests {
     use brisk_patch::{Hunk, Text};
     use brisk_router::scale::Trust;
     use brisk_worktree::{Probe, Step};
-    use std::collections::BTreeMap;
     use std::io;
     use std::sync::atomic::{AtomicBool, Ordering};
 

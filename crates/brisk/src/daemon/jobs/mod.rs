@@ -345,11 +345,12 @@ impl Jobs {
         }
     }
 
-    /// What a job made is not wanted.
-    pub(crate) fn drop_job(&self, job: JobId) -> Result<(), ErrorBody> {
+    /// What a job made is not wanted. `undone`: the operation that merged it, if that was taken back.
+    pub(crate) fn drop_job(&self, job: JobId, undone: Option<u64>) -> Result<(), ErrorBody> {
         let over = |state: &JobState| match state {
             JobState::Ready(_) | JobState::Failed { .. } | JobState::Cancelled => true,
-            JobState::Open | JobState::Merged { .. } | JobState::Dropped => false,
+            JobState::Merged { op, .. } => op.is_some() && *op == undone,
+            JobState::Open | JobState::Dropped => false,
         };
         self.store()
             .change(job, &JobState::Dropped, over)
