@@ -11,6 +11,7 @@
 mod adopt;
 mod attacks;
 mod cargo;
+mod changes;
 mod escapes;
 mod flags;
 mod forged;
