@@ -1,7 +1,8 @@
 //! Which tokens each sequence of the key/value cache holds, and which sequence a prompt should take.
 //!
-//! Background work never takes the sequence that a person used last, where there is another: else two jobs would cost
-//! whoever edits beside them the reading of the whole file, each time.
+//! Background work does not take the sequence that a person used last, where there is another: else two jobs would cost
+//! whoever edits beside them the reading of the whole file, each time. But not for ever: without the person, two jobs
+//! with one sequence read their conversations anew at every turn.
 
 use crate::Token;
 use brisk_domain::port::Priority;
@@ -9,6 +10,9 @@ use brisk_domain::port::Priority;
 /// A prefix of another sequence is copied only when it saves at least so many tokens: a copy moves the whole
 /// window's memory, which costs as much as reading a few tokens.
 const WORTH_A_COPY: usize = 24;
+
+/// A person's sequence is given up after so many requests of background work in a row: minutes of it, at least.
+const KEPT_FOR: u32 = 16;
 
 /// One sequence.
 #[derive(Debug, Clone, Default)]
@@ -34,8 +38,8 @@ pub(crate) struct Plan {
 pub(crate) struct Cache {
     slots: Vec<Slot>,
     clock: u64,
-    /// The sequence of the last request of a person.
-    persons: Option<usize>,
+    /// The sequence of the last request of a person, and how many of background work came since.
+    persons: Option<(usize, u32)>,
 }
 
 impl Cache {
@@ -61,8 +65,13 @@ impl Cache {
             .iter()
             .map(|slot| common_prefix(&slot.tokens, usable))
             .collect();
+        if priority == Priority::Background {
+            let older = self.persons.map(|(slot, since)| (slot, since + 1));
+            self.persons = older.filter(|(_, since)| *since <= KEPT_FOR);
+        }
         let barred = self
             .persons
+            .map(|(slot, _)| slot)
             .filter(|_| priority == Priority::Background && self.slots.len() > 1);
         let open = || (0..self.slots.len()).filter(|&i| Some(i) != barred);
         let own = open().find(|&i| self.slots[i].key == Some(key));
@@ -71,7 +80,7 @@ impl Cache {
             open().min_by_key(|&i| self.slots[i].used).unwrap_or(0)
         });
         if priority == Priority::Interactive {
-            self.persons = Some(slot);
+            self.persons = Some((slot, 0));
         }
         let best = (0..self.slots.len())
             .max_by_key(|&i| (shared[i], i == slot))
@@ -217,6 +226,39 @@ mod tests {
         let mut single = Cache::new(1);
         serve(&mut single, 1, &file);
         assert_eq!(serve_as(&mut single, 10, Priority::Background, &file).keep, 99);
+    }
+
+    /// Two attempts take turns, a person now and then: which of the two sequences each request takes.
+    #[test]
+    fn a_person_who_is_gone_holds_no_sequence() {
+        let kept = KEPT_FOR as usize;
+        // `p`erson, attempts `a` and `b`.
+        for (steps, shared) in [
+            ("p".to_owned() + &"ab".repeat(kept / 2), kept),
+            ("p".to_owned() + &"ab".repeat(kept), kept),
+            (
+                "p".to_owned() + &"ab".repeat(kept / 2) + "p" + &"ab".repeat(kept / 2),
+                2 * kept,
+            ),
+            ("ab".repeat(kept), 0),
+        ] {
+            let mut cache = Cache::new(2);
+            let mut persons = None;
+            let mut beside = 0;
+            for step in steps.chars() {
+                let (priority, text) = match step {
+                    'p' => (Priority::Interactive, prompt(0, 1, 50)),
+                    _ => (Priority::Background, prompt(0, u32::from(step).cast_signed(), 60)),
+                };
+                let plan = serve_as(&mut cache, u64::from(step), priority, &text);
+                if priority == Priority::Interactive {
+                    persons = Some(plan.slot);
+                } else if persons.is_some_and(|slot| slot != plan.slot) && plan.keep == 0 {
+                    beside += 1;
+                }
+            }
+            assert_eq!(beside, shared, "{steps}");
+        }
     }
 
     #[test]

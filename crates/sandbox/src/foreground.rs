@@ -1,9 +1,13 @@
 //! A program of the person's own that gets their terminal for a while: an editor.
 
+use crate::stop::Stop;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::{Errno, ioctl_fionbio};
 use std::ffi::OsString;
-use std::io::{self, Write as _};
+use std::io;
+use std::os::fd::AsFd;
 use std::path::Path;
-use std::process::{Command, ExitStatus, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 
 /// Runs a program to its end with our streams, folder and environment, and waits for it. Nothing is confined: the person
 /// chose it, and it is theirs to work with.
@@ -23,37 +27,64 @@ pub fn foreground(argv: &[OsString]) -> io::Result<ExitStatus> {
 /// # Errors
 /// When it cannot be started, or `argv` is empty.
 pub fn captured(argv: &[OsString], cwd: &Path) -> io::Result<Output> {
+    begun(argv, cwd, Stdio::null())?.wait_with_output()
+}
+
+/// The same for a program that has something to read. What it has not read when its output has ended, nobody reads.
+///
+/// # Errors
+/// When it cannot be started, or `argv` is empty.
+pub fn fed(argv: &[OsString], cwd: &Path, input: &[u8]) -> io::Result<Output> {
+    let over = Stop::new()?;
+    let mut child = begun(argv, cwd, Stdio::piped())?;
+    let stdin = child.stdin.take();
+    std::thread::scope(|scope| {
+        // One that does not read to the end says by how it ends whether that was right.
+        let is_over = &over;
+        scope.spawn(move || stdin.map(|pipe| write_until(&pipe, input, is_over)));
+        let output = child.wait_with_output();
+        over.stop();
+        output
+    })
+}
+
+/// Starts a program whose output is ours to read.
+fn begun(argv: &[OsString], cwd: &Path, stdin: Stdio) -> io::Result<Child> {
     let Some((program, args)) = argv.split_first() else {
         return Err(io::Error::from(io::ErrorKind::InvalidInput));
     };
     Command::new(program)
         .args(args)
         .current_dir(cwd)
-        .stdin(Stdio::null())
-        .output()
-}
-
-/// The same for a program that has something to read.
-///
-/// # Errors
-/// When it cannot be started, or `argv` is empty.
-pub fn fed(argv: &[OsString], cwd: &Path, input: &[u8]) -> io::Result<Output> {
-    let Some((program, args)) = argv.split_first() else {
-        return Err(io::Error::from(io::ErrorKind::InvalidInput));
-    };
-    let mut child = Command::new(program)
-        .args(args)
-        .current_dir(cwd)
-        .stdin(Stdio::piped())
+        .stdin(stdin)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        .spawn()?;
-    let stdin = child.stdin.take();
-    std::thread::scope(|scope| {
-        // One that does not read to the end says by how it ends whether that was right.
-        scope.spawn(move || stdin.map(|mut pipe| pipe.write_all(input)));
-        child.wait_with_output()
-    })
+        .spawn()
+}
+
+/// Writes all of the input, or what is taken until it is over: a child that outlives the program may hold the pipe and
+/// never read it.
+fn write_until(pipe: &impl AsFd, mut input: &[u8], over: &Stop) -> io::Result<()> {
+    ioctl_fionbio(pipe, true)?;
+    while !input.is_empty() {
+        let mut polled = [
+            PollFd::new(pipe, PollFlags::OUT),
+            PollFd::new(over, PollFlags::IN),
+        ];
+        match poll(&mut polled, None) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        if !polled[1].revents().is_empty() {
+            return Ok(());
+        }
+        match rustix::io::write(pipe, input) {
+            Ok(written) => input = input.get(written..).unwrap_or_default(),
+            Err(Errno::INTR | Errno::AGAIN) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -92,5 +123,16 @@ mod tests {
             );
         }
         assert!(fed(&[], Path::new("/"), b"").is_err());
+    }
+
+    #[test]
+    fn a_child_that_holds_the_pipe_and_outlives_the_program_is_not_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let script = "mkfifo end; exec 3<&0; (read end <end) >/dev/null 2>&1 & exit 5";
+        let argv = ["sh", "-c", script].map(OsString::from);
+        let out = fed(&argv, dir.path(), &vec![b'x'; 300_000]).unwrap();
+        assert_eq!(out.status.code(), Some(5));
+        // It ends now.
+        std::fs::write(dir.path().join("end"), "\n").unwrap();
     }
 }
