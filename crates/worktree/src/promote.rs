@@ -7,6 +7,7 @@ mod asked;
 mod converts;
 mod error;
 mod filters;
+mod ignores;
 mod look;
 mod outside;
 mod saved;
@@ -18,10 +19,10 @@ use asked::{Careful, Index, entry};
 use brisk_domain::evidence::Tree;
 use brisk_gate::Promotable;
 pub use error::PromoteError;
+pub use ignores::{RULES, ignored};
 use look::{differing, few, here, settled};
 pub use outside::{Attested, attest, install_hook};
 use saved::Saved;
-use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -191,37 +192,6 @@ fn inside(tree: &Tree, shadow: &Shadow, git: &mut Careful<'_>) -> Result<(), Pro
         Some(paths) => Err(PromoteError::Submodule { paths }),
         None => Ok(()),
     }
-}
-
-/// Which of these paths below the root git leaves out by a rule to ignore them. What it tracks it does not leave out.
-///
-/// # Errors
-/// `Git`.
-pub fn ignored(git: &mut dyn Git, paths: &[String]) -> Result<BTreeSet<String>, PromoteError> {
-    let mut git = Careful::new(git);
-    let mut out = BTreeSet::new();
-    // One at a time: what it writes of several it writes quoted.
-    for path in paths {
-        // Behind this no name is anything else than a name.
-        let here = format!("./{path}");
-        let said = git.run(&["check-ignore", "--quiet", "--", &here], &[])?;
-        match said.code {
-            0 => {
-                out.insert(path.clone());
-            }
-            1 => {}
-            code => {
-                return Err(PromoteError::Git {
-                    doing: "git check-ignore".to_owned(),
-                    said: match said.err.trim_end() {
-                        "" => format!("exit code {code}"),
-                        words => words.to_owned(),
-                    },
-                });
-            }
-        }
-    }
-    Ok(out)
 }
 
 enum Prepared {

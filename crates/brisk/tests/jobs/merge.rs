@@ -153,6 +153,30 @@ fn an_ignored_file_is_kept_or_told_apart() {
     assert!(house.ends(0, &["status"]).contains("verified"));
 }
 
+/// What a job says is to be ignored holds for what it makes: what counts are the rules as they are after the merge.
+#[test]
+fn rules_that_a_job_changes_hold_for_its_own_files() {
+    for (rules, new, ignored) in [("build/\n", "out/\n", false), ("out/\n", "build/\n", true)] {
+        let house = House::new(&["m"]);
+        house.write(".gitignore", rules);
+        house.git(&["add", "-A"]);
+        house.git(&["commit", "-q", "-m", "ignore"]);
+        let made = [
+            edit(".gitignore", rules, new),
+            edit("build/out.py", "", "X = 1\n"),
+            right(),
+        ];
+        house.says(0, &requests("read shop.py\nread .gitignore"));
+        house.says(0, &made.concat());
+        house.ends(0, &["delegate", "make the tests pass", "shop.py", "--wait"]);
+        let merged = house.last(0, "merged", &["jobs", "merge", "j1"]);
+        assert_eq!(merged["verified"], true, "{merged}");
+        assert_eq!(merged["ignored"].is_array(), ignored, "{merged}");
+        assert_eq!(house.git(&["status", "--porcelain", "build"]).is_empty(), ignored);
+        assert!(house.ends(0, &["status"]).contains("verified"));
+    }
+}
+
 /// Where what git ignores is needed, the person is told what no check could see.
 #[test]
 fn an_ignored_file_that_is_needed_is_named() {

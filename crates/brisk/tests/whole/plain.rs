@@ -464,6 +464,38 @@ fn a_link_that_is_no_file_here_and_a_command_that_is_none_are_refused() {
     assert!(house.server.requests().is_empty(), "no model was asked");
 }
 
+/// An editor may link what it has open, wherever that is.
+#[test]
+fn a_link_that_is_no_file_here_is_left_out_with_a_word() {
+    let house = House::new();
+    let mut editor = Editor::greeted(&house);
+    let session = editor.session(&house);
+    let open = "file:///etc/passwd";
+    let here = format!("file://{}/shop.py#L1-5", house.repo.path().display());
+    let link = |uri: &str| json!({"type": "resource_link", "name": "it", "uri": uri});
+    let said = |text: &str| json!({"type": "text", "text": text});
+    house.answers(REGION);
+    let prompt = json!([said("multiply in "), link(open), link(&here)]);
+    let turn = editor.send("session/prompt", &json!({"sessionId": session, "prompt": prompt}));
+    editor.choose(REJECT);
+    editor.answer(&turn).unwrap();
+    let told = editor.spoken("agent_message_chunk");
+    assert!(told.contains("Left out") && told.contains(open), "{told}");
+
+    // A question is about whatever it is about.
+    let mode = acp::SetSessionModeRequest::new(session.clone(), "ask");
+    editor.ask("session/set_mode", &mode).unwrap();
+    house.server.reply(Reply::text("It adds the prices."));
+    let prompt = json!([said("what does total do? "), link(open)]);
+    let turn = editor.ask("session/prompt", &json!({"sessionId": session, "prompt": prompt}));
+    assert_eq!(turn.unwrap()["stopReason"], "end_turn");
+    assert!(
+        editor
+            .spoken("agent_message_chunk")
+            .ends_with("It adds the prices.")
+    );
+}
+
 #[test]
 fn a_stop_before_the_editor_has_said_what_it_holds_writes_nothing() {
     // By the stop button, or by another prompt.

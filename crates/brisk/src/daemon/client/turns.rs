@@ -14,7 +14,7 @@ use crate::daemon::plain::{Reached, Shown, View, call_id};
 use crate::exit::Exit;
 use crate::home::Home;
 use crate::verify::standing;
-use brisk_domain::{CancelReason, Command, Failure, HunkSelector, Prompt, SessionId, StopReason};
+use brisk_domain::{CancelReason, Command, Failure, HunkSelector, Intent, Prompt, SessionId, StopReason};
 use brisk_protocol::{
     BRISK_META, ErrorBody, PromptExtras, RequestId, SessionRef, Steer, Unqueue, Unqueued, acp,
 };
@@ -46,7 +46,18 @@ impl Client {
         let (text, links) = words(&request.prompt, true);
         let extras = match named {
             Some(named) => named,
-            None => extras_of(chosen, &handle, &links)?,
+            None => {
+                let (extras, others) = extras_of(chosen, &handle, &links)?;
+                if !others.is_empty() {
+                    let text = format!(
+                        "Left out, for it is no file of {}: {}\n\n",
+                        handle.repo.root().display(),
+                        others.join(", ")
+                    );
+                    self.mailbox.line(update_line(session, message(&text)));
+                }
+                extras
+            }
         };
         self.can_be_asked(&extras)?;
         let command = Command::Prompt(prompt_of(&handle, text, extras)?);
@@ -372,29 +383,37 @@ pub(super) fn words(blocks: &[acp::ContentBlock], named: bool) -> (String, Vec<S
     (text, links)
 }
 
-/// What a prompt without extras means. A link that is no file of this repository is an error: without it another file
-/// would be found, and edited.
-fn extras_of(choice: Choice, handle: &Handle, links: &[String]) -> Result<PromptExtras, ErrorBody> {
-    let here = |uri: &String| {
+/// What a prompt without extras means, and its links that are no files of this repository: an editor may add what it has
+/// open by itself. An edit with such links alone is an error: without them another file would be found, and edited.
+fn extras_of(
+    choice: Choice,
+    handle: &Handle,
+    links: &[String],
+) -> Result<(PromptExtras, Vec<String>), ErrorBody> {
+    let (mut targets, mut others) = (Vec::new(), Vec::new());
+    for uri in links {
         let target = mention::target(uri);
-        target
-            .filter(|raw| parse_target(&handle.repo, &handle.cwd, raw).is_ok())
-            .ok_or_else(|| {
-                refuse(
-                    Exit::Target,
-                    format!(
-                        "{uri} is no file of {}; take the link out, or link the file to work on",
-                        handle.repo.root().display()
-                    ),
-                )
-            })
-    };
-    Ok(PromptExtras {
-        targets: links.iter().map(here).collect::<Result<_, _>>()?,
+        match target.filter(|raw| parse_target(&handle.repo, &handle.cwd, raw).is_ok()) {
+            Some(target) => targets.push(target),
+            None => others.push(uri.clone()),
+        }
+    }
+    if let (Intent::Edit, true, Some(uri)) = (choice.intent, targets.is_empty(), others.first()) {
+        return Err(refuse(
+            Exit::Target,
+            format!(
+                "{uri} is no file of {}; take the link out, or link the file to work on",
+                handle.repo.root().display()
+            ),
+        ));
+    }
+    let extras = PromptExtras {
+        targets,
         intent: choice.intent,
         model: choice.model,
         ..PromptExtras::default()
-    })
+    };
+    Ok((extras, others))
 }
 
 fn prompt_of(handle: &Handle, text: String, extras: PromptExtras) -> Result<Prompt, ErrorBody> {

@@ -12,11 +12,11 @@ use brisk_protocol::ErrorBody;
 use brisk_protocol::jobs::{Clash, JobView, Merge, Merged};
 use brisk_store::JobRow;
 use brisk_worktree::{
-    Base, Merged as Carried, Merging, OpId, Operation, PromoteError, Repo, Sides, Way, WorktreeError,
+    Base, Merged as Carried, Merging, OpId, Operation, PromoteError, RULES, Repo, Sides, Way, WorktreeError,
     ignored, in_effect, made_here, ready as ships,
 };
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 fn of_git(e: PromoteError) -> ErrorBody {
@@ -91,7 +91,10 @@ impl Jobs {
             return self.there_already(&row, ready, repo);
         }
         // What git ignores is written all the same, and is no part of what is verified and ships.
-        let aside = ignored(&mut gate.git, &made).map_err(of_git)?;
+        let rules = |c: &Change| Path::new(c.path()).file_name().is_some_and(|n| n == RULES);
+        // What counts are the rules as they are then.
+        let after = merged.changes.iter().any(rules).then_some(&tree);
+        let aside = ignored(&gate.shadow, &mut gate.git, after, &made).map_err(of_git)?;
         let tree = match aside.is_empty() {
             true => tree,
             false => gate.shadow.without(&tree, &aside).map_err(of_worktree)?,
