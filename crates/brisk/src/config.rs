@@ -133,7 +133,7 @@ pub struct Upstream {
 }
 
 /// The name by which editors ask for no model in particular.
-const NO_MODEL: &str = "auto";
+pub(crate) const NO_MODEL: &str = "auto";
 
 fn named<'de, D: serde::Deserializer<'de>>(from: D) -> Result<BTreeMap<String, Upstream>, D::Error> {
     let models = BTreeMap::<String, Upstream>::deserialize(from)?;
@@ -161,18 +161,29 @@ fn window<'de, D: serde::Deserializer<'de>>(from: D) -> Result<usize, D::Error> 
 /// The name of a variable. Whoever pastes the key itself there is told so, and the key is repeated nowhere.
 fn variable<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     let name = String::deserialize(from)?;
+    match no_name(&name, |name| std::env::var_os(name).is_some()) {
+        Some(why) => Err(serde::de::Error::custom(why)),
+        None => Ok(Some(name)),
+    }
+}
+
+/// Why this is no name of a variable, or does not look like one. `is_set`: whether there is such a variable.
+fn no_name(name: &str, is_set: impl Fn(&str) -> bool) -> Option<&'static str> {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let sound = name.chars().all(plain) && name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    // Keys made of letters and digits: long, with small letters and digits, which names of variables hardly have.
+    if !name.chars().all(plain) || !name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') {
+        return Some(
+            "this is not the name of a variable; write the name of the one that holds the key, and never the key itself",
+        );
+    }
+    // Keys made of letters and digits are long, and hardly divided into words.
+    let words = name.matches('_').count() + 1;
     let key = name.len() >= 20
+        && name.len() / words >= 10
         && name.contains(|c: char| c.is_ascii_lowercase())
         && name.contains(|c: char| c.is_ascii_digit());
-    if sound && !key && name.len() <= 100 {
-        return Ok(Some(name));
-    }
-    Err(serde::de::Error::custom(
-        "this is not the name of a variable; write the name of the one that holds the key, and never the key itself",
-    ))
+    ((key || name.len() > 100) && !is_set(name)).then_some(
+        "this looks like a key; write the name of the variable that holds it, and if this is its name, rename it",
+    )
 }
 
 fn search_replace() -> EditFormat {
@@ -467,7 +478,13 @@ mod tests {
                 "[models.m]\nbase_url = \"http://127.0.0.1:1\"\nmodel = \"m\"\napi_key_env = \"{name}\"\n"
             ))
         };
-        for name in ["OPENAI_API_KEY", "_K", "key2", "my_key_for_the_big_server"] {
+        for name in [
+            "OPENAI_API_KEY",
+            "_K",
+            "key2",
+            "my_key_for_the_big_server",
+            "azure_openai_gpt4_key",
+        ] {
             let config = named(name).unwrap();
             assert_eq!(config.models["m"].api_key_env.as_deref(), Some(name));
         }
@@ -475,6 +492,7 @@ mod tests {
             "sk-proj-REALKEY-123456",
             "gsk_abcdefghijklmnop0123456789",
             "AIzaSyA0123456789abcdefghij",
+            "github_pat_11ABCDEFG0abcdefghijkl_mnopqrstuvwxyz0123456789",
             "$OPENAI_API_KEY",
             "OPENAI_API_KEY=x",
             "2b",
@@ -487,6 +505,10 @@ mod tests {
             );
             assert!(key.is_empty() || !error.contains(key), "{error}");
         }
+        // Whatever it looks like, there is a variable of that name.
+        let long = "productionserver2apikey";
+        assert!(no_name(long, |_| false).is_some_and(|why| why.contains("looks like a key")));
+        assert_eq!(no_name(long, |name| name == long), None);
     }
 
     #[test]

@@ -60,8 +60,8 @@ pub(crate) fn build(binary: &Path) -> anyhow::Result<String> {
 /// The figures of a whole run, all sets together.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Kept {
-    /// As [`build`] says; `None` where the file is not called after one.
-    pub(crate) build: Option<String>,
+    /// As [`build`] says.
+    pub(crate) build: String,
     /// When its last line was written.
     pub(crate) day: Date,
     /// Models that answered.
@@ -75,7 +75,8 @@ pub(crate) struct Kept {
     pub(crate) churn: Option<(f64, f64)>,
 }
 
-/// The newest whole run in a folder, of this build if there is one; `None` where there is none at all.
+/// The newest whole run in a folder, of this build if there is one; `None` where there is none at all. A file that is
+/// not called after a build is none of ours.
 pub(crate) fn newest(dir: &Path, build: &str) -> anyhow::Result<Option<Kept>> {
     let files = match fs::read_dir(dir) {
         Ok(files) => files,
@@ -85,13 +86,14 @@ pub(crate) fn newest(dir: &Path, build: &str) -> anyhow::Result<Option<Kept>> {
     let mut newest = None;
     for file in files {
         let path = file?.path();
-        if path.extension() == Some(OsStr::new("jsonl")) {
-            let own = of_build(&path).as_deref() == Some(build);
+        if path.extension() == Some(OsStr::new("jsonl"))
+            && let Some(of) = of_build(&path)
+        {
             let written = path.metadata()?.modified()?;
-            newest = newest.max(Some((own, written, path)));
+            newest = newest.max(Some((of == build, written, path, of)));
         }
     }
-    let Some((_, written, path)) = newest else {
+    let Some((_, written, path, build)) = newest else {
         return Ok(None);
     };
     let mut records = BTreeMap::new();
@@ -103,7 +105,7 @@ pub(crate) fn newest(dir: &Path, build: &str) -> anyhow::Result<Option<Kept>> {
     let of = |class| records.values().filter(|r| r.class == class).count();
     let mut churn: Vec<f64> = records.values().filter_map(Record::churn).collect();
     Ok((!records.is_empty()).then(|| Kept {
-        build: of_build(&path),
+        build,
         day: jiff::Zoned::try_from(written).map_or(Date::ZERO, |at| at.date()),
         models: records.values().filter_map(|r| r.model.clone()).collect(),
         tasks: records.len(),
@@ -179,7 +181,7 @@ pub(crate) mod tests {
         assert!(folder.join(format!("{own}-my_model.jsonl")).is_file());
         let counts = (kept.tasks, kept.passed, kept.invalid, kept.troubles);
         assert_eq!(counts, (4, 1, 1, 0));
-        assert_eq!((kept.churn, kept.build), (Some((1.0, 2.0)), Some(own.clone())));
+        assert_eq!((kept.churn, &kept.build), (Some((1.0, 2.0)), &own));
         assert_eq!(kept.models, BTreeSet::from(["tiny".to_owned()]));
         fs::write(&binary, "another build").unwrap();
         assert_ne!(build(&binary).unwrap(), own);
@@ -193,6 +195,13 @@ pub(crate) mod tests {
         // One of another build does not hide it, however new it is.
         fs::write(folder.join("0123456789ab.jsonl"), records()).unwrap();
         let builds = ["0123456789ab", &own].map(|build| newest(&folder, build).unwrap().unwrap().build);
-        assert_eq!(builds, [Some("0123456789ab".to_owned()), Some(own)]);
+        assert_eq!(builds, ["0123456789ab", &own]);
+        // What somebody else put there is no run of all tasks.
+        let elsewhere = dir.path().join("elsewhere");
+        fs::create_dir(&elsewhere).unwrap();
+        for name in ["edits-1.jsonl", "0123456789ab.part", "notes.jsonl"] {
+            fs::write(elsewhere.join(name), records()).unwrap();
+        }
+        assert_eq!(newest(&elsewhere, "0123456789ab").unwrap(), None);
     }
 }

@@ -59,7 +59,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Seconds that one edit may take
-    #[arg(long, value_name = "S", default_value_t = 300)]
+    #[arg(long, value_name = "S", default_value_t = TIMEOUT)]
     timeout: u64,
     /// Python 3 for the checks, with pytest for some sets
     #[arg(long, value_name = "PROGRAM", env = "EVAL_PYTHON", default_value = "python3")]
@@ -77,9 +77,17 @@ impl Options {
     /// All tasks, as everybody's edits are made: what the table of figures tells.
     fn is_whole(&self) -> bool {
         let own = self.model.is_none() && self.config.is_none() && self.target == Target::File;
-        own && self.sets.is_empty() && self.limit.is_none() && !self.delegate && !self.selftest
+        own && self.evals.is_none()
+            && self.timeout == TIMEOUT
+            && self.sets.is_empty()
+            && self.limit.is_none()
+            && !self.delegate
+            && !self.selftest
     }
 }
+
+/// Seconds that an edit may take where nobody says otherwise.
+const TIMEOUT: u64 = 300;
 
 /// What an edit is pointed at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

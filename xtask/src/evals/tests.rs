@@ -376,11 +376,21 @@ fn only_a_run_of_everything_as_everybody_edits_is_kept() {
     let stage = Stage::new(&[]);
     let all = || Options {
         sets: vec![],
+        evals: None,
+        timeout: TIMEOUT,
         ..stage.options()
     };
     assert!(all().is_whole());
     let others = [
-        stage.options(),
+        Options {
+            sets: vec![Set::FixPython],
+            ..all()
+        },
+        Options {
+            evals: Some(stage.path("sets")),
+            ..all()
+        },
+        Options { timeout: 60, ..all() },
         Options {
             limit: Some(10),
             ..all()

@@ -12,7 +12,7 @@ pub(super) fn edits(dir: &Path, brisk: &Path) -> anyhow::Result<Outcome> {
         let why = "there are no records of a whole run; run `cargo xtask evals` first";
         return Ok(Outcome::Skipped(why.to_owned()));
     };
-    let same = kept.build.as_ref() == Some(&build);
+    let same = kept.build == build;
     Ok(Outcome::Measured {
         parts: parts(&kept, same),
         how: how(&kept, same),
@@ -41,10 +41,9 @@ fn parts(kept: &Kept, same: bool) -> Vec<Part> {
 
 fn how(kept: &Kept, same: bool) -> String {
     let models: Vec<&str> = kept.models.iter().map(String::as_str).collect();
-    let build = match (&kept.build, same) {
-        (_, true) => "of this build".to_owned(),
-        (Some(build), false) => format!("of ANOTHER BUILD ({build}): run it again for this one"),
-        (None, false) => "of an UNKNOWN BUILD: run it again for this one".to_owned(),
+    let build = match same {
+        true => "of this build".to_owned(),
+        false => format!("of ANOTHER BUILD ({}): run it again for this one", kept.build),
     };
     format!(
         "cargo xtask evals, {}, {}, {build}",
@@ -81,7 +80,6 @@ mod tests {
         );
         let own = kept::build(&brisk).unwrap();
         for (name, want, word) in [
-            ("elsewhere", "told", "UNKNOWN BUILD"),
             ("0123456789ab", "told", "ANOTHER BUILD (0123456789ab)"),
             (own.as_str(), "miss", "of this build"),
         ] {

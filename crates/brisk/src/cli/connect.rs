@@ -148,14 +148,14 @@ fn news(home: &Home, hello: &InitializeResponse) -> Vec<String> {
     marks(hello).map_or_else(Vec::new, |marks| marks.news(home))
 }
 
-/// What a running daemon began without, by name; nothing where none runs.
-pub(crate) fn unseen(home: &Home) -> Result<Vec<String>, CliError> {
+/// What a running daemon began with; nothing where none runs.
+pub(crate) fn began(home: &Home) -> Result<Option<Marks>, CliError> {
     let Some(mut link) = running(home)? else {
-        return Ok(Vec::new());
+        return Ok(None);
     };
     let (id, line) = hello_line(&mut link);
     link.send(&line)?;
-    Ok(news(home, &link.answer(id)?))
+    Ok(marks(&link.answer(id)?))
 }
 
 /// Connects and greets, with one more request (made by `more`) in the same write. A daemon that was just going takes

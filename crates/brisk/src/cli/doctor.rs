@@ -301,7 +301,7 @@ fn models(context: &Context) -> Vec<Check> {
 
 fn daemon(context: &Context) -> Vec<Check> {
     let asked = connect::ask::<DaemonStatus>(&context.home, method::DAEMON, &NoParams {});
-    let unseen = connect::unseen(&context.home).unwrap_or_default();
+    let began = connect::began(&context.home).ok().flatten();
     let mut checks = vec![match asked {
         Ok(status) => ok(
             "daemon",
@@ -314,9 +314,27 @@ fn daemon(context: &Context) -> Vec<Check> {
         ),
         Err(e) => failed("daemon", &e),
     }];
+    let home = &context.home;
+    checks.extend(
+        began
+            .iter()
+            .flat_map(|began| differs(&began.news(home), &began.unset(home))),
+    );
+    checks
+}
+
+/// What is not here as it was when the daemon began, by name: what is new, and what is unset.
+fn differs(unseen: &[String], unset: &[&str]) -> Vec<Check> {
+    let mut checks = Vec::new();
+    let mut tell = |text: String| checks.push(warn("daemon", text, "`brisk daemon stop`, then again"));
     if !unseen.is_empty() {
-        let text = format!("it is in use and has not seen: {}", unseen.join(", "));
-        checks.push(warn("daemon", text, "`brisk daemon stop`, then again"));
+        tell(format!("it is in use and has not seen: {}", unseen.join(", ")));
+    }
+    if !unset.is_empty() {
+        tell(format!(
+            "it goes by variables that are not set here: {}",
+            unset.join(", ")
+        ));
     }
     checks
 }
@@ -432,5 +450,22 @@ mod tests {
         for (check, level) in cases {
             assert_eq!(check.level, level, "{check:?}");
         }
+    }
+
+    #[test]
+    fn a_daemon_that_began_with_other_variables_is_told() {
+        let told = |unseen: &[&str], unset: &[&str]| {
+            let unseen: Vec<String> = unseen.iter().map(|name| (*name).to_owned()).collect();
+            let checks = differs(&unseen, unset);
+            assert!(checks.iter().all(|check| check.level == Level::Warn));
+            checks.into_iter().map(|check| check.text).collect::<Vec<_>>()
+        };
+        let (seen, set) = (
+            "it is in use and has not seen: A",
+            "it goes by variables that are not set here: HTTPS_PROXY, no_proxy",
+        );
+        assert_eq!(told(&[], &[]), [""; 0]);
+        assert_eq!(told(&["A"], &[]), [seen]);
+        assert_eq!(told(&["A"], &["HTTPS_PROXY", "no_proxy"]), [seen, set]);
     }
 }

@@ -142,10 +142,7 @@ impl Shell<'_> {
                 self.face.end(&outcome, self.context.t_us());
                 self.flush()?;
                 if let Some(error) = self.unheard.take() {
-                    return Err(error.hint(match outcome.kept {
-                        0 => "nothing was written to your files",
-                        _ => "your files were written all the same; `brisk undo` takes it back",
-                    }));
+                    return Err(error.hint(outcome.on_disk()));
                 }
                 self.painted();
                 return Ok(outcome.exit);

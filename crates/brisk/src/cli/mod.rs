@@ -118,6 +118,11 @@ fn wants_json(args: impl Iterator<Item = std::ffi::OsString>) -> bool {
 
 /// What `clap` says, as a failure of ours.
 fn unparsed(error: &clap::Error) -> CliError {
+    let hint = "`brisk help` and `brisk help COMMAND` say what there is";
+    // Then `clap` renders the whole help.
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return CliError::new(Exit::Usage, "a subcommand is needed").hint(hint);
+    }
     let said = error.render().to_string();
     let mut lines = said
         .lines()
@@ -127,7 +132,7 @@ fn unparsed(error: &clap::Error) -> CliError {
     let first = first.strip_prefix("error: ").unwrap_or(first);
     let more = lines.filter(|line| !line.is_empty() && !line.starts_with("For more information"));
     let message = std::iter::once(first).chain(more).collect::<Vec<_>>().join(" ");
-    CliError::new(Exit::Usage, message).hint("`brisk help` and `brisk help COMMAND` say what there is")
+    CliError::new(Exit::Usage, message).hint(hint)
 }
 
 fn dispatch(context: &Context, command: Option<Cmd>, live: live::Wish) -> Result<Exit, CliError> {
@@ -194,9 +199,11 @@ mod tests {
 
     #[test]
     fn a_command_line_that_is_not_understood_is_an_object_where_objects_are_wanted() {
-        let cases: [(&[&str], bool, &str); 4] = [
+        let cases: [(&[&str], bool, &str); 6] = [
             (&["jobs", "list", "--nonsense", "--json"], true, "--nonsense"),
             (&["--json", "jobs", "list", "-n", "0"], true, "above 0"),
+            (&["--json", "jobs"], true, "a subcommand is needed"),
+            (&["trust", "--json"], true, "requires a subcommand"),
             (&["jobs", "show", "x"], false, "for example j3"),
             (&["jobs", "show", "--", "--json"], false, "for example j3"),
         ];

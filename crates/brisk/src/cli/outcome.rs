@@ -57,6 +57,16 @@ pub(crate) enum Ending<'a> {
 }
 
 impl Outcome {
+    /// What is on disk, for somebody who could not be shown it.
+    pub(crate) fn on_disk(&self) -> &str {
+        match (self.kept, self.exit, &self.hint) {
+            // Stopped hard, or the daemon went: what it was writing then is not known.
+            (0, Exit::Killed | Exit::Daemon, Some(hint)) => hint,
+            (0, ..) => "nothing was written to your files",
+            _ => "your files were written all the same; `brisk undo` takes it back",
+        }
+    }
+
     /// Judges a turn. `first_us`, `turn_us`: see the fields.
     pub(crate) fn of(
         book: &Book,

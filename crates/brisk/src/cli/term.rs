@@ -10,7 +10,7 @@ use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// What the streams of this process are.
 #[derive(Debug, Clone, Copy)]
@@ -153,5 +153,45 @@ impl Signals {
             }
         }
         told
+    }
+}
+
+/// Holds back the signals that end this process, while there is something that has to be ended before it. Dropping it
+/// does what they asked for, and from then on they do it themselves.
+#[derive(Debug)]
+pub(crate) struct Hold {
+    over: Arc<AtomicBool>,
+    /// The last one that came; 0: none.
+    told: Arc<AtomicUsize>,
+}
+
+impl Hold {
+    /// Takes SIGINT, SIGTERM and SIGHUP.
+    pub(crate) fn take() -> io::Result<Hold> {
+        let hold = Hold {
+            over: Arc::default(),
+            told: Arc::default(),
+        };
+        for signal in [SIGINT, SIGTERM, SIGHUP] {
+            let number = usize::try_from(signal).map_err(io::Error::other)?;
+            signal_hook::flag::register_conditional_default(signal, Arc::clone(&hold.over))?;
+            signal_hook::flag::register_usize(signal, Arc::clone(&hold.told), number)?;
+        }
+        Ok(hold)
+    }
+
+    /// Whether one has come.
+    pub(crate) fn is_told(&self) -> bool {
+        self.told.load(Ordering::SeqCst) != 0
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        // In this order: one that comes in between is seen here or ends the process itself.
+        self.over.store(true, Ordering::SeqCst);
+        if let Ok(signal @ 1..) = i32::try_from(self.told.load(Ordering::SeqCst)) {
+            let _ = signal_hook::low_level::emulate_default_handler(signal);
+        }
     }
 }

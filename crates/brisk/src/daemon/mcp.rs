@@ -54,8 +54,13 @@ enum State {
 
 impl Servers {
     /// Starts every server and asks for its tools. One that does not answer in time costs its own tools, nothing else.
-    pub(crate) fn open(config: &BTreeMap<String, ToolServer>, wanted: &dyn Fn() -> bool) -> Servers {
+    /// Also says what is wrong with them, a line each.
+    pub(crate) fn open(
+        config: &BTreeMap<String, ToolServer>,
+        wanted: &dyn Fn() -> bool,
+    ) -> (Servers, Vec<String>) {
         let mut servers = Servers::default();
+        let mut wrong = Vec::new();
         for (name, server) in config {
             let begun = Link::open(server).and_then(|mut link| {
                 let tools = list(&mut link, wanted)?;
@@ -63,24 +68,25 @@ impl Servers {
             });
             let state = match begun {
                 Ok((link, tools)) => {
-                    servers.learn(name, tools);
+                    wrong.extend(servers.learn(name, tools));
                     State::Up(Box::new(link))
                 }
                 Err(why) => {
-                    super::note(&format!("the tool server {name} was cut: {why}"));
+                    wrong.push(format!("the tool server {name} was cut: {why}"));
                     State::Down(why.to_string())
                 }
             };
             servers.all.insert(name.clone(), state);
         }
-        servers
+        (servers, wrong)
     }
 
-    fn learn(&mut self, server: &str, tools: Vec<Listed>) {
+    fn learn(&mut self, server: &str, tools: Vec<Listed>) -> Vec<String> {
+        let mut wrong = Vec::new();
         for listed in tools {
             // A name that no protocol takes, or that another tool has: the person is told, the model is not.
             let Some(name) = ToolName::new(format!("{server}{OF}{}", listed.name)) else {
-                super::note(&format!(
+                wrong.push(format!(
                     "the tool server {server} has a tool without a usable name"
                 ));
                 continue;
@@ -95,6 +101,7 @@ impl Servers {
                 takes: listed.takes,
             });
         }
+        wrong
     }
 
     /// Servers that are not there, and why.

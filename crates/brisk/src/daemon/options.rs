@@ -1,5 +1,6 @@
 //! What a person chooses for a session by the means of ACP: the mode, and the model.
 
+use crate::config::NO_MODEL;
 use brisk_domain::{Intent, ModelId};
 use brisk_protocol::{ModelState, acp};
 
@@ -11,8 +12,6 @@ const MODEL: &str = "model";
 const FAST: &str = "fast";
 /// Answers in words.
 const ASK: &str = "ask";
-/// The router chooses.
-const AUTO: &str = "auto";
 
 /// What is chosen for one session by one client.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +44,7 @@ impl Choice {
     pub(crate) fn set(&mut self, option: &str, value: &str, models: &[ModelState]) -> Result<(), String> {
         match (option, value) {
             (MODE, mode) => self.set_mode(mode),
-            (MODEL, AUTO) => {
+            (MODEL, NO_MODEL) => {
                 self.model = None;
                 Ok(())
             }
@@ -85,13 +84,13 @@ impl Choice {
         let value = |(id, name, what): (&'static str, &'static str, &'static str)| {
             acp::SessionConfigSelectOption::new(id, name).description(what.to_owned())
         };
-        let auto = acp::SessionConfigSelectOption::new(AUTO, "Automatic")
+        let auto = acp::SessionConfigSelectOption::new(NO_MODEL, "Automatic")
             .description("Brisk chooses by the task".to_owned());
         let named = models.iter().map(|m| {
             acp::SessionConfigSelectOption::new(m.id.0.clone(), m.id.0.clone())
                 .description(format!("{}, {}", m.source, m.state))
         });
-        let model = self.model.as_ref().map_or(AUTO.to_owned(), |m| m.0.clone());
+        let model = self.model.as_ref().map_or(NO_MODEL.to_owned(), |m| m.0.clone());
         vec![
             acp::SessionConfigOption::select(MODE, "Mode", self.mode(), MODES.map(value).to_vec())
                 .category(acp::SessionConfigOptionCategory::Mode),

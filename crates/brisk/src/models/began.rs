@@ -65,6 +65,17 @@ impl Marks {
         self.compared(home, &now(home))
     }
 
+    /// Variables of the way to servers that are unset in this process and were not when the daemon began. They are no
+    /// news: of two terminals of which one has them, each would renew the daemon of the other. So they are only told.
+    pub(crate) fn unset(&self, home: &Home) -> Vec<&'static str> {
+        self.lacking(&now(home))
+    }
+
+    fn lacking(&self, now: &BTreeMap<String, Vec<u8>>) -> Vec<&'static str> {
+        let gone = |name: &&str| self.marks.contains_key(*name) && !now.contains_key(*name);
+        WAY.into_iter().filter(gone).collect()
+    }
+
     /// The variable by which a daemon that cannot be renewed would send what this process asks of these models, and a
     /// key with it, to another address than this process names.
     pub(crate) fn astray(&self, home: &Home, asks: Asks<'_>) -> Option<&'static str> {
@@ -242,6 +253,16 @@ mod tests {
         for name in models.chain([MODEL_ENV]).chain(WAY) {
             assert!(brisk_testkit::AMBIENT.contains(&name), "{name}");
         }
+    }
+
+    #[test]
+    fn a_way_that_is_no_longer_named_is_told_and_no_news() {
+        let home = Home::from_env().unwrap();
+        let then = marks(&[("HTTPS_PROXY", "p"), ("SSL_CERT_FILE", "f"), ("A", "1")]);
+        let now = of(&[("SSL_CERT_FILE", "g"), ("NO_PROXY", "n")]);
+        assert_eq!(then.lacking(&now), ["HTTPS_PROXY"]);
+        assert_eq!(then.compared(&home, &now), ["NO_PROXY", "SSL_CERT_FILE"]);
+        assert_eq!(then.compared(&home, &of(&[("SSL_CERT_FILE", "f")])), [""; 0]);
     }
 
     const KEY: &str = "ANTHROPIC_API_KEY";

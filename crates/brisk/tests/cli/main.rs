@@ -8,6 +8,7 @@
 )]
 
 mod daemon;
+mod doctor;
 mod fake;
 mod live;
 mod piped;

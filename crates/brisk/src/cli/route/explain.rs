@@ -107,9 +107,14 @@ fn site(target: &str, folder: &Path) -> Site {
             ..Site::parse(part)
         },
     };
+    let is_folder = folder.join(&site.path).is_dir();
     let below = |root: PathBuf| brisk_worktree::below_root(&root, folder, &site.path).ok();
     if let Some(path) = root_of(folder).and_then(below) {
         site.path = path;
+    }
+    // By its slash it is known that it stands for everything in it.
+    if is_folder && !site.path.ends_with('/') && !matches!(site.path.as_str(), "." | "..") {
+        site.path.push('/');
     }
     site
 }
@@ -121,5 +126,29 @@ fn bytes(site: &Site, root: &Path) -> u64 {
     match site.lines {
         Some(lines) => whole.min(u64::from(lines).saturating_mul(PER_LINE)),
         None => whole,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_is_named_from_the_root_and_a_folder_keeps_its_slash() {
+        let files = [("src/a.py", "a = 1\n"), ("src/in/b.py", "b = 1\n")];
+        let repo = brisk_testkit::fixture::repo(&files).unwrap();
+        let root = repo.path().canonicalize().unwrap();
+        for (folder, target, want) in [
+            ("", "src/", "src/"),
+            ("", "src", "src/"),
+            ("src", "in/", "src/in/"),
+            ("src", ".", "src/"),
+            ("src", "../src/in", "src/in/"),
+            ("", "src/a.py", "src/a.py"),
+            ("src", "a.py:1-1", "src/a.py"),
+            ("", "new/b.py", "new/b.py"),
+        ] {
+            assert_eq!(site(target, &root.join(folder)).path, want, "{folder} {target}");
+        }
     }
 }

@@ -120,3 +120,39 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn who_could_not_be_shown_anything_is_told_what_is_on_disk() {
+    let decided = |kept: &[u64]| {
+        Input::Decided(Ok(Decided {
+            kept: kept.iter().copied().map(HunkId).collect(),
+            ..Decided::default()
+        }))
+    };
+    let well = ended(StopReason::EndTurn);
+    let cases: [(Vec<Input<'_>>, &str); 5] = [
+        (vec![decided(&[1])], "`brisk undo`"),
+        (vec![decided(&[])], "nothing was written"),
+        (vec![Input::Interrupt], "`brisk log` shows"),
+        (vec![Input::Gone], "`brisk log` shows"),
+        (
+            vec![Input::Decided(Err(CliError::new(Exit::Target, "t").hint("h")))],
+            "nothing was written",
+        ),
+    ];
+    for (inputs, want) in cases {
+        let mut turn = Turn::new(Setting {
+            intent: Intent::Edit,
+            interactive: true,
+            auto_keep: false,
+        });
+        turn.on(Input::Event(&ready(1)), 0);
+        turn.on(Input::Event(&well), 0);
+        turn.on(Input::Key(Key::Enter), 0);
+        let acts: Vec<Act> = inputs.into_iter().flat_map(|input| turn.on(input, 0)).collect();
+        let [Act::End(outcome)] = &acts[..] else {
+            panic!("{want}: {acts:?}");
+        };
+        assert!(outcome.on_disk().contains(want), "{outcome:?}");
+    }
+}

@@ -3,7 +3,7 @@
 use super::again::again;
 use super::ask::{Line, Question, stopped};
 use super::errand::Errand;
-use super::{Held, Jobs, lock, look};
+use super::{Held, Jobs, lock, look, note};
 use crate::daemon::mcp::Servers;
 use crate::exit::CliError;
 use crate::verify::{Base, Gate, worktree};
@@ -77,7 +77,8 @@ pub(super) fn run(
     gate.for_attempt(id, stop);
     let mends = errand.only.clone().filter(|_| errand.from != row.task.base);
     let brief = errand.brief(&gate, &files, row, id);
-    let servers = Servers::open(&jobs.mcp, &|| !held.halted());
+    let (servers, wrong) = Servers::open(&jobs.mcp, &|| !held.halted());
+    wrong.iter().for_each(|line| note(line));
     let kit = look::kit(
         &mut gate,
         &row.task.base,

@@ -40,7 +40,12 @@ fn every_kind_of_server_gives_an_answer_or_is_cut_and_named() {
     ];
     for (how, want, answered) in cases {
         let config = BTreeMap::from([("db".to_owned(), config(&script, how))]);
-        let mut servers = Servers::open(&config, &|| true);
+        let (mut servers, wrong) = Servers::open(&config, &|| true);
+        assert_eq!(
+            wrong,
+            ["the tool server db has a tool without a usable name"],
+            "{how}"
+        );
         let tools = servers.tools();
         assert_eq!(tools[0].name.as_str(), "db__query", "{how}");
         assert_eq!(tools.len(), 1, "{how}: a name that no protocol takes is left out");
@@ -66,8 +71,12 @@ fn one_that_does_not_begin_costs_its_own_tools_only() {
         timeout_s: 5,
     };
     let config = BTreeMap::from([("a".to_owned(), none), ("b".to_owned(), config(&script, "echo"))]);
-    let mut servers = Servers::open(&config, &|| true);
+    let (mut servers, wrong) = Servers::open(&config, &|| true);
     assert_eq!(servers.tools().len(), 1);
+    assert!(
+        wrong[0].contains("the tool server a was cut: ") && wrong.len() == 2,
+        "{wrong:?}"
+    );
     let Called::Refused(said) = servers.call("a__query", &arguments(), &|| true) else {
         panic!("it never began");
     };
@@ -83,7 +92,7 @@ fn a_stop_does_not_wait_for_a_server() {
     let script = ToolScript::new();
     let mut server = config(&script, "hang");
     server.timeout_s = 3_600;
-    let mut servers = Servers::open(&BTreeMap::from([("db".to_owned(), server)]), &|| true);
+    let (mut servers, _) = Servers::open(&BTreeMap::from([("db".to_owned(), server)]), &|| true);
     let looks = Cell::new(0);
     let wanted = || {
         looks.set(looks.get() + 1);
