@@ -19,7 +19,7 @@ use brisk_patch::Text;
 use brisk_protocol::{Decided, Envelope};
 use brisk_router::policy::Policy;
 use brisk_worktree::{Operation, Repo};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
@@ -122,8 +122,8 @@ struct Actor {
     wakes: BTreeMap<EffectId, Now>,
     clients: Vec<Arc<Mailbox>>,
     turns: BTreeMap<TurnId, oneshot::Sender<Over>>,
-    /// Prompts whose turn has not begun, in order.
-    unborn: Vec<oneshot::Sender<Over>>,
+    /// Prompts whose turn has not begun, in order, with whoever waits for the end: nobody does for one that was told.
+    unborn: VecDeque<Option<oneshot::Sender<Over>>>,
     decisions: Vec<Waiting>,
     writes: usize,
 }
@@ -171,7 +171,7 @@ pub(crate) fn start(id: SessionId, past: Past, cwd: PathBuf, repo: Arc<Repo>, me
         wakes: BTreeMap::new(),
         clients: Vec::new(),
         turns: BTreeMap::new(),
-        unborn: Vec::new(),
+        unborn: VecDeque::new(),
         decisions: Vec::new(),
         writes: 0,
     };
@@ -227,10 +227,16 @@ impl Actor {
     fn control(&mut self, control: Control) {
         match control {
             Control::Prompt { command, over } => {
-                self.unborn.push(over);
+                self.unborn.push_back(Some(over));
                 self.feed(Input::Command(command));
             }
-            Control::Tell(command) => self.feed(Input::Command(command)),
+            Control::Tell(command) => {
+                // A queued one begins when no other waits.
+                if matches!(command, Command::Prompt(_)) {
+                    self.unborn.push_back(None);
+                }
+                self.feed(Input::Command(command));
+            }
             Control::Try { command, done } => {
                 // Whoever asked may have gone.
                 let _ = done.send(self.attempt(command));
@@ -479,9 +485,9 @@ impl Actor {
 
     fn emit(&mut self, event: Event) {
         if let Event::TurnStarted { turn, .. } = &event
-            && !self.unborn.is_empty()
+            && let Some(Some(over)) = self.unborn.pop_front()
         {
-            self.turns.insert(*turn, self.unborn.remove(0));
+            self.turns.insert(*turn, over);
         }
         // A turn runs, or goes on after it waited for the person, who may take long.
         let goes_on = matches!(
