@@ -25,9 +25,10 @@ pub(super) fn read(pattern: &str) -> Result<Vec<String>, &'static str> {
         return Err("begins with `!`, which would take everything else; name what is meant");
     }
     if let Err(wrong) = fast_glob::validate(plain) {
-        return Err(match wrong.kind {
-            ErrorKind::UnclosedBrace | ErrorKind::UnclosedBracket => "has a bracket that is not closed",
-            _ => "has more choices in braces than can be read, 10 at most; divide it",
+        let is_open = matches!(wrong.kind, ErrorKind::UnclosedBrace | ErrorKind::UnclosedBracket);
+        return Err(match is_open {
+            true => "has a bracket that is not closed",
+            false => "has more choices in braces than can be read, 10 at most; divide it",
         });
     }
     let anywhere = !anchored && !plain.contains('/') && plain != "**";
