@@ -34,7 +34,7 @@ pub use budget::{Budget, OverBudget, Spent};
 pub use hunk::{ApplyError, Change, Hunk, apply, invert, map_line};
 pub use locate::{Indent, Index, Located, locate};
 pub use minimise::minimise;
-pub use rebase::{Conflict, rebase};
+pub use rebase::{Conflict, Edited, rebase};
 pub use region::RegionOutcome;
 pub use repair::repair_tail;
 pub use replace::replace;

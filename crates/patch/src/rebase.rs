@@ -26,54 +26,80 @@ pub enum Conflict {
 }
 
 /// The hunk, made for `base`, as a hunk for `now`: the difference between the two is the person's, and stays.
+///
+/// # Errors
+/// Why it cannot be carried over.
 pub fn rebase(hunk: &Hunk, base: &Text, now: &Text) -> Result<Hunk, Conflict> {
-    let (at, end) = (hunk.at, hunk.old_end());
-    let there = base
-        .lines()
-        .get(at..end)
-        .ok_or(Conflict::NotForBase { line: base.len() })?;
-    if let Some(i) = there.iter().zip(&hunk.old).position(|(a, b)| a != b) {
-        return Err(Conflict::NotForBase { line: at + i });
+    Edited::between(base, now).carry(hunk)
+}
+
+/// The person's edits of a file, for any number of hunks that were made for it before.
+#[derive(Debug)]
+pub struct Edited<'a> {
+    old: Vec<&'a str>,
+    new: Vec<&'a str>,
+    /// Lines of the old text, and what is in their place.
+    pieces: Vec<(Range<usize>, Range<usize>)>,
+}
+
+impl<'a> Edited<'a> {
+    /// What makes `now` of `base`.
+    pub fn between(base: &'a Text, now: &'a Text) -> Edited<'a> {
+        let old: Vec<&str> = base.lines().iter().map(String::as_str).collect();
+        let new: Vec<&str> = now.lines().iter().map(String::as_str).collect();
+        let pieces = pieces(&old, &new);
+        Edited { old, new, pieces }
     }
-    let old: Vec<&str> = base.lines().iter().map(String::as_str).collect();
-    let new: Vec<&str> = now.lines().iter().map(String::as_str).collect();
-    // The hunk with the line before and the line behind it.
-    let window = at.saturating_sub(1)..(end + 1).min(base.len());
-    let touches = |o: &Range<usize>| match o.is_empty() {
-        // Two insertions at one end of the file have no order that either of them says.
-        true if hunk.old.is_empty() => o.start == at || (window.start < o.start && o.start < window.end),
-        true => window.start < o.start && o.start < window.end,
-        false => o.start < window.end && window.start < o.end,
-    };
-    let mut shift = 0isize;
-    let mut touched: Vec<(Range<usize>, Range<usize>)> = Vec::new();
-    for (o, n) in pieces(&old, &new) {
-        if touches(&o) {
-            touched.push((o, n));
-        } else if o.end <= at {
-            shift += n.len() as isize - o.len() as isize;
+
+    /// The hunk, made for the text before, as one for the text after.
+    ///
+    /// # Errors
+    /// Why it cannot be carried over.
+    pub fn carry(&self, hunk: &Hunk) -> Result<Hunk, Conflict> {
+        let Edited { old, new, pieces } = self;
+        let (at, end) = (hunk.at, hunk.old_end());
+        let there = old.get(at..end).ok_or(Conflict::NotForBase { line: old.len() })?;
+        if let Some(i) = there.iter().zip(&hunk.old).position(|(a, b)| a != b) {
+            return Err(Conflict::NotForBase { line: at + i });
         }
-    }
-    let (Some(first), Some(last)) = (touched.first(), touched.last()) else {
-        return Ok(Hunk {
-            at: at.saturating_add_signed(shift),
-            ..hunk.clone()
-        });
-    };
-    if window.start <= first.0.start && last.0.end <= window.end {
-        let wanted = old[window.start..at]
-            .iter()
-            .copied()
-            .chain(hunk.new.iter().map(String::as_str));
-        let wanted: Vec<&str> = wanted.chain(old[end..window.end].iter().copied()).collect();
-        let from = window.start.saturating_add_signed(shift);
-        if new.get(from..from + wanted.len()) == Some(&wanted[..]) {
-            return Err(Conflict::AlreadyThere);
+        // The hunk with the line before and the line behind it.
+        let window = at.saturating_sub(1)..(end + 1).min(old.len());
+        let touches = |o: &Range<usize>| match o.is_empty() {
+            // Two insertions at one end of the file have no order that either of them says.
+            true if hunk.old.is_empty() => o.start == at || (window.start < o.start && o.start < window.end),
+            true => window.start < o.start && o.start < window.end,
+            false => o.start < window.end && window.start < o.end,
+        };
+        let mut shift = 0isize;
+        let mut touched: Vec<(Range<usize>, Range<usize>)> = Vec::new();
+        for (o, n) in pieces {
+            if touches(o) {
+                touched.push((o.clone(), n.clone()));
+            } else if o.end <= at {
+                shift += n.len() as isize - o.len() as isize;
+            }
         }
+        let (Some(first), Some(last)) = (touched.first(), touched.last()) else {
+            return Ok(Hunk {
+                at: at.saturating_add_signed(shift),
+                ..hunk.clone()
+            });
+        };
+        if window.start <= first.0.start && last.0.end <= window.end {
+            let wanted = old[window.start..at]
+                .iter()
+                .copied()
+                .chain(hunk.new.iter().map(String::as_str));
+            let wanted: Vec<&str> = wanted.chain(old[end..window.end].iter().copied()).collect();
+            let from = window.start.saturating_add_signed(shift);
+            if new.get(from..from + wanted.len()) == Some(&wanted[..]) {
+                return Err(Conflict::AlreadyThere);
+            }
+        }
+        Err(Conflict::Touched {
+            lines: first.1.start..last.1.end,
+        })
     }
-    Err(Conflict::Touched {
-        lines: first.1.start..last.1.end,
-    })
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use crate::attempt::Work;
 use crate::mention;
 use crate::prompt::{Carried, Past};
 use brisk_domain::{HunkId, Intent, TurnId};
-use brisk_patch::{Change, Hunk, Text, apply, invert, rebase};
+use brisk_patch::{Change, Edited, Hunk, Text, apply, invert};
 use std::collections::BTreeMap;
 
 /// An edit that is in the file, wholly or in part.
@@ -17,33 +17,38 @@ pub(super) struct Done {
     kept: Vec<Kept>,
 }
 
-/// A hunk that was written.
+/// Hunks that were written to one file at once.
 struct Kept {
     path: String,
-    /// The file with it.
+    /// The file with them.
     after: Text,
-    /// What would take it out of there.
-    back: Hunk,
+    /// What would take each of them out of there.
+    back: Vec<Hunk>,
 }
 
 impl Kept {
-    /// Whether it is still in the file, and within the place.
+    /// Whether one of them is still in the file, and within the place.
     fn is_at(&self, work: &Work) -> bool {
-        self.path == work.path
-            && rebase(&self.back, &self.after, &work.text())
-                .is_ok_and(|h| share(&(h.at..h.old_end()), &work.place.span))
+        if self.path != work.path {
+            return false;
+        }
+        let now = work.text();
+        let edited = Edited::between(&self.after, &now);
+        let is_there = |h: Hunk| share(&(h.at..h.old_end()), &work.place.span);
+        self.back
+            .iter()
+            .any(|back| edited.carry(back).is_ok_and(is_there))
     }
 }
 
 impl Done {
     /// An edit of which something is in a file; `back`: what would take that out of it.
     pub(super) fn new(turn: TurnId, request: String, path: &str, after: &Text, back: Vec<Hunk>) -> Done {
-        let kept = |back| Kept {
+        let kept = vec![Kept {
             path: path.to_owned(),
             after: after.clone(),
             back,
-        };
-        let kept = back.into_iter().map(kept).collect();
+        }];
         Done { turn, request, kept }
     }
 
