@@ -17,9 +17,8 @@ fn stored(house: &House, path: &str) -> Vec<u8> {
 }
 
 #[test]
-fn what_git_converts_is_verified_as_git_stores_it() {
-    type Row<'a> = (&'a str, fn(&House), &'a [u8], &'a [u8]);
-    let rows: [Row<'_>; 9] = [
+fn attributes_and_settings_are_heeded_as_git_heeds_them() {
+    verified_as_stored(&[
         (
             "an attribute",
             |h| h.write(".gitattributes", "*.txt text eol=crlf\n"),
@@ -57,6 +56,12 @@ fn what_git_converts_is_verified_as_git_stores_it() {
             b"one\r\n",
             b"one\n",
         ),
+    ]);
+}
+
+#[test]
+fn what_git_converts_is_verified_as_git_stores_it() {
+    verified_as_stored(&[
         (
             "what is no text",
             |h| drop(h.git(&["config", "core.autocrlf", "true"])),
@@ -85,7 +90,14 @@ fn what_git_converts_is_verified_as_git_stores_it() {
             b"one\n",
             b"one\n",
         ),
-    ];
+    ]);
+}
+
+/// What is set up, the bytes of a file on the disk, and those that git stores of it.
+type Row<'a> = (&'a str, fn(&House), &'a [u8], &'a [u8]);
+
+#[track_caller]
+fn verified_as_stored(rows: &[Row<'_>]) {
     for (name, setup, disk, want) in rows {
         let house = House::new();
         setup(&house);
@@ -99,7 +111,7 @@ fn what_git_converts_is_verified_as_git_stores_it() {
         house.ends(19, &COMMIT);
         house.write("shop.py", RIGHT);
         house.ends(0, &COMMIT);
-        assert_eq!(stored(&house, "docs/a.txt"), want, "{name}");
+        assert_eq!(stored(&house, "docs/a.txt"), *want, "{name}");
         assert_eq!(house.git(&["status", "--porcelain"]), "", "{name}");
         assert!(house.state().contains("shipped"), "{name}: {}", house.state());
     }
