@@ -43,8 +43,8 @@ pub use op::{Applied, File, OpKind, OpSummary, Operation, Stamp};
 pub use path::{below_root, find_root};
 pub use probe::{Probe, Step};
 pub use promote::{
-    Attested, Git, GitSaid, PromoteError, Promoted, RULES, Way, attest, ignored, install_hook, overlooked, promote,
-    ready, stored, take,
+    Attested, Git, GitSaid, PromoteError, Promoted, RULES, Way, attest, ignored, install_hook, overlooked,
+    promote, ready, stored, take,
 };
 pub use recover::Recovery;
 pub use repo::{Repo, in_effect};

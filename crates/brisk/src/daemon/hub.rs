@@ -132,7 +132,10 @@ impl Hub {
 
     /// A repository by its top folder, if this daemon has it open.
     pub(crate) fn open_repo(&self, root: &Path) -> Option<Arc<Repo>> {
-        lock(&self.repos).get(root).filter(|repo| repo.root() == root).cloned()
+        lock(&self.repos)
+            .get(root)
+            .filter(|repo| repo.root() == root)
+            .cloned()
     }
 
     /// Opens a new session.
