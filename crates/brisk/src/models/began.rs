@@ -50,6 +50,7 @@ impl Marks {
         let salt = hex(&salt);
         let marks = now(home)
             .into_iter()
+            .chain(program())
             .map(|(name, value)| {
                 let mark = mark(&salt, &name, &value);
                 (name, mark)
@@ -60,9 +61,18 @@ impl Marks {
 
     /// What is different in this process, by name: a variable that is new or has another value, a file that changed.
     /// A key that is missing here says nothing: another terminal may have it. An address that is missing here is a
-    /// difference where this terminal has the key: what it sends is to go where it says.
+    /// difference where this terminal has the key: what it sends is to go where it says. And the program, where the
+    /// daemon's own was replaced: it could begin no sandbox any more.
     pub(crate) fn news(&self, home: &Home) -> Vec<String> {
-        self.compared(home, &now(home))
+        let mut news = self.compared(home, &now(home));
+        news.extend(program().and_then(|ours| self.replaced(ours)));
+        news
+    }
+
+    /// Another program at another place is no news: two that are installed would renew each other's daemon.
+    fn replaced(&self, (path, now): (String, Vec<u8>)) -> Option<String> {
+        let then = self.marks.get(&path)?;
+        (*then != mark(&self.salt, &path, &now)).then_some(path)
     }
 
     /// Variables of the way to servers that are unset in this process and were not when the daemon began. They are no
@@ -175,6 +185,7 @@ fn now(home: &Home) -> BTreeMap<String, Vec<u8>> {
         if let Some(value) = std::env::var_os(name).filter(|v| !v.is_empty()) {
             let mut value = value.into_encoded_bytes();
             if name == AUTHORITIES {
+                // Some may be added to it.
                 value.extend(stamp(&value));
             }
             now.insert(name.to_owned(), value);
@@ -183,7 +194,15 @@ fn now(home: &Home) -> BTreeMap<String, Vec<u8>> {
     now
 }
 
-/// Size and time of change of a file that is named by these bytes: authorities may be added to it.
+/// Where this process's program lies, and which file that is.
+fn program() -> Option<(String, Vec<u8>)> {
+    let path = std::env::current_exe().ok()?;
+    let inode = path.metadata().ok()?.ino();
+    let which = [inode.to_le_bytes().to_vec(), stamp(path.as_os_str().as_bytes())];
+    Some((path.to_str()?.to_owned(), which.concat()))
+}
+
+/// Size and time of change of a file that is named by these bytes.
 fn stamp(name: &[u8]) -> Vec<u8> {
     let Ok(meta) = std::fs::metadata(OsStr::from_bytes(name)) else {
         return Vec::new();
@@ -245,6 +264,17 @@ mod tests {
         for (then, now, want) in cases {
             assert_eq!(marks(then).compared(&home, &of(now)), want, "{then:?} {now:?}");
         }
+    }
+
+    #[test]
+    fn a_program_that_was_replaced_is_news_and_another_one_is_none() {
+        let (ours, now) = program().unwrap();
+        let then = |path: &str| marks(&[(path, "an older file")]);
+        assert_eq!(then(&ours).replaced((ours.clone(), now.clone())), Some(ours.clone()));
+        assert_eq!(then("/opt/brisk").replaced((ours.clone(), now)), None);
+        let began = Marks::take(&Home::from_env().unwrap()).unwrap();
+        assert_eq!(began.replaced(program().unwrap()), None);
+        assert!(began.marks.contains_key(&ours));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use crate::exit::{CliError, Exit};
 use crate::verify::Gate;
 use brisk_sandbox::{Accept, Sandbox, Unavailable};
 use std::io;
+use std::path::PathBuf;
 use std::thread::{self, JoinHandle};
 
 /// How far a gate is with its sandbox.
@@ -25,6 +26,17 @@ impl Probing {
     }
 }
 
+/// The program that enters a sandbox: our own.
+fn own_program() -> io::Result<PathBuf> {
+    let exe = std::env::current_exe()?;
+    match exe.try_exists()? {
+        true => Ok(exe),
+        false => Err(io::Error::other(
+            "it was replaced since this process began; `brisk daemon stop` ends an old daemon",
+        )),
+    }
+}
+
 impl Gate {
     /// A check will run: tries the sandbox meanwhile, unless that was done. `degraded`: settle for one without all of
     /// its parts.
@@ -38,7 +50,7 @@ impl Gate {
         };
         let trial = thread::Builder::new()
             .name("probe".into())
-            .spawn(move || Ok(Sandbox::probe(std::env::current_exe()?, accept)));
+            .spawn(move || Ok(Sandbox::probe(own_program()?, accept)));
         // Without a thread it is asked for once more, and the answer told, when it is needed.
         self.probing = trial.ok().map(|trial| Probing::Asked { degraded, trial });
     }
