@@ -270,7 +270,10 @@ mod tests {
     fn a_program_that_was_replaced_is_news_and_another_one_is_none() {
         let (ours, now) = program().unwrap();
         let then = |path: &str| marks(&[(path, "an older file")]);
-        assert_eq!(then(&ours).replaced((ours.clone(), now.clone())), Some(ours.clone()));
+        assert_eq!(
+            then(&ours).replaced((ours.clone(), now.clone())),
+            Some(ours.clone())
+        );
         assert_eq!(then("/opt/brisk").replaced((ours.clone(), now)), None);
         let began = Marks::take(&Home::from_env().unwrap()).unwrap();
         assert_eq!(began.replaced(program().unwrap()), None);
