@@ -1,5 +1,5 @@
 //! Measures a model file: `cargo run --release -p brisk-llama --example bench -- MODEL.gguf [PART...] [--answers]
-//! [--threads=N]`, with the parts load, speed, edits, prefix and cancel. Set the environment of
+//! [--threads=N]`, with the parts load, speed, edits, prefix, cancel and beside. Set the environment of
 //! `brisk_llama::PROCESS_ENV`.
 #![allow(clippy::print_stdout, missing_docs)]
 
