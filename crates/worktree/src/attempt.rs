@@ -193,40 +193,7 @@ impl Slot {
 mod tests {
     use super::*;
     use crate::Needle;
-    use tempfile::TempDir;
-
-    fn text(t: &str) -> Text {
-        Text::from_str_lossless(t)
-    }
-
-    fn texts(all: &[(&str, &str)]) -> BTreeMap<String, Text> {
-        all.iter().map(|(p, t)| ((*p).to_owned(), text(t))).collect()
-    }
-
-    struct House {
-        repo: TempDir,
-        _state: TempDir,
-        shadow: Shadow,
-    }
-
-    const LONG: &str = "a\nb\nc\nd\ne\nf\ng\nh\n";
-
-    fn house() -> House {
-        let repo = tempfile::tempdir().unwrap();
-        for folder in [".git", "src"] {
-            fs::create_dir(repo.path().join(folder)).unwrap();
-        }
-        fs::write(repo.path().join("long.txt"), LONG).unwrap();
-        fs::write(repo.path().join("src/x.txt"), "x\n").unwrap();
-        std::os::unix::fs::symlink("/etc", repo.path().join("out")).unwrap();
-        let state = tempfile::tempdir().unwrap();
-        let shadow = Shadow::open(repo.path(), state.path()).unwrap();
-        House {
-            repo,
-            _state: state,
-            shadow,
-        }
-    }
+    use crate::house::{LONG, house, texts};
 
     #[test]
     fn an_attempt_is_a_base_and_texts_and_touches_nothing_of_the_persons() {

@@ -12,6 +12,8 @@ mod commit;
 mod corpus;
 mod error;
 mod history;
+#[cfg(test)]
+mod house;
 mod ids;
 mod journal;
 mod links;

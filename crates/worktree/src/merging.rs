@@ -149,35 +149,8 @@ impl Shadow {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::house::{LONG, house, texts};
     use std::fs;
-    use tempfile::TempDir;
-
-    fn texts(all: &[(&str, &str)]) -> BTreeMap<String, Text> {
-        let text = |(p, t): &(&str, &str)| ((*p).to_owned(), Text::from_str_lossless(t));
-        all.iter().map(text).collect()
-    }
-
-    struct House {
-        repo: TempDir,
-        _state: TempDir,
-        shadow: Shadow,
-    }
-
-    const LONG: &str = "a\nb\nc\nd\ne\nf\ng\nh\n";
-
-    fn house() -> House {
-        let repo = tempfile::tempdir().unwrap();
-        fs::create_dir(repo.path().join(".git")).unwrap();
-        fs::write(repo.path().join("long.txt"), LONG).unwrap();
-        let state = tempfile::tempdir().unwrap();
-        let shadow = Shadow::open(repo.path(), state.path()).unwrap();
-        House {
-            repo,
-            _state: state,
-            shadow,
-        }
-    }
 
     #[test]
     fn a_change_is_carried_over_to_what_the_person_has_now() {

@@ -8,6 +8,7 @@
 )]
 
 mod disk;
+mod editor;
 mod edits;
 mod house;
 mod models;
