@@ -8,6 +8,7 @@ use brisk_gate::{CheckState, Level, Policy, State, Verdict, flags};
 use brisk_sandbox::Stop;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
+use std::time::Duration;
 
 /// Bytes of what a check wrote that are told: its end.
 const TOLD: u64 = 8 << 10;
@@ -16,6 +17,13 @@ impl Gate {
     /// From here on checks run in the folder of an attempt, and `stop` ends them.
     pub(crate) fn for_attempt(&mut self, id: AttemptId, stop: Stop) {
         self.attempt = Some((id.to_string(), stop));
+    }
+
+    /// Whether the checks of the attempt were ended: what they say then is nothing.
+    pub(crate) fn stopped(&self) -> bool {
+        self.attempt
+            .as_ref()
+            .is_some_and(|(_, stop)| stop.within(Duration::ZERO))
     }
 
     /// Runs the checks of the policy in force on a tree, up to the first that does not pass. What is known already is

@@ -1,6 +1,6 @@
-//! What comes when the last join of parts is checked: the end of the job's time, and words that nobody may hear.
+//! What comes while something is checked: the end of the job's time, and at a last join words that nobody may hear.
 
-use crate::house::{House, edit};
+use crate::house::{House, edit, requests, right};
 use crate::parts::{by_hand, name, total};
 use serde_json::Value;
 use std::io::Write;
@@ -85,18 +85,57 @@ fn words_in_a_last_join_are_heard_only_where_it_is_red_and_the_answer_says_so() 
     }
 }
 
+/// The time of the job is up.
+fn two_hours_later(house: &House) {
+    let store = house.home.path().join("state/jobs/jobs.db");
+    let store = rusqlite::Connection::open(store).unwrap();
+    store.busy_timeout(Duration::from_secs(60)).unwrap();
+    let earlier = "UPDATE jobs SET made_us = made_us - 7200000000";
+    assert_eq!(store.execute(earlier, []).unwrap(), 1);
+}
+
+/// Whether it is the base's check or the change's that never ends: what was made is there to be looked at.
+#[test]
+fn a_check_that_meets_the_end_of_the_jobs_time_is_ended() {
+    let hangs = |on: &str| {
+        format!(
+            "import unittest\n\n\nclass T(unittest.TestCase):\n    def test_it(self):\n        if {on}:\n            open(\"gate/way\").read()\n"
+        )
+    };
+    for on in ["True", "\"+ 1\" not in open(\"shop.py\").read()"] {
+        let house = House::raw(&["a"]);
+        house.write("test_shop.py", &hangs(on));
+        house.write("brisk.toml", POLICY);
+        house.write(".gitignore", "gate/\n__pycache__/\n");
+        std::fs::create_dir(house.repo.join("gate")).unwrap();
+        let made = Command::new("mkfifo").arg(house.repo.join("gate/way")).status();
+        assert!(made.unwrap().success());
+        house.git(&["add", "-A"]);
+        house.git(&["commit", "-q", "-m", "gated"]);
+        house.accept();
+        house.says(0, &requests("read shop.py"));
+        house.says(0, &right());
+        let mut news = house.start(&["delegate", "--wait", "--json", "fix the total"]);
+        while news.next("job")["attempts"][0]["doing"] != "checks" {}
+        two_hours_later(&house);
+        assert_eq!(news.finish(), Some(26), "{on}");
+        let shown = house.ends(0, &["jobs", "show", "j1"]);
+        assert!(
+            shown.contains("its time was up before its checks were"),
+            "{shown}"
+        );
+        let made = house.ends(0, &["jobs", "diff", "j1"]);
+        assert!(made.contains("+    return sum(items)"), "{made}");
+    }
+}
+
 /// What was made in time is joined also after it; nobody begins to mend it then.
 #[test]
 fn a_join_that_meets_the_end_of_the_jobs_time_is_checked_to_its_end() {
     for (word, exit) in [("green\n", 0), ("red\n", 26)] {
         let (house, news) = at_the_gate();
         house.ends(0, &["jobs", "pause", "j1"]);
-        let store = house.home.path().join("state/jobs/jobs.db");
-        let store = rusqlite::Connection::open(store).unwrap();
-        store.busy_timeout(Duration::from_secs(60)).unwrap();
-        let earlier = "UPDATE jobs SET made_us = made_us - 7200000000";
-        assert_eq!(store.execute(earlier, []).unwrap(), 1);
-        drop(store);
+        two_hours_later(&house);
         opens(&house, word);
         house.ends(0, &["jobs", "resume", "j1"]);
         assert_eq!(news.finish(), Some(exit), "{word}");

@@ -37,6 +37,14 @@ pub struct JobRow {
 }
 
 impl JobRow {
+    /// When its time is up, microseconds since 1970. What it was put aside does not count.
+    pub fn until_us(&self) -> u64 {
+        let minutes = u64::from(self.task.bounds.minutes);
+        self.made_us
+            .saturating_add(self.rested_us)
+            .saturating_add(minutes * 60_000_000)
+    }
+
     /// What an attempt took.
     pub fn spent_by(&self, attempt: u32) -> Spent {
         let found = self.spent.iter().find(|(number, _)| *number == attempt);

@@ -57,11 +57,7 @@ impl Line<'_> {
 
     /// Until its time is up.
     pub(super) fn left(&self) -> Duration {
-        let minutes = u64::from(self.row.task.bounds.minutes);
-        // The time that it was put aside does not count.
-        let from = self.row.made_us.saturating_add(self.row.rested_us);
-        let until = from.saturating_add(minutes * 60_000_000);
-        Duration::from_micros(until.saturating_sub(wall_us()))
+        Duration::from_micros(self.row.until_us().saturating_sub(wall_us()))
     }
 
     /// Something that is no report of a model that is asked now.

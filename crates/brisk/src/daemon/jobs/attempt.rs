@@ -9,7 +9,7 @@ use crate::exit::CliError;
 use crate::verify::{Base, Gate, worktree};
 use brisk_domain::CancelReason;
 use brisk_domain::evidence::Tree;
-use brisk_domain::job::{AttemptId, End, PatchSize, Rivalry, Step};
+use brisk_domain::job::{AttemptId, Checked, End, PatchSize, Rivalry, Step};
 use brisk_domain::parts::Scope;
 use brisk_domain::port::ModelEvent;
 use brisk_domain::tool::Calling;
@@ -38,6 +38,9 @@ pub(super) struct Halted;
 
 /// Instructions of the repository; told to the model as text.
 pub(super) const INSTRUCTIONS: &str = "AGENTS.md";
+
+/// Why there is no evidence about what was made.
+const TOO_LATE: &str = "its time was up before its checks were";
 
 /// What a model is told that mends by undoing.
 const TAKEN_BACK: &str = "With that nothing of this part's change is left, and it was not checked. Keep what the part is \
@@ -137,6 +140,7 @@ impl Worker<'_> {
             }
             let step = match self.attempt.next() {
                 Effect::Over(end) => return Ok(end),
+                Effect::Check => self.check()?,
                 _ if self.line.left().is_zero() => stopped(CancelReason::OverBudget),
                 _ if self.line.needless() => stopped(CancelReason::Superseded),
                 Effect::Ask(request) => self.line.ask(&Question::Words(*request))?,
@@ -144,7 +148,6 @@ impl Worker<'_> {
                 Effect::Look(looks) => Step::Looked {
                     found: self.looks(&looks)?,
                 },
-                Effect::Check => self.check()?,
             };
             self.done(step)?;
         }
@@ -172,29 +175,34 @@ impl Worker<'_> {
     fn check(&mut self) -> Result<Step, Halted> {
         loop {
             self.line.doing("waits for its turn to check");
-            let turn = self.line.jobs.turns.take(|| !self.line.held.halted());
-            let Some(turn) = turn else {
-                return Err(Halted);
-            };
-            self.line.doing("checks");
-            let checked = again(|| self.prove());
-            drop(turn);
+            let turn = self.line.jobs.turns.take(|| !self.gate.stopped());
+            let checked = turn.filter(|_| !self.line.left().is_zero()).map(|turn| {
+                self.line.doing("checks");
+                let checked = again(|| self.prove());
+                drop(turn);
+                checked
+            });
             return match checked {
                 // What a stop cut off says nothing.
                 _ if self.line.held.halted() => Err(Halted),
                 _ if self.line.row.task.rivalry == Rivalry::First && self.line.needless() => {
                     Ok(stopped(CancelReason::Superseded))
                 }
-                Ok(step) => Ok(step),
-                Err(e) if self.line.waits_for_room(&e)? => continue,
-                Err(e) => Ok(self.untested(super::gate_refusal(e).message)),
+                Some(Ok(step @ Step::Checked(Checked::Proven { .. }))) => Ok(step),
+                None => Ok(self.untested(TOO_LATE.to_owned())),
+                Some(_) if self.gate.stopped() => Ok(self.untested(TOO_LATE.to_owned())),
+                Some(Ok(step)) => Ok(step),
+                Some(Err(e)) if self.line.waits_for_room(&e)? => continue,
+                Some(Err(e)) => Ok(self.untested(format!(
+                    "nothing can be checked: {}",
+                    super::gate_refusal(e).message
+                ))),
             };
         }
     }
 
     /// Keeps what was made to be looked at, although nobody knows whether it passes.
-    fn untested(&mut self, why: String) -> Step {
-        let message = format!("nothing can be checked: {why}");
+    fn untested(&mut self, message: String) -> Step {
         let changed = self.attempt.changed();
         match self.gate.shadow.with_texts(&self.files, &changed) {
             Ok(tree) => Step::Untested { tree, message },
@@ -250,14 +258,15 @@ impl Worker<'_> {
 /// What passes on the base is what a change is compared with. It is found out once for all attempts.
 pub(super) fn based(gate: &mut Gate, held: &Held, row: &JobRow, base: &Base) -> Result<(), CliError> {
     let mut done = lock(&held.based);
-    if !*done && !held.halted() {
+    if !*done && !gate.stopped() {
         // Compared with nothing: only what passes there is asked for.
         let nothing = Base {
             tree: None,
             ..base.clone()
         };
         gate.prove(&row.task.base, &nothing, row.task.degraded)?;
-        *done = true;
+        // One that was cut off is run again by whoever has time.
+        *done = !gate.stopped();
     }
     Ok(())
 }

@@ -198,7 +198,8 @@ impl Jobs {
             let held: Vec<Arc<Held>> = lock(&self.held).values().cloned().collect();
             let mut room = AT_ONCE.saturating_sub(held.len());
             for h in &held {
-                match self.store().renew(&h.claim, until) {
+                let renewed = self.store().renew(&h.claim, until);
+                match renewed {
                     // Cancelled, or somebody else's: what it would write is refused from here on.
                     Err(StoreError::Fenced { .. }) => self.halt(h, CancelReason::Interrupted),
                     Err(e) => {
@@ -206,7 +207,7 @@ impl Jobs {
                         // It may look like nobody's now, and must not be claimed beside the one that works on it.
                         room = 0;
                     }
-                    Ok(()) => {}
+                    Ok(()) => self.end_late_checks(h),
                 }
             }
             while room > 0 {
@@ -221,6 +222,16 @@ impl Jobs {
                 }
                 room -= 1;
             }
+        }
+    }
+
+    /// Ends the checks of attempts whose job's time is up. What parts come to together is checked to its end.
+    fn end_late_checks(&self, held: &Held) {
+        // One that cannot be read is looked at again soon.
+        if (self.store().job(held.claim.job)).is_ok_and(|row| row.until_us() <= wall_us()) {
+            let attempts = lock(&held.attempts);
+            let late = attempts.iter().filter(|(number, _)| **number != QUEUE);
+            late.for_each(|(_, live)| live.stop.stop());
         }
     }
 
