@@ -56,15 +56,27 @@ pub struct GenerateRequest {
     pub prediction: Option<String>,
     /// The answer must not be the prediction again. Upstreams that cannot see to it answer as they would.
     pub differ: Option<Differ>,
-    /// The answer keeps to the prediction: once it has changed something, it changes something else only where the
-    /// model is sure of that. Upstreams that cannot see to it answer as they would.
-    pub keep_close: bool,
+    /// How closely the answer keeps to the prediction. Upstreams that cannot see to it answer as they would.
+    pub closeness: Closeness,
     /// Upper bound of the answer, tokens.
     pub max_tokens: usize,
     /// Requests with the same key share a cached prefix (a session's file).
     pub cache_key: u64,
     /// Urgency.
     pub priority: Priority,
+}
+
+/// How closely an answer keeps to the text that it rewrites.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Closeness {
+    /// As the model likes best.
+    #[default]
+    Free,
+    /// Once it has changed something, it changes something else only where the model is sure of that.
+    OnceChanged,
+    /// It changes anything only where the model is sure of that: a repair that names no change.
+    Throughout,
 }
 
 /// A wish for an answer that is not the prediction: where a model would copy all of it, it takes its second choice

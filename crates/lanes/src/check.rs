@@ -116,6 +116,20 @@ pub(crate) fn speaks_of_remarks(request: &str) -> bool {
     speaks_of(request, &WORDS)
 }
 
+/// Whether a request says that something is wrong.
+pub(crate) fn speaks_of_faults(request: &str) -> bool {
+    const WORDS: [&str; 7] = [
+        "bug",
+        "broken",
+        "defect",
+        "faulty",
+        "incorrect",
+        "mistake",
+        "wrong",
+    ];
+    speaks_of(request, &WORDS)
+}
+
 /// Whether a word of the request begins like one of these. A name (`reverse_delete`, `tabSize`) says nothing of what is
 /// asked for.
 fn speaks_of(request: &str, words: &[&str]) -> bool {
@@ -173,7 +187,7 @@ mod tests {
     #[test]
     fn a_request_speaks_of_a_thing_in_words_and_not_in_names() {
         type Row = (fn(&str) -> bool, &'static str, bool);
-        let cases: [Row; 14] = [
+        let cases: [Row; 19] = [
             (excused, "remove parse", true),
             (excused, "Removing it is fine", true),
             (excused, "REMOVE IT", true),
@@ -188,6 +202,11 @@ mod tests {
             (speaks_of_remarks, "uncomment the call", true),
             (speaks_of_remarks, "fix explain_plan", false),
             (speaks_of_remarks, "note why", true),
+            (speaks_of_faults, "Fix bugs in total.", true),
+            (speaks_of_faults, "something is wrong here", true),
+            (speaks_of_faults, "it gives incorrect totals", true),
+            (speaks_of_faults, "fix it so that tax is added", false),
+            (speaks_of_faults, "fix is_wrong and debug_bug", false),
         ];
         for (speaks, request, want) in cases {
             assert_eq!(speaks(request), want, "{request}");

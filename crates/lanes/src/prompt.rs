@@ -1,10 +1,11 @@
 //! The words that go to a model. Order: system, file, region, instruction, so that a warm prefix stays warm.
 //! Everything here is measured in tokens of the person's waiting: the standing part stays below 600 tokens.
 
+use crate::check::speaks_of_faults;
 use crate::limits::Limits;
 use crate::place::{Kind, Place};
 use brisk_domain::patch::{Language, Text, bare, outline};
-use brisk_domain::port::{Differ, GenerateRequest, Message, Priority, Role};
+use brisk_domain::port::{Closeness, Differ, GenerateRequest, Message, Priority, Role};
 use brisk_domain::{EditFormat, ModelId};
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -234,10 +235,18 @@ pub(crate) fn region(
         stop: vec![fence],
         prediction,
         differ,
-        keep_close: true,
+        closeness: closeness(ask.request),
         max_tokens,
         cache_key: key(path),
         priority: Priority::Interactive,
+    }
+}
+
+/// A request that only says that something is wrong leaves it to the model what to change: little, then.
+fn closeness(request: &str) -> Closeness {
+    match speaks_of_faults(request) {
+        true => Closeness::Throughout,
+        false => Closeness::OnceChanged,
     }
 }
 
@@ -287,7 +296,7 @@ pub fn open_file_request(model: &ModelId, path: &str, text: &Text, limits: &Limi
         stop: vec![],
         prediction: None,
         differ: None,
-        keep_close: false,
+        closeness: Closeness::Free,
         max_tokens: 1,
         cache_key: key(path),
         priority: Priority::Background,
@@ -308,7 +317,7 @@ pub fn open_request(model: &ModelId, format: EditFormat) -> GenerateRequest {
         stop: vec![],
         prediction: None,
         differ: None,
-        keep_close: false,
+        closeness: Closeness::Free,
         max_tokens: 1,
         // It belongs to no file: one of a path would tell which the person has opened.
         cache_key: 0,
@@ -356,7 +365,7 @@ pub(crate) fn patch(
         stop,
         prediction,
         differ: None,
-        keep_close: true,
+        closeness: closeness(ask.request),
         max_tokens: 8192,
         cache_key: key(files.keys().next().map_or("", String::as_str)),
         priority: Priority::Interactive,
@@ -396,7 +405,7 @@ pub(crate) fn answer(ask: &Ask<'_>, files: &[(String, Text)], place: Option<&Pla
         stop: vec![],
         prediction: None,
         differ: None,
-        keep_close: false,
+        closeness: Closeness::Free,
         max_tokens: 1024,
         cache_key: key(files.first().map_or("", |f| f.0.as_str())),
         priority: Priority::Interactive,

@@ -2,7 +2,7 @@
 #![allow(clippy::print_stdout, missing_docs)]
 
 use brisk_domain::ModelId;
-use brisk_domain::port::{GenerateRequest, Message, Model, ModelEvent, Priority, Role};
+use brisk_domain::port::{Closeness, GenerateRequest, Message, Model, ModelEvent, Priority, Role};
 use brisk_llama::{Engine, EngineOptions};
 use std::io::Write;
 use std::sync::{Arc, mpsc};
@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         stop: Vec::new(),
         prediction: None,
         differ: None,
-        keep_close: false,
+        closeness: Closeness::Free,
         max_tokens: 200,
         cache_key: 0,
         priority: Priority::Interactive,

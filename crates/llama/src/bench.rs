@@ -8,7 +8,7 @@ use crate::Engine;
 use crate::bench_tasks::{SYSTEM, TASKS, Task};
 use brisk_domain::ModelId;
 use brisk_domain::port::{
-    Finish, GenerateRequest, Message, Model, ModelEvent, Priority, Role, Running, Usage,
+    Closeness, Finish, GenerateRequest, Message, Model, ModelEvent, Priority, Role, Running, Usage,
 };
 use std::fmt;
 use std::sync::{Arc, mpsc};
@@ -281,7 +281,7 @@ fn request_of(model: ModelId, key: u64, user: String) -> GenerateRequest {
         stop: Vec::new(),
         prediction: None,
         differ: None,
-        keep_close: false,
+        closeness: Closeness::Free,
         max_tokens: 64,
         cache_key: key,
         priority: Priority::Interactive,
@@ -359,7 +359,7 @@ fn edits(engine: &Engine, on: &mut dyn FnMut(BenchLine)) -> Result<(), String> {
         let drafted_request = GenerateRequest {
             prediction: Some(task.region.to_owned()),
             differ: None,
-            keep_close: false,
+            closeness: Closeness::Free,
             ..plain_request.clone()
         };
         let plain = run(engine, plain_request)?;

@@ -10,6 +10,7 @@ mod render;
 
 use crate::detour::squeezed;
 use align::{line_of, lines_of};
+use brisk_domain::port::Closeness;
 use render::{Indent, Renderer};
 use std::collections::VecDeque;
 
@@ -105,9 +106,18 @@ impl Drafter {
         }
     }
 
-    /// Whether the answer has changed something and follows the old text again.
-    pub(crate) fn back_in_step(&self) -> bool {
-        self.changed && self.departed.is_none() && self.kind == Kind::Following
+    /// Whether the answer keeps to the old text from here on where the model hesitates.
+    pub(crate) fn keeps(&self, closeness: Closeness) -> bool {
+        match closeness {
+            Closeness::Free => false,
+            // It has changed something and follows the old text again.
+            Closeness::OnceChanged => self.changed && self.departed.is_none() && self.kind == Kind::Following,
+            // It follows the old text, or could go on with it at the next line.
+            Closeness::Throughout => match self.kind {
+                Kind::Following | Kind::Resumed | Kind::NextLine | Kind::LineStart => true,
+                Kind::SameLine | Kind::Hunch | Kind::Elsewhere => false,
+            },
+        }
     }
 
     #[cfg(test)]

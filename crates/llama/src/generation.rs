@@ -11,7 +11,7 @@ use crate::pace::Pace;
 use crate::threads::Threads;
 use crate::vocabulary;
 use brisk_domain::port::{
-    Fault, FaultSource, Finish, GenerateRequest, ModelEvent, Priority, Retry, Sink, Usage,
+    Closeness, Fault, FaultSource, Finish, GenerateRequest, ModelEvent, Priority, Retry, Sink, Usage,
 };
 use std::time::Instant;
 
@@ -87,7 +87,8 @@ impl Generation {
             .zip(request.prediction.as_deref())
             .map(|(differ, text)| {
                 let ending = request.stop.first().map_or("", String::as_str);
-                Detour::new(text, ending, &differ.except)
+                let little = request.closeness == Closeness::Throughout;
+                Detour::new(text, ending, &differ.except, little)
             });
         Some(Self {
             request,
@@ -154,7 +155,7 @@ impl Generation {
             let doubts = self.detour.as_ref().is_some_and(Detour::watches);
             let bar = match &self.drafter {
                 Some(_) if bound.is_some() => f32::INFINITY,
-                Some(drafter) if self.request.keep_close && drafter.back_in_step() => SURE,
+                Some(drafter) if drafter.keeps(self.request.closeness) => SURE,
                 Some(_) | None => 0.0,
             };
             let Some(chosen) = choose(desk.machine, &draft, beyond, waiting - 1, doubts, bar) else {
@@ -258,8 +259,9 @@ impl Generation {
         }
         if let Some(detour) = &mut self.detour {
             detour.push(text.as_bytes());
-            text = detour.release(text);
-            if finish == Some(Finish::Stop) {
+            text = detour.release(&text, finish.is_some());
+            if finish == Some(Finish::Stop) || detour.is_too_much() {
+                finish = Some(Finish::Stop);
                 match detour.over() {
                     Ok(junction) => {
                         self.go_back(desk, &junction);
@@ -315,7 +317,7 @@ impl Generation {
         text.push_str(&self.add(junction.token, &piece.bytes).text);
         if let Some(detour) = &mut self.detour {
             detour.push(text.as_bytes());
-            let text = detour.release(text);
+            let text = detour.release(&text, false);
             if !text.is_empty() {
                 (self.sink)(ModelEvent::Text { text });
             }

@@ -32,6 +32,8 @@ mod detour;
 mod draft;
 #[cfg(feature = "embedded")]
 mod engine;
+#[cfg(any(feature = "embedded", test))]
+mod extent;
 #[cfg(feature = "embedded")]
 mod ffi;
 #[cfg(feature = "embedded")]

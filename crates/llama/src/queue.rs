@@ -168,6 +168,7 @@ impl Queue {
 mod tests {
     use super::*;
     use brisk_domain::ModelId;
+    use brisk_domain::port::Closeness;
 
     fn request(key: u64, priority: Priority) -> GenerateRequest {
         GenerateRequest {
@@ -177,7 +178,7 @@ mod tests {
             stop: Vec::new(),
             prediction: None,
             differ: None,
-            keep_close: false,
+            closeness: Closeness::Free,
             max_tokens: 1,
             cache_key: key,
             priority,

@@ -5,8 +5,8 @@
 
 use brisk_domain::ModelId;
 use brisk_domain::port::{
-    Differ, FaultSource, Finish, GenerateRequest, Message, Model, ModelEvent, Priority, Retry, Role, Running,
-    Usage,
+    Closeness, Differ, FaultSource, Finish, GenerateRequest, Message, Model, ModelEvent, Priority, Retry,
+    Role, Running, Usage,
 };
 use brisk_llama::{Engine, EngineOptions};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
@@ -47,7 +47,7 @@ fn request(key: u64, user: &str, max_tokens: usize) -> GenerateRequest {
         stop: Vec::new(),
         prediction: None,
         differ: None,
-        keep_close: false,
+        closeness: Closeness::Free,
         max_tokens,
         cache_key: key,
         priority: Priority::Interactive,

@@ -9,7 +9,7 @@
 )]
 
 use brisk_domain::ModelId;
-use brisk_domain::port::{GenerateRequest, Message, Model, ModelEvent, Priority, Role, Running};
+use brisk_domain::port::{Closeness, GenerateRequest, Message, Model, ModelEvent, Priority, Role, Running};
 use brisk_providers::{ChatConfig, ChatModel};
 use brisk_testkit::server::Noted;
 use brisk_testkit::{Act, FakeServer, Reply, monotonic_us};
@@ -28,7 +28,7 @@ fn request() -> GenerateRequest {
         stop: vec!["```".to_owned()],
         prediction: None,
         differ: None,
-        keep_close: false,
+        closeness: Closeness::Free,
         max_tokens: usize::MAX,
         cache_key: 0,
         priority: Priority::Interactive,

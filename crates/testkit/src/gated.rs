@@ -249,7 +249,7 @@ fn play(shared: &Shared, gone: &AtomicBool, steps: Vec<Step>, input: usize, sink
 mod tests {
     use super::*;
     use brisk_domain::ModelId;
-    use brisk_domain::port::{Message, Priority, Role};
+    use brisk_domain::port::{Closeness, Message, Priority, Role};
     use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 
     fn request(text: &str) -> GenerateRequest {
@@ -263,7 +263,7 @@ mod tests {
             stop: Vec::new(),
             prediction: None,
             differ: None,
-            keep_close: false,
+            closeness: Closeness::Free,
             max_tokens: 16,
             cache_key: 0,
             priority: Priority::Interactive,

@@ -29,7 +29,7 @@ use answer::Answer;
 use brisk_domain::Candidate;
 use brisk_domain::evidence::Tree;
 use brisk_domain::job::{AttemptId, Bounds, Checked, End, Found, Partial, PatchSize, Step};
-use brisk_domain::port::{GenerateRequest, Message, Priority};
+use brisk_domain::port::{Closeness, GenerateRequest, Message, Priority};
 use brisk_domain::tool::{Tool, Tooling};
 use brisk_patch::Text;
 use calling::Calling;
@@ -222,7 +222,7 @@ impl Attempt {
             stop: Vec::new(),
             prediction: None,
             differ: None,
-            keep_close: false,
+            closeness: Closeness::Free,
             max_tokens: talk::answer_tokens(self.model.context),
             cache_key: self.cache_key(),
             priority: Priority::Background,

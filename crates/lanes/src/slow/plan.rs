@@ -4,7 +4,7 @@
 use super::talk::{Talk, answer_tokens};
 use super::{Brief, Kit};
 use brisk_domain::parts::{MAX_PARTS, NoParts, Part, Parts, Scope};
-use brisk_domain::port::{GenerateRequest, Priority};
+use brisk_domain::port::{Closeness, GenerateRequest, Priority};
 
 /// How the answer is to be written.
 const SYSTEM: &str = "\
@@ -45,7 +45,7 @@ pub(super) fn request(brief: &Brief, said: &[Said]) -> GenerateRequest {
         stop: Vec::new(),
         prediction: None,
         differ: None,
-        keep_close: false,
+        closeness: Closeness::Free,
         max_tokens: answer_tokens(brief.model.context),
         cache_key: brief.id.job.0 << 8,
         priority: Priority::Background,

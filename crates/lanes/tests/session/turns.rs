@@ -1,7 +1,7 @@
 //! Turns from prompt to disk, and what may come between.
 
 use crate::world::{ANSWER, FILE, model, prompt, world, world_with};
-use brisk_domain::port::{Fault, FaultSource, Finish, ModelEvent, Retry, Usage};
+use brisk_domain::port::{Closeness, Fault, FaultSource, Finish, ModelEvent, Retry, Usage};
 use brisk_domain::{
     CancelReason, Command, Event, Failure, HunkSelector, HunkState, ModelId, Prompt, StopReason,
 };
@@ -328,6 +328,18 @@ fn a_failed_write_loses_nothing() {
 }
 
 #[test]
+fn what_only_says_that_something_is_wrong_is_answered_with_little() {
+    for (request, closeness) in [
+        ("Fix the bug in edge.", Closeness::Throughout),
+        ("count both sides twice", Closeness::OnceChanged),
+    ] {
+        let mut w = world();
+        w.ask(prompt(request));
+        assert_eq!(w.running[0].1.closeness, closeness, "{request}");
+    }
+}
+
+#[test]
 fn the_ladder_goes_from_region_to_file_to_the_next_model_to_the_end() {
     let mut w = world();
     w.ask(prompt("count both sides twice"));
@@ -336,8 +348,9 @@ fn the_ladder_goes_from_region_to_file_to_the_next_model_to_the_end() {
     w.done();
     assert_eq!(w.running.len(), 2);
     assert_eq!(w.running[1].1.prediction.as_deref(), Some(FILE), "the whole file");
-    assert!(
-        w.running[1].1.keep_close,
+    assert_eq!(
+        w.running[1].1.closeness,
+        Closeness::OnceChanged,
         "a needless second change is not wanted"
     );
     w.say(FILE);

@@ -117,23 +117,40 @@ fn nothing_to_go_by() {
 }
 
 #[test]
-fn a_change_is_behind_when_the_old_text_goes_on() {
+fn an_answer_keeps_close_once_changed_or_throughout() {
     let rest = "for item in second.iter() {\n    third(item)";
     let old = format!("let a = first(one);\n{rest};\n}}\n");
     let cases = [
-        ("no change yet", "let a = first(one);\n", true, false),
-        ("another word", "let a = last(one);\n", true, true),
-        ("another line", "let a = first(one);\nreturn none;\n", true, true),
-        ("blanks", "let a =  first(one);\n", true, false),
-        ("in the middle of it", "let a = last", false, false),
+        ("nothing yet", "", false, false, true),
+        ("no change yet", "let a = first(one);\n", true, false, true),
+        ("another word", "let a = last(one);\n", true, true, true),
+        (
+            "another line",
+            "let a = first(one);\nreturn none;\n",
+            true,
+            true,
+            true,
+        ),
+        (
+            "behind another line",
+            "let a = first(one);\nreturn none;\n",
+            false,
+            false,
+            true,
+        ),
+        ("blanks", "let a =  first(one);\n", true, false, true),
+        ("in the middle of it", "let a = last", false, false, false),
     ];
-    for (name, begin, goes_on, expected) in cases {
+    for (name, begin, goes_on, once_changed, throughout) in cases {
         let answer = format!("{begin}{}", if goes_on { rest } else { "" });
         let mut drafter = Drafter::new(&old, "```", "");
         tokens(answer.as_bytes())
             .iter()
             .for_each(|token| drafter.push(token));
-        assert_eq!(drafter.back_in_step(), expected, "{name}");
+        let keeps = |closeness| drafter.keeps(closeness);
+        assert_eq!(keeps(Closeness::OnceChanged), once_changed, "{name}");
+        assert_eq!(keeps(Closeness::Throughout), throughout, "{name}");
+        assert!(!keeps(Closeness::Free), "{name}");
     }
 }
 

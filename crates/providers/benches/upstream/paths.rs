@@ -1,7 +1,9 @@
 //! The ways to the same server, and one answer over one of them.
 
 use brisk_domain::ModelId;
-use brisk_domain::port::{GenerateRequest, Message, Model, ModelEvent, Priority, Role, Running, Said};
+use brisk_domain::port::{
+    Closeness, GenerateRequest, Message, Model, ModelEvent, Priority, Role, Running, Said,
+};
 use brisk_providers::{ResponsesConfig, ResponsesModel, Secret, Transport};
 use brisk_testkit::{WAIT, monotonic_us};
 use std::sync::Arc;
@@ -68,7 +70,7 @@ pub(crate) fn request(messages: Vec<Message>) -> GenerateRequest {
         stop: Vec::new(),
         prediction: None,
         differ: None,
-        keep_close: false,
+        closeness: Closeness::Free,
         max_tokens: usize::MAX,
         cache_key: 0,
         priority: Priority::Interactive,

@@ -110,7 +110,7 @@ fn says(message: &Message, spoken: &Spoken, opening: &str) -> bool {
 mod tests {
     use super::*;
     use brisk_domain::ModelId;
-    use brisk_domain::port::Priority;
+    use brisk_domain::port::{Closeness, Priority};
     use proptest::prelude::*;
 
     /// `s:`, `u:` and `a:` begin the messages.
@@ -138,7 +138,7 @@ mod tests {
             stop: Vec::new(),
             prediction: None,
             differ: None,
-            keep_close: false,
+            closeness: Closeness::Free,
             max_tokens: 1,
             cache_key: 0,
             priority: Priority::Interactive,

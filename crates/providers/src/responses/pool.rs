@@ -266,7 +266,7 @@ mod tests {
     use super::*;
     use crate::responses::health::Trouble;
     use brisk_domain::ModelId;
-    use brisk_domain::port::{Message, Priority, Role};
+    use brisk_domain::port::{Closeness, Message, Priority, Role};
     use std::time::Duration;
     use tokio::sync::mpsc::unbounded_channel;
 
@@ -282,7 +282,7 @@ mod tests {
             stop: Vec::new(),
             prediction: None,
             differ: None,
-            keep_close: false,
+            closeness: Closeness::Free,
             max_tokens: 1,
             cache_key: key,
             priority: Priority::Interactive,

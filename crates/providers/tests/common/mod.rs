@@ -1,7 +1,7 @@
 //! A model in front of the fake server, with its events as a channel.
 
 use brisk_domain::ModelId;
-use brisk_domain::port::{GenerateRequest, Message, Model, ModelEvent, Priority, Role, Running};
+use brisk_domain::port::{Closeness, GenerateRequest, Message, Model, ModelEvent, Priority, Role, Running};
 use brisk_providers::{ChatConfig, ChatModel};
 use brisk_testkit::{FakeServer, WAIT};
 use std::sync::mpsc::{Receiver, channel};
@@ -29,7 +29,7 @@ pub(crate) fn request() -> GenerateRequest {
         stop: Vec::new(),
         prediction: None,
         differ: None,
-        keep_close: false,
+        closeness: Closeness::Free,
         max_tokens: 10_000,
         cache_key: 7,
         priority: Priority::Interactive,

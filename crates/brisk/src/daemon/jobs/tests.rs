@@ -3,7 +3,7 @@ use super::*;
 use brisk_domain::evidence::Tree;
 use brisk_domain::job::{Bounds, Task};
 use brisk_domain::parts::{Division, Part, Parts, Scope};
-use brisk_domain::port::{GenerateRequest, Priority, Running, Sink};
+use brisk_domain::port::{Closeness, GenerateRequest, Priority, Running, Sink};
 use brisk_domain::spending::{Budget, Spent};
 use brisk_domain::{Candidate, EditFormat};
 use brisk_router::fleet::Member;
@@ -85,7 +85,7 @@ fn request(priority: Priority) -> GenerateRequest {
         stop: vec![],
         prediction: None,
         differ: None,
-        keep_close: false,
+        closeness: Closeness::Free,
         max_tokens: 9,
         cache_key: 0,
         priority,

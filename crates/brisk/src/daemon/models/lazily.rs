@@ -137,7 +137,7 @@ impl Drop for Later {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use brisk_domain::port::{Finish, Priority, Usage};
+    use brisk_domain::port::{Closeness, Finish, Priority, Usage};
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::mpsc;
     use std::time::Duration;
@@ -165,7 +165,7 @@ mod tests {
             stop: Vec::new(),
             prediction: None,
             differ: None,
-            keep_close: false,
+            closeness: Closeness::Free,
             max_tokens: 1,
             cache_key: 0,
             priority: Priority::Interactive,

@@ -65,7 +65,7 @@ fn routed(model: &str) -> Step {
 
 fn generate(id: u64, model: &str) -> Step {
     let request = json!({
-        "model": model, "messages": [], "answer_prefix": "secret code", "stop": [], "max_tokens": 1, "keep_close": false,
+        "model": model, "messages": [], "answer_prefix": "secret code", "stop": [], "max_tokens": 1, "closeness": "free",
         "cache_key": 0, "priority": "interactive",
     });
     let request: GenerateRequest = serde_json::from_value(request).unwrap();
