@@ -151,7 +151,7 @@ fn only_spacing(first: &[u8], second: &[u8]) -> bool {
 }
 
 /// A remark instead of a change is no change.
-fn begins_a_comment(second: &[u8]) -> bool {
+pub(crate) fn begins_a_comment(second: &[u8]) -> bool {
     let marks = ["#", "//", "/*", "\"\"\"", "'''"];
     let begins = second.trim_ascii_start();
     marks.iter().any(|mark| begins.starts_with(mark.as_bytes()))

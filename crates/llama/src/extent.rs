@@ -1,5 +1,7 @@
 //! How much an unfinished answer changes of the text that it rewrites. Pure: two texts in, a judgement out.
 
+use crate::detour::begins_a_comment;
+
 /// How much of a text an answer changes, as far as it goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Extent {
@@ -22,8 +24,7 @@ pub(crate) fn extent(old: &str, answer: &str, most: usize, over: bool) -> Extent
     } else {
         answer.rfind('\n').map_or("", |end| &answer[..=end])
     };
-    let lines = |text: &str| -> Vec<String> { text.lines().map(|line| line.trim_end().to_owned()).collect() };
-    let (old, new) = (lines(old), lines(whole.trim_end_matches('\n')));
+    let (old, new) = (statements(old), statements(whole));
     let same = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
     let (old, new) = (&old[same..], &new[same..]);
     // Where the old text goes on, as the last lines of the answer have it: so many of them stand before that place.
@@ -44,6 +45,12 @@ pub(crate) fn extent(old: &str, answer: &str, most: usize, over: bool) -> Extent
         _ if over || new.len() - longest > most => Extent::Much,
         Some(_) | None => Extent::Open,
     }
+}
+
+/// The lines that count: no blank ones and no remarks, which are no part of a patch where nobody asked for them.
+fn statements(text: &str) -> Vec<&str> {
+    let counts = |line: &&str| !line.is_empty() && !begins_a_comment(line.as_bytes());
+    text.lines().map(str::trim).filter(counts).collect()
 }
 
 #[cfg(test)]
