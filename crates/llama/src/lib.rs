@@ -58,7 +58,7 @@ pub use absent::Engine;
 #[cfg(feature = "embedded")]
 pub use attention::{AttentionTimes, measure_attention};
 #[cfg(feature = "embedded")]
-pub use bench::{BENCH_PARTS, BenchLine, BenchPart, bench, bench_part};
+pub use bench::{BENCH_PARTS, BenchLine, BenchPart, Same, bench, bench_part};
 #[cfg(feature = "embedded")]
 pub use engine::Engine;
 pub use options::{EngineInfo, EngineOptions, FlashAttention, LoadError, MemoryBound};

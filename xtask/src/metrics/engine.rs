@@ -116,8 +116,15 @@ fn embedded_parts(lines: &[Value]) -> Measured {
             reach,
         ));
     }
-    let other = of("edit").filter(|edit| edit["same"] == false).count();
+    let other = of("edit").filter(|edit| edit["same"] == "no").count();
     parts.push(Part::none_of("edits whose drafted output differs", other));
+    let ties = of("edit").filter(|edit| edit["same"] == "tie").count();
+    parts.push(Part::new(
+        "edits that differ at a tie of two tokens",
+        ties as f64,
+        Unit::Count,
+        Reach::Told,
+    ));
     for first in of("first_token") {
         let (cold, warm) = (number(first, "cold_ms")?, number(first, "warm_ms")?);
         let label = format!(
@@ -209,7 +216,10 @@ mod tests {
             json!({"type": "engine", "id": "m", "parameters": 1_543_000_000u64}),
             json!({"type": "prefill", "tokens": 512, "per_second": 256.0}),
             json!({"type": "decode", "per_second": 20.0}),
-            json!({"type": "edit", "same": true}),
+            json!({"type": "edit", "same": "yes"}),
+            json!({"type": "edit", "same": "tie"}),
+            json!({"type": "edit", "same": "tie"}),
+            json!({"type": "edit", "same": "no"}),
             json!({"type": "edit_set", "name": "one-line changes", "ratio": 4.2}),
             json!({"type": "edit_set", "name": "all edits", "ratio": 2.9}),
             json!({"type": "first_token", "tokens": 3000, "cold_ms": 1000.0, "warm_ms": 30.0}),
@@ -224,7 +234,8 @@ mod tests {
             [
                 (4.2, Reach::AtLeast(4.0)),
                 (2.9, Reach::AtLeast(3.0)),
-                (0.0, Reach::AtMost(0.0)),
+                (1.0, Reach::AtMost(0.0)),
+                (2.0, Reach::Told),
                 (3.0, Reach::AtMost(5.0)),
                 (20.0, Reach::AtMost(50.0)),
                 (40.0, Reach::Told),

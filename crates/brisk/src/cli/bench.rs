@@ -108,7 +108,7 @@ fn measure(context: &Context, engine: &Engine) -> Result<Exit, CliError> {
 
 #[cfg(feature = "embedded")]
 fn figures(line: &brisk_llama::BenchLine) -> (&'static str, serde_json::Value) {
-    use brisk_llama::BenchLine as L;
+    use brisk_llama::{BenchLine as L, Same};
     use serde_json::json;
     match line {
         L::Load { ms, mapped, own } => ("load", json!({"ms": ms, "mapped": mapped, "own": own})),
@@ -126,7 +126,12 @@ fn figures(line: &brisk_llama::BenchLine) -> (&'static str, serde_json::Value) {
             "edit",
             json!({
                 "name": name, "tokens": tokens, "accepted": accepted, "plain": plain, "drafted": drafted,
-                "same": same, "answer": answer,
+                "same": match same {
+                    Same::Yes => "yes",
+                    Same::Tie => "tie",
+                    Same::No => "no",
+                },
+                "answer": answer,
             }),
         ),
         L::EditSet {
