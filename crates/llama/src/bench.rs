@@ -361,7 +361,7 @@ fn speed(engine: &Engine, on: &mut dyn FnMut(BenchLine)) -> Result<(), String> {
     Ok(())
 }
 
-/// Keys from here on name prefixes that no other part uses.
+/// Multiples of this name prefixes that nobody else uses.
 const UNREAD: u64 = 10_000;
 
 fn edits(engine: &Engine, on: &mut dyn FnMut(BenchLine)) -> Result<(), String> {
@@ -387,7 +387,7 @@ fn edits(engine: &Engine, on: &mut dyn FnMut(BenchLine)) -> Result<(), String> {
         let answers = (plain.answer.as_str(), drafted.answer.as_str());
         let same = match answers.0 == answers.1 {
             true if plain.usage.output == drafted.usage.output && plain.finish == drafted.finish => Same::Yes,
-            false if tie::is_tie(engine, &plain_request, key + UNREAD, answers)? => Same::Tie,
+            false if tie::is_tie(engine, &plain_request, key * UNREAD, answers)? => Same::Tie,
             true | false => Same::No,
         };
         times.push((task.one_line, plain.whole, drafted.whole, same));

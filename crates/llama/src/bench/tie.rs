@@ -1,31 +1,37 @@
 //! Whether two answers differ only because sums are rounded in another order: then plain decoding itself goes on like the
 //! drafted one once it has read the text before the difference as a part of its prompt.
 
-use super::run;
+use super::{request, run};
 use crate::Engine;
 use brisk_domain::port::GenerateRequest;
 
 /// The longest line that is compared, tokens.
 const LINE: usize = 64;
 
-/// `request` is the plain one, whose answer is `plain`. `key` names a prefix that nobody has read yet.
+/// `asked` is the plain request, whose answer is `plain`. Keys from `key` on name prefixes that nobody has read yet.
 pub(super) fn is_tie(
     engine: &Engine,
-    request: &GenerateRequest,
+    asked: &GenerateRequest,
     key: u64,
     (plain, drafted): (&str, &str),
 ) -> Result<bool, String> {
     let Some((before, line)) = where_they_part(plain, drafted) else {
         return Ok(false);
     };
+    // Keys and values that the drafted run has left behind would be taken over as they are.
+    for other in (key + 1..).take(engine.info().sequences) {
+        let mut request = request(engine, other, "Say yes.".into());
+        request.max_tokens = 1;
+        run(engine, request)?;
+    }
     let again = run(
         engine,
         GenerateRequest {
-            answer_prefix: format!("{}{before}", request.answer_prefix),
+            answer_prefix: format!("{}{before}", asked.answer_prefix),
             stop: vec!["\n".into()],
             max_tokens: LINE,
             cache_key: key,
-            ..request.clone()
+            ..asked.clone()
         },
     )?;
     Ok(again.answer == line)
