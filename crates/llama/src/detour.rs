@@ -9,7 +9,7 @@ use std::ops::Range;
 const TRIES: usize = 4;
 
 /// Lines that a second choice takes away and puts in at most, where the answer keeps close throughout. Measured on
-/// repairs of small bugs with a 1.5B: of those that changed more none was right.
+/// repairs of small bugs with a 1.5B: of 25 that changed more five were right, of 103 others 45.
 const MOST_LINES: usize = 3;
 
 /// A place of the copied answer where the model could have gone on otherwise.
