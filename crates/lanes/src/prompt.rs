@@ -46,6 +46,13 @@ pub(crate) enum Rung {
     WholeFile,
 }
 
+/// Tokens that a new line of code may take; most take half as many.
+const LINE_TOKENS: usize = 20;
+/// Room for new code however small the budget is.
+const LEAST_ROOM: usize = 400;
+/// An answer whose length nothing tells beforehand ends here.
+const MOST_TOKENS: usize = 8192;
+
 const REWRITE: &str = "You are a precise code editor. You are given one part of a file and a request. \
 Write that part again, complete, with the request done: every line of it, in order, unchanged lines exactly as they are. \
 Change only what the request needs. Keep names, comments, style and indentation. No explanation.";
@@ -225,8 +232,9 @@ pub(crate) fn region(
             .chain(except.iter().cloned())
             .collect(),
     });
-    // Twice the region in tokens (four bytes each) and some room: more is a model that does not stop.
-    let max_tokens = part.len() / 2 + 400;
+    // Twice the region in tokens (four bytes each) and room for what is new: more is a model that does not stop. The
+    // room is above what the budget allows in lines, so that code which grows too long meets the budget, which asks.
+    let max_tokens = part.len() / 2 + (ask.limits.max_lines * LINE_TOKENS).clamp(LEAST_ROOM, MOST_TOKENS);
     GenerateRequest {
         model: ask.model.clone(),
         messages: vec![message(Role::System, system), message(Role::User, &user)],
@@ -366,7 +374,7 @@ pub(crate) fn patch(
         prediction,
         differ: None,
         closeness: closeness(ask.request),
-        max_tokens: 8192,
+        max_tokens: MOST_TOKENS,
         cache_key: key(files.keys().next().map_or("", String::as_str)),
         priority: Priority::Interactive,
     }

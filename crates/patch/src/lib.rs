@@ -11,6 +11,7 @@ pub mod checks;
 mod chunk;
 mod files;
 mod hunk;
+mod lenient;
 mod locate;
 mod minimise;
 mod named;

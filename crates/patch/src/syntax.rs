@@ -1,5 +1,6 @@
 //! Whether a file still parses as well as it did: tree-sitter, by file name.
 
+use crate::lenient::has_foreign_form;
 use std::ops::Range;
 use tree_sitter::{Parser, Point, Tree};
 
@@ -169,12 +170,14 @@ pub fn begins_in_text(lang: Language, text: &str, line: usize) -> bool {
     false
 }
 
-/// Whether an edit broke nothing that parsed before: no more errors after than before.
+/// Whether an edit broke nothing that parsed before: no more errors after than before, and no form that only the grammar
+/// takes where there was none. A file with such a form may have more of them: it is of that dialect.
 pub fn parses_as_well(lang: Language, before: &str, after: &str) -> bool {
-    match errors(lang, after) {
+    let no_more_errors = match errors(lang, after) {
         0 => true,
         n => n <= errors(lang, before),
-    }
+    };
+    no_more_errors && (!has_foreign_form(lang, after) || has_foreign_form(lang, before))
 }
 
 #[cfg(test)]
@@ -195,6 +198,26 @@ mod tests {
         let code = format!("X = \"{}é\"\n", "x".repeat(80)).repeat(20_000);
         let tree = parse(Language::Python, &code);
         assert!(tree.is_some_and(|t| !t.root_node().has_error()));
+    }
+
+    #[test]
+    fn a_form_that_only_the_grammar_takes_breaks_a_file_without_it() {
+        let cases = [
+            ("def f():\n    pass\n", "def f():\n    print 1\n", false),
+            (
+                "def f():\n    print 1\n",
+                "def f():\n    print 1\n    print 2\n",
+                true,
+            ),
+            (
+                "def f():\n    print 1\n",
+                "def f():\n    print 1\n    print (2\n",
+                false,
+            ),
+        ];
+        for (before, after, well) in cases {
+            assert_eq!(parses_as_well(Language::Python, before, after), well, "{after}");
+        }
     }
 
     #[test]

@@ -36,6 +36,29 @@ fn without_a_target_the_place_is_found() {
 }
 
 #[test]
+fn code_for_an_empty_function_is_not_cut_before_the_budget() {
+    let house = House::new();
+    house.write("new.py", "def new():\n    pass\n");
+    let code: String = (0..70)
+        .map(|n| format!("    total += item_{n} * 2 - 1\n"))
+        .collect();
+    // About as many bytes as a model's tokens have.
+    let mut acts: Vec<Act> = code
+        .as_bytes()
+        .chunks(4)
+        .map(|piece| Act::text(str::from_utf8(piece).unwrap()))
+        .collect();
+    acts.insert(0, Act::text("```python\ndef new():\n    total = 0\n"));
+    acts.push(Act::text("    return total\n```"));
+    house.server.reply(Reply::stream(acts));
+    house.ends(0, &["edit", "--yes", "write it", "new.py"]);
+    assert_eq!(
+        house.file("new.py"),
+        format!("def new():\n    total = 0\n{code}    return total\n")
+    );
+}
+
+#[test]
 fn the_hunk_is_seen_before_the_model_has_ended() {
     let house = House::new();
     house.answers_in_two(REGION, "");
