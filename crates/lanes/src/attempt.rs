@@ -1,5 +1,6 @@
 //! One answer of one model to one turn: its stream, and the hunks that it has produced so far.
 
+mod growing;
 mod rungs;
 mod scope;
 
@@ -11,6 +12,7 @@ use brisk_domain::port::{ModelEvent, Usage};
 use brisk_domain::{EditFormat, EffectId, Event, HunkId, LineKind, Now, TurnId};
 use brisk_patch::{Budget, Change, LineSide, PatchStream, Spent, StreamEvent, Text, bare, repair_tail};
 use brisk_router::live::{Leg, Plan};
+use growing::Growing;
 use scope::blanks;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -72,7 +74,7 @@ pub(crate) struct Attempt {
     pub(crate) held: Option<Vec<ModelEvent>>,
     pub(crate) refusals: Vec<String>,
     reader: Reader,
-    open: Option<HunkId>,
+    open: Option<Growing>,
     offered: Vec<(HunkId, Change)>,
     pending: Vec<(HunkId, Change)>,
     budget: Option<Budget>,
@@ -254,6 +256,7 @@ impl Attempt {
             .open
             .take()
             .into_iter()
+            .map(|open| open.hunk)
             .chain(self.pending.drain(..).map(|(id, _)| id));
         gone.map(|hunk| Event::HunkDropped { turn, hunk }).collect()
     }
@@ -413,28 +416,32 @@ impl Attempt {
             match event {
                 StreamEvent::Opened { path, at } => {
                     let hunk = hunks.take();
-                    self.open = Some(hunk);
+                    self.open = Some(Growing::new(hunk, at));
                     out.events.push(Event::HunkOpened { turn, hunk, path, at });
                 }
                 StreamEvent::Line { side, text } => {
-                    if let Some(hunk) = self.open {
+                    if let Some(open) = &mut self.open {
+                        let hunk = open.hunk;
                         let kind = match side {
                             LineSide::Removed => LineKind::Removed,
                             LineSide::Added => LineKind::Added,
                         };
+                        open.take(kind, &text);
                         out.events.push(Event::HunkLine {
                             turn,
                             hunk,
                             kind,
                             text,
                         });
+                        out.over = out.over.or(self.outgrown());
                     }
                 }
                 StreamEvent::Closed { changes } => self.closed(changes, hunks, &mut out),
                 StreamEvent::Refused { refusal } => {
                     let text = refusal.to_string();
+                    let gone = self.open.take().map(|open| open.hunk);
                     out.events
-                        .extend(self.open.take().map(|hunk| Event::HunkDropped { turn, hunk }));
+                        .extend(gone.map(|hunk| Event::HunkDropped { turn, hunk }));
                     out.events.push(Event::Notice {
                         turn,
                         text: text.clone(),
@@ -448,7 +455,7 @@ impl Attempt {
     }
 
     fn closed(&mut self, changes: Vec<Change>, hunks: &mut HunkId, out: &mut Brought) {
-        let mut open = self.open.take();
+        let mut open = self.open.take().map(|open| open.hunk);
         for change in changes
             .into_iter()
             .flat_map(|c| self.in_scope(c))
