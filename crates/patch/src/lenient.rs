@@ -1,11 +1,11 @@
 //! What a grammar takes and its language does not: a text with such a form parses here and not for its compiler.
 
-use crate::syntax::{Language, parse};
-use tree_sitter::Node;
+use crate::syntax::Language;
+use tree_sitter::{Node, Tree};
 
-/// Whether the text has a form that only its grammar takes. What is found are the forms that models were seen to write,
+/// Whether a text, of which this is the tree, has a form that only its grammar takes. What is found are the forms that models were seen to write,
 /// or are used to from other languages; it is no second parser.
-pub(crate) fn has_foreign_form(lang: Language, text: &str) -> bool {
+pub(crate) fn has_foreign_form(lang: Language, tree: &Tree) -> bool {
     let foreign = match lang {
         Language::Python => of_python_2,
         Language::Rust => not_of_rust,
@@ -15,9 +15,6 @@ pub(crate) fn has_foreign_form(lang: Language, text: &str) -> bool {
         | Language::JavaScript
         | Language::TypeScript
         | Language::Tsx => return false,
-    };
-    let Some(tree) = parse(lang, text) else {
-        return false;
     };
     let mut cursor = tree.walk();
     loop {
@@ -62,6 +59,11 @@ fn compares(node: Node<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::syntax::parse;
+
+    fn is_foreign(lang: Language, text: &str) -> bool {
+        has_foreign_form(lang, &parse(lang, text).unwrap())
+    }
 
     #[test]
     fn forms_that_a_compiler_refuses() {
@@ -79,7 +81,7 @@ mod tests {
         ];
         for (body, foreign) in rust {
             let text = format!("fn f() {{ {body} }}\n");
-            assert_eq!(has_foreign_form(Language::Rust, &text), foreign, "{body}");
+            assert_eq!(is_foreign(Language::Rust, &text), foreign, "{body}");
         }
         let python = [
             ("print 'a'\n", true),
@@ -91,7 +93,7 @@ mod tests {
             ("if 0 <= a < b:\n    pass\n", false),
         ];
         for (text, foreign) in python {
-            assert_eq!(has_foreign_form(Language::Python, text), foreign, "{text}");
+            assert_eq!(is_foreign(Language::Python, text), foreign, "{text}");
         }
     }
 }

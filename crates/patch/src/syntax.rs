@@ -108,7 +108,10 @@ pub(crate) fn parse(lang: Language, text: &str) -> Option<Tree> {
 
 /// Places where the text does not parse: error nodes plus missing tokens.
 pub fn errors(lang: Language, text: &str) -> usize {
-    let Some(tree) = parse(lang, text) else { return 0 };
+    parse(lang, text).map_or(0, |tree| errors_in(&tree))
+}
+
+fn errors_in(tree: &Tree) -> usize {
     let mut cursor = tree.walk();
     let mut found = 0;
     loop {
@@ -173,11 +176,19 @@ pub fn begins_in_text(lang: Language, text: &str, line: usize) -> bool {
 /// Whether an edit broke nothing that parsed before: no more errors after than before, and no form that only the grammar
 /// takes where there was none. A file with such a form may have more of them: it is of that dialect.
 pub fn parses_as_well(lang: Language, before: &str, after: &str) -> bool {
-    let no_more_errors = match errors(lang, after) {
-        0 => true,
-        n => n <= errors(lang, before),
+    // One that is not parsed has neither.
+    let read = |text: &str| {
+        parse(lang, text).map_or((0, false), |tree| {
+            (errors_in(&tree), has_foreign_form(lang, &tree))
+        })
     };
-    no_more_errors && (!has_foreign_form(lang, after) || has_foreign_form(lang, before))
+    match read(after) {
+        (0, false) => true,
+        (errors, foreign) => {
+            let was = read(before);
+            errors <= was.0 && (!foreign || was.1)
+        }
+    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod budget;
 mod follow;
 mod race;
 mod routed;

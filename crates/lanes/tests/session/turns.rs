@@ -1,6 +1,6 @@
 //! Turns from prompt to disk, and what may come between.
 
-use crate::world::{ANSWER, FILE, World, model, prompt, world, world_with};
+use crate::world::{ANSWER, FILE, model, prompt, world, world_with};
 use brisk_domain::port::{Closeness, Fault, FaultSource, Finish, ModelEvent, Retry, Usage};
 use brisk_domain::{
     CancelReason, Command, Event, Failure, HunkSelector, HunkState, ModelId, Prompt, StopReason,
@@ -540,83 +540,6 @@ fn broken_syntax_is_never_offered() {
     w.done();
     assert!(w.ready().is_empty());
     assert!(w.notices()[0].contains("syntax"), "{:?}", w.notices());
-}
-
-#[test]
-fn over_budget_the_lane_stops_and_asks() {
-    let limits = Limits {
-        max_lines: 4,
-        ..Limits::default()
-    };
-    let mut w = world_with(limits, vec![model("small")]);
-    let long = "def edge(w, h):\n    total = 2 * (w + h)\n    print(1)\n    print(2)\n    print(3)\n    return total\n";
-    w.ask(prompt("talk more"));
-    w.say(long);
-    w.done();
-    assert!(
-        w.events
-            .iter()
-            .any(|e| matches!(e, Event::BudgetReached { max_lines: 4, .. }))
-    );
-    assert_eq!(w.stop_reason(), None, "it waits for a word");
-    w.tell(Command::RaiseBudget);
-    assert_eq!(w.stop_reason(), Some(StopReason::EndTurn));
-    w.tell(Command::Keep(HunkSelector::All));
-    assert_eq!(
-        w.disk.joined(),
-        FILE.replace("def edge(w, h):\n    total = w + h\n    return total\n", long)
-    );
-}
-
-#[test]
-fn a_hunk_that_outgrows_the_budget_stops_before_it_ends() {
-    let limits = Limits {
-        max_lines: 4,
-        ..Limits::default()
-    };
-    let mut w = world_with(limits, vec![model("small")]);
-    w.ask(prompt("talk more"));
-    w.say("def edge(w, h):\n    total = w + h\n");
-    // One old line is left: any one of these may be it, blank lines may be nothing.
-    w.say("    print(1)\n\n    print(2)\n    print(3)\n\n    print(4)\n    print(5)\n");
-    let over = |w: &World| {
-        w.events.iter().find_map(|e| match e {
-            Event::BudgetReached { lines, .. } => Some(*lines),
-            _ => None,
-        })
-    };
-    assert_eq!(over(&w), None);
-    w.say("    print(6)\n");
-    assert_eq!(over(&w), Some(5));
-    assert_eq!(w.stop_reason(), None, "it waits for a word");
-    w.say("    return total\n");
-    w.done();
-    w.tell(Command::RaiseBudget);
-    assert_eq!(w.stop_reason(), Some(StopReason::EndTurn));
-    w.tell(Command::Keep(HunkSelector::All));
-    assert!(w.disk.joined().contains("    print(6)\n    return total\n"));
-}
-
-#[test]
-fn with_nobody_to_ask_over_budget_ends_the_turn_and_writes_nothing() {
-    let limits = Limits {
-        max_lines: 1,
-        ..Limits::default()
-    };
-    let mut w = world_with(limits, vec![model("small")]);
-    w.ask(Prompt {
-        auto_keep: true,
-        ..prompt("x")
-    });
-    w.say(ANSWER);
-    w.done();
-    assert_eq!(
-        w.stop_reason(),
-        Some(StopReason::Cancelled {
-            cause: CancelReason::OverBudget
-        })
-    );
-    assert_eq!(w.disk, w.text);
 }
 
 #[test]
