@@ -4,7 +4,6 @@ use crate::hunk::Hunk;
 use crate::minimise::minimise;
 use crate::syntax::Language;
 use crate::text::bare;
-use std::borrow::Cow;
 
 /// Whether a rewrite may differ from the old text in blanks alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,8 +21,8 @@ pub fn without_noise(line: &str) -> &str {
     line.trim_end_matches([' ', '\t', '\r', '\n'])
 }
 
-/// A line of code with its indentation and without the blanks that mean nothing.
-pub(crate) fn tight(language: Language, line: &str) -> Cow<'_, str> {
+/// Adds a line of code to `out`, with its indentation and without the blanks that mean nothing.
+pub(crate) fn push_tight(out: &mut String, language: Language, line: &str) {
     let line = without_noise(line);
     let code = line.trim_start();
     let reads_blanks = match language {
@@ -37,11 +36,10 @@ pub(crate) fn tight(language: Language, line: &str) -> Cow<'_, str> {
     // preprocessor.
     if reads_blanks || code.starts_with('#') || line.contains(['"', '\'', '`']) || !code.contains([' ', '\t'])
     {
-        return Cow::Borrowed(line);
+        return out.push_str(line);
     }
     let blank = |byte: &u8| matches!(byte, b' ' | b'\t');
     let bytes = code.as_bytes();
-    let mut out = String::with_capacity(line.len());
     out.push_str(&line[..line.len() - code.len()]);
     let mut at = 0;
     while at < bytes.len() {
@@ -59,7 +57,6 @@ pub(crate) fn tight(language: Language, line: &str) -> Cow<'_, str> {
         }
         at = next;
     }
-    Cow::Owned(out)
 }
 
 /// Whether a blank between two bytes keeps words or signs apart (`not x`, `a - -b`).
@@ -146,6 +143,12 @@ fn is_for_a_tool(words: &str) -> bool {
 mod tests {
     use super::*;
     use crate::text::split_lines;
+
+    fn tight(language: Language, line: &str) -> String {
+        let mut key = String::new();
+        push_tight(&mut key, language, line);
+        key
+    }
 
     #[test]
     fn blanks_inside_lines_are_noise_where_they_mean_nothing() {

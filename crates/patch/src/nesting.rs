@@ -2,8 +2,11 @@
 //! that is only indented otherwise at the same depth is no change; a line that came to lie deeper is one. Inside a text
 //! that goes on over lines every blank counts.
 
-use crate::blanks::{tight, without_noise};
+use crate::blanks::{push_tight, without_noise};
 use crate::syntax::Language;
+
+/// Bytes of the character that says how deep a line lies.
+const MARK: usize = 3;
 
 /// What is open at the beginning of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -31,6 +34,31 @@ impl State {
     /// The line that comes is code from its beginning on: its indentation is the program's, not a text's.
     pub(crate) fn is_code(self) -> bool {
         self.inside == Inside::Code
+    }
+
+    /// What counts of a line that begins here.
+    pub(crate) fn key(self, language: Language, line: &str) -> String {
+        let line = without_noise(line);
+        let code = line.trim_start();
+        if !self.is_code() || code.is_empty() {
+            return line.to_owned();
+        }
+        let mut key = String::with_capacity(MARK + line.len());
+        if language == Language::Python {
+            push_tight(&mut key, language, line);
+            return key;
+        }
+        let closers = code
+            .bytes()
+            .take_while(|b| matches!(b, b')' | b']' | b'}'))
+            .count();
+        let own = self
+            .depth
+            .saturating_sub(u32::try_from(closers).unwrap_or(u32::MAX));
+        // A character that no line holds, so that depth and words cannot be mistaken for each other.
+        key.push(char::from_u32(0xE000 + own.min(0x1000)).unwrap_or('\u{E000}'));
+        push_tight(&mut key, language, code);
+        key
     }
 }
 
@@ -62,26 +90,12 @@ impl Nesting {
 
     /// Takes the next line.
     pub(crate) fn line(&mut self, line: &str) -> Read {
-        let State { depth, .. } = self.state;
-        let is_code = self.state.is_code();
+        let before = self.state;
         self.pass(line);
-        let line = without_noise(line);
-        let code = line.trim_start();
-        let key = if !is_code || code.is_empty() {
-            line.to_owned()
-        } else if self.language == Language::Python {
-            tight(self.language, line).into_owned()
-        } else {
-            let closers = code
-                .bytes()
-                .take_while(|b| matches!(b, b')' | b']' | b'}'))
-                .count();
-            let own = depth.saturating_sub(u32::try_from(closers).unwrap_or(u32::MAX));
-            // A character that no line holds, so that depth and words cannot be mistaken for each other.
-            let mark = char::from_u32(0xE000 + own.min(0x1000)).unwrap_or('\u{E000}');
-            format!("{mark}{}", tight(self.language, code))
-        };
-        Read { key, is_code }
+        Read {
+            key: before.key(self.language, line),
+            is_code: before.is_code(),
+        }
     }
 
     /// Takes the next line without a look at what counts of it. Every sign that matters is one byte.

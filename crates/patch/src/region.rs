@@ -95,8 +95,8 @@ impl Code {
             return aligner.step(line, self.states[at].is_code());
         }
         if !self.keyed {
-            let mut old = Nesting::new(self.language);
-            let keys = aligner.old().iter().map(|l| old.line(l).key).collect();
+            let read = |(line, state): (&String, &State)| state.key(self.language, line);
+            let keys = aligner.old().iter().zip(&self.states).map(read).collect();
             aligner.compare(keys);
             self.keyed = true;
         }

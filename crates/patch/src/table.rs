@@ -31,7 +31,8 @@ impl LineTable {
     pub(crate) fn new(text: &Text, range: Range<usize>, key: Key) -> LineTable {
         let lines = &text.lines()[range.clone()];
         let hasher = DefaultHashBuilder::default();
-        let mut ids: HashTable<u32> = HashTable::with_capacity(lines.len());
+        // Many lines are alike, and a look-up is as fast as its table is small: it grows where they are not.
+        let mut ids: HashTable<u32> = HashTable::with_capacity(lines.len() / 4);
         let mut first: Vec<u32> = Vec::new();
         let mut of_line = Vec::with_capacity(lines.len());
         let key_of = |first: &[u32], id: u32| key(&lines[first[id as usize] as usize]);
