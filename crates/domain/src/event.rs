@@ -109,7 +109,7 @@ pub enum Event {
         start: usize,
         /// Line after the last.
         end: usize,
-        /// Why here, in words ("symbol parse_header", "lines that you named").
+        /// Why here, in words ("symbol parse_header", "around what you named").
         why: String,
     },
     /// Lane and model were chosen.

@@ -123,12 +123,12 @@ pub fn choose(
                 });
             }
             let named = lines.start..lines.end.min(text.len());
-            rewrite(
-                path,
-                whole_symbol(&symbols, named, text.len()),
-                "lines that you named".into(),
-                max_region,
-            )
+            let span = whole_symbol(&symbols, named.clone(), text.len());
+            let why = match span == named {
+                true => "what you named",
+                false => "around what you named",
+            };
+            rewrite(path, span, why.into(), max_region)
         }
         Hint::File => in_file(path, text, &symbols, request, wanted, max_region),
     }
@@ -426,7 +426,8 @@ mod tests {
                 "triple",
                 "4..6 Rewrite symbol price",
             ),
-            (Hint::Lines(13..14), "fix", "11..16 Rewrite lines that you named"),
+            (Hint::Lines(13..14), "fix", "11..16 Rewrite around what you named"),
+            (Hint::Lines(11..16), "fix", "11..16 Rewrite what you named"),
             (Hint::File, "fix it", "0..16 Rewrite the whole of a short file"),
             (
                 Hint::File,

@@ -226,7 +226,7 @@ impl Plain {
         }
         self.asked = question.cloned();
         match question {
-            Some(q @ (Question::Budget | Question::Review(_) | Question::Step(_))) => {
+            Some(q @ (Question::Budget(_) | Question::Review(_) | Question::Step(_))) => {
                 self.aside(Tone::Dim, &words::question(q));
             }
             Some(Question::Streaming(_) | Question::Stopping | Question::Writing) | None => {}

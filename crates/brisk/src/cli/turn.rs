@@ -56,7 +56,7 @@ impl Turn {
         match &self.phase {
             Phase::Streaming => Some(Question::Streaming(self.spoke)),
             Phase::Stopping => Some(Question::Stopping),
-            Phase::Budget => Some(Question::Budget),
+            Phase::Budget => Some(Question::Budget(self.book.ready().next().is_some())),
             Phase::Ended | Phase::Over => None,
             Phase::Settling | Phase::Deciding { .. } => Some(Question::Writing),
             Phase::Review(chosen) => Some(Question::Review(
@@ -236,9 +236,10 @@ impl Turn {
                     self.phase = Phase::Streaming;
                     vec![Act::Send(Call::RaiseBudget)]
                 }
+                Key::Esc => self.interrupt(),
+                Key::Enter | Key::Char('n') if self.book.ready().next().is_none() => Vec::new(),
                 Key::Enter => self.decide(vec![Call::Keep(HunkSet::All)]),
                 Key::Char('n') => self.decide(vec![Call::Reject(HunkSet::All)]),
-                Key::Esc => self.interrupt(),
                 Key::CtrlC | Key::CtrlD | Key::Char(_) => Vec::new(),
             },
             Phase::Review(chosen) => match key {

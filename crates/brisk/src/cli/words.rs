@@ -70,7 +70,8 @@ pub(crate) fn question(question: &Question) -> String {
         Question::Streaming(true) => "writing\u{2026} Esc stops".into(),
         Question::Stopping => "stopping\u{2026} Ctrl-C ends at once".into(),
         Question::Writing => "writing to disk\u{2026}".into(),
-        Question::Budget => "g go on \u{b7} Enter keep these \u{b7} n reject \u{b7} Esc stop".into(),
+        Question::Budget(true) => "g go on \u{b7} Enter keep these \u{b7} n reject \u{b7} Esc stop".into(),
+        Question::Budget(false) => "g go on \u{b7} Esc stop".into(),
         Question::Step(number) => {
             format!("keep {number}? y yes \u{b7} n no \u{b7} a all the rest \u{b7} Esc stop")
         }

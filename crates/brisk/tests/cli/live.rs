@@ -345,6 +345,33 @@ fn over_budget_the_person_decides() {
 }
 
 #[test]
+fn over_budget_without_a_finished_hunk_there_is_nothing_to_keep() {
+    let (_home, mut terminal, mut peer, prompted) = start(80, 24);
+    peer.begun();
+    peer.opened(1, 11);
+    peer.line(1, "+b");
+    peer.event(Event::BudgetReached {
+        turn: crate::fake::TURN,
+        lines: 81,
+        max_lines: 80,
+    });
+    terminal.shows("g go on · Esc stop");
+    // Neither is a decision; the next key is the first that the daemon hears of.
+    terminal.press("\rn\x1b");
+    peer.expect("session/cancel");
+    peer.ended(
+        &prompted,
+        StopReason::Cancelled {
+            cause: CancelReason::Interrupted,
+        },
+        0,
+    );
+    let (screen, code) = terminal.ends();
+    assert!(screen.contains("brisk: interrupted"), "{screen}");
+    assert_eq!(code, 3);
+}
+
+#[test]
 fn twenty_columns_hold_everything() {
     let (_home, mut terminal, mut peer, prompted) = start(20, 30);
     peer.begun();

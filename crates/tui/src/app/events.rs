@@ -81,8 +81,13 @@ impl App {
             Event::BudgetReached { lines, max_lines, .. } => {
                 self.stage(Stage::Budget(lines, max_lines));
                 if self.plain {
+                    let finished = if self.book.is_offering() {
+                        "/keep, /reject or "
+                    } else {
+                        ""
+                    };
                     let text = format!(
-                        "the patch has {lines} changed lines, its budget is {max_lines}: /more goes on, /keep, /reject or /stop"
+                        "the patch has {lines} changed lines, its budget is {max_lines}: /more goes on, {finished}/stop"
                     );
                     self.say(&text, look::WARN);
                 }

@@ -191,7 +191,7 @@ impl App {
             Some(Stage::Budget(..)) => {
                 return match c {
                     'g' => Some(Deed::Grow),
-                    'x' => Some(Deed::RejectAll),
+                    'x' if self.book.is_offering() => Some(Deed::RejectAll),
                     _ => None,
                 };
             }

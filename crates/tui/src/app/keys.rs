@@ -226,7 +226,7 @@ impl App {
             return true;
         }
         match key {
-            Key::Enter if budget => self.keep_all(),
+            Key::Enter if budget && self.book.is_offering() => self.keep_all(),
             _ if budget => return false,
             Key::Char('?') => self.help = true,
             _ if self.book.is_offering() => return self.review_key(key),

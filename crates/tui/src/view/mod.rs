@@ -148,12 +148,14 @@ fn hint(app: &App, columns: usize, room: usize) -> Vec<Line<'static>> {
         (Some(hint), _) => return vec![look::line(hint, look::WARN)],
         (None, Some(live)) => match live.stage {
             Stage::Budget(lines, most) => {
-                return vec![look::line(
-                    &format!(
-                        "{lines} changed lines, the budget is {most}: g goes on \u{b7} Enter keep \u{b7} x reject \u{b7} Esc stop"
-                    ),
-                    look::WARN,
-                )];
+                let finished = match app.book.is_offering() {
+                    true => "Enter keep \u{b7} x reject \u{b7} ",
+                    false => "",
+                };
+                let text = format!(
+                    "{lines} changed lines, the budget is {most}: g goes on \u{b7} {finished}Esc stop"
+                );
+                return vec![look::line(&text, look::WARN)];
             }
             Stage::Sent | Stage::Reading | Stage::Writing | Stage::Stopping => return Vec::new(),
         },

@@ -52,8 +52,8 @@ pub(crate) enum Question {
     Streaming(bool),
     /// Stop was asked for, and is not confirmed.
     Stopping,
-    /// The budget is reached.
-    Budget,
+    /// The budget is reached, with something that could be kept or without.
+    Budget(bool),
     /// Which hunks to keep: number and whether it is chosen.
     Review(Vec<(usize, bool)>),
     /// One hunk after the other: this one?

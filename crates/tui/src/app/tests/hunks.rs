@@ -333,17 +333,25 @@ fn a_hunk_nobody_answers_for_is_taken_away() {
 
 #[test]
 fn the_budget_asks() {
-    let cases: &[(Key, Call)] = &[
-        (Char('g'), Call::RaiseBudget),
-        (Enter, Call::Keep(HunkSet::All)),
-        (Char('x'), Call::Reject(HunkSet::All)),
-        (Esc, Call::Cancel),
+    // Key, with a finished hunk or without, call. Without one there is nothing to keep and nothing to reject.
+    let cases: &[(Key, bool, &[Call])] = &[
+        (Char('g'), true, &[Call::RaiseBudget]),
+        (Char('g'), false, &[Call::RaiseBudget]),
+        (Enter, true, &[Call::Keep(HunkSet::All)]),
+        (Enter, false, &[]),
+        (Char('x'), true, &[Call::Reject(HunkSet::All)]),
+        (Char('x'), false, &[]),
+        (Esc, true, &[Call::Cancel]),
+        (Esc, false, &[Call::Cancel]),
     ];
-    for (key, want) in cases {
+    for (key, finished, want) in cases {
         let mut w = world();
         w.write("one");
         w.key(Enter);
         w.begun(1, "one");
+        if *finished {
+            w.ready(1, 1, 4, &["    total = 0"], &["    total = 1"]);
+        }
         w.event(Event::BudgetReached {
             turn: TurnId(1),
             lines: 90,
@@ -352,7 +360,7 @@ fn the_budget_asks() {
         w.calls();
         w.key(*key);
         w.pause();
-        assert_eq!(w.calls(), std::slice::from_ref(want), "{key:?}");
+        assert_eq!(w.calls(), *want, "{key:?}, finished: {finished}");
     }
 }
 
