@@ -6,7 +6,7 @@ mod beside;
 mod tie;
 
 use crate::Engine;
-use crate::bench_tasks::{SYSTEM, TASKS, Task};
+use crate::bench_tasks::{COPY, SYSTEM, TASKS, Task};
 use brisk_domain::ModelId;
 use brisk_domain::port::{
     Closeness, Finish, GenerateRequest, Message, Model, ModelEvent, Priority, Role, Running, Usage,
@@ -364,32 +364,36 @@ fn speed(engine: &Engine, on: &mut dyn FnMut(BenchLine)) -> Result<(), String> {
 /// Multiples of this name prefixes that nobody else uses.
 const UNREAD: u64 = 10_000;
 
+/// One edit, plain and with drafts, one right after the other.
+fn pair(engine: &Engine, key: u64, task: &Task) -> Result<(Ran, Ran, Same), String> {
+    let plain_request = edit_request(engine.id().clone(), key, task);
+    // Prefill is not what is measured here.
+    run(
+        engine,
+        GenerateRequest {
+            max_tokens: 1,
+            ..plain_request.clone()
+        },
+    )?;
+    let drafted_request = GenerateRequest {
+        prediction: Some(task.region.to_owned()),
+        ..plain_request.clone()
+    };
+    let plain = run(engine, plain_request.clone())?;
+    let drafted = run(engine, drafted_request)?;
+    let answers = (plain.answer.as_str(), drafted.answer.as_str());
+    let same = match answers.0 == answers.1 {
+        true if plain.usage.output == drafted.usage.output && plain.finish == drafted.finish => Same::Yes,
+        false if tie::is_tie(engine, &plain_request, key * UNREAD, answers)? => Same::Tie,
+        true | false => Same::No,
+    };
+    Ok((plain, drafted, same))
+}
+
 fn edits(engine: &Engine, on: &mut dyn FnMut(BenchLine)) -> Result<(), String> {
     let mut times = Vec::new();
     for (key, task) in (100..).zip(&TASKS) {
-        let plain_request = edit_request(engine.id().clone(), key, task);
-        // Prefill is not what is measured here.
-        run(
-            engine,
-            GenerateRequest {
-                max_tokens: 1,
-                ..plain_request.clone()
-            },
-        )?;
-        let drafted_request = GenerateRequest {
-            prediction: Some(task.region.to_owned()),
-            differ: None,
-            closeness: Closeness::Free,
-            ..plain_request.clone()
-        };
-        let plain = run(engine, plain_request.clone())?;
-        let drafted = run(engine, drafted_request)?;
-        let answers = (plain.answer.as_str(), drafted.answer.as_str());
-        let same = match answers.0 == answers.1 {
-            true if plain.usage.output == drafted.usage.output && plain.finish == drafted.finish => Same::Yes,
-            false if tie::is_tie(engine, &plain_request, key * UNREAD, answers)? => Same::Tie,
-            true | false => Same::No,
-        };
+        let (plain, drafted, same) = pair(engine, key, task)?;
         times.push((task.one_line, plain.whole, drafted.whole, same));
         on(BenchLine::Edit {
             name: task.name,
@@ -418,6 +422,13 @@ fn edits(engine: &Engine, on: &mut dyn FnMut(BenchLine)) -> Result<(), String> {
             same: chosen.iter().filter(|(.., same)| *same != Same::No).count(),
         });
     }
+    let (plain, drafted, same) = pair(engine, 99, &COPY)?;
+    on(BenchLine::EditSet {
+        name: "nothing to change in 40 lines, the most that drafts can give here",
+        tasks: 1,
+        ratio: plain.whole.as_secs_f64() / drafted.whole.as_secs_f64().max(1e-9),
+        same: usize::from(same != Same::No),
+    });
     Ok(())
 }
 

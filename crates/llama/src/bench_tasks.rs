@@ -22,6 +22,15 @@ macro_rules! task {
     };
 }
 
+/// Every draft holds: how cheap steps of many tokens are on this machine bounds what drafts can give.
+pub(crate) const COPY: Task = task!(
+    "copy",
+    "rust",
+    false,
+    "schedule.rs",
+    "Repeat the region as it is."
+);
+
 pub(crate) const TASKS: [Task; 14] = [
     task!(
         "limit of a history",

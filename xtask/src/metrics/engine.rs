@@ -107,8 +107,12 @@ fn embedded_parts(lines: &[Value]) -> Measured {
     let mut parts = Vec::new();
     for set in of("edit_set") {
         let name = set["name"].as_str().unwrap_or_default();
-        let bound = if name.starts_with("one-line") { 4.0 } else { 3.0 };
-        let reach = if big { Reach::AtLeast(bound) } else { Reach::Told };
+        let reach = match name {
+            _ if !big => Reach::Told,
+            "one-line changes in 40-line regions" => Reach::AtLeast(4.0),
+            "all edits" => Reach::AtLeast(3.0),
+            _ => Reach::Told,
+        };
         parts.push(Part::new(
             format!("drafted over plain, {name}"),
             number(set, "ratio")?,
@@ -220,8 +224,9 @@ mod tests {
             json!({"type": "edit", "same": "tie"}),
             json!({"type": "edit", "same": "tie"}),
             json!({"type": "edit", "same": "no"}),
-            json!({"type": "edit_set", "name": "one-line changes", "ratio": 4.2}),
+            json!({"type": "edit_set", "name": "one-line changes in 40-line regions", "ratio": 4.2}),
             json!({"type": "edit_set", "name": "all edits", "ratio": 2.9}),
+            json!({"type": "edit_set", "name": "nothing to change", "ratio": 5.1}),
             json!({"type": "first_token", "tokens": 3000, "cold_ms": 1000.0, "warm_ms": 30.0}),
             json!({"type": "cancel", "phase": "decode", "median_ms": 20.0, "p90_ms": 40.0}),
             json!({"type": "cancel", "phase": "prefill", "median_ms": 900.0, "p90_ms": 950.0}),
@@ -234,6 +239,7 @@ mod tests {
             [
                 (4.2, Reach::AtLeast(4.0)),
                 (2.9, Reach::AtLeast(3.0)),
+                (5.1, Reach::Told),
                 (1.0, Reach::AtMost(0.0)),
                 (2.0, Reach::Told),
                 (3.0, Reach::AtMost(5.0)),

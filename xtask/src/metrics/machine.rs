@@ -49,7 +49,7 @@ impl Machine {
         format!("{cpu}, {cores} cores, {memory:.1} GB of memory, load {load} at the start")
     }
 
-    /// The day, how busy the machine was, and whether that mattered.
+    /// The day, the processor, how busy the machine was, and whether that mattered.
     pub(super) fn when(&self) -> String {
         let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
         let first = if is_real_time(&stat) {
@@ -58,8 +58,10 @@ impl Machine {
             ""
         };
         format!(
-            "{}, load {} at the start{first}",
+            "{} on {} with {} cores, load {} at the start{first}",
             jiff::Zoned::now().date(),
+            self.cpu,
+            self.cores,
             self.load
         )
     }

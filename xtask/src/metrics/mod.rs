@@ -322,7 +322,7 @@ fn measure(
             });
             let mut how = how + &share.unwrap_or_default();
             if options.write.is_some() && !options.only.is_empty() {
-                // The head of the page tells of another day.
+                // The head of the page tells of another day, and maybe of another machine.
                 how.push_str(&format!("; measured {}", machine.when()));
             }
             Outcome::Measured { parts, how }
