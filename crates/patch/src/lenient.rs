@@ -3,8 +3,8 @@
 use crate::syntax::Language;
 use tree_sitter::{Node, Tree};
 
-/// Whether a text, of which this is the tree, has a form that only its grammar takes. What is found are the forms that models were seen to write,
-/// or are used to from other languages; it is no second parser.
+/// Whether a text, of which this is the tree, has a form that only its grammar takes. What is found are the forms that
+/// models were seen to write, or are used to from other languages; it is no second parser.
 pub(crate) fn has_foreign_form(lang: Language, tree: &Tree) -> bool {
     let foreign = match lang {
         Language::Python => of_python_2,

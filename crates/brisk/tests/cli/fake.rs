@@ -191,6 +191,14 @@ impl Peer {
         });
     }
 
+    pub(crate) fn at_budget(&mut self) {
+        self.event(Event::BudgetReached {
+            turn: TURN,
+            lines: 81,
+            max_lines: 80,
+        });
+    }
+
     pub(crate) fn line(&mut self, hunk: u64, line: &str) {
         let (kind, text) = split(line);
         self.event(Event::HunkLine {

@@ -325,13 +325,9 @@ fn over_budget_the_person_decides() {
     let (_home, mut terminal, mut peer, prompted) = start(80, 24);
     peer.begun();
     peer.ready(1, 11, &["-a", "+b"]);
-    peer.event(Event::BudgetReached {
-        turn: crate::fake::TURN,
-        lines: 81,
-        max_lines: 80,
-    });
+    peer.at_budget();
     terminal.shows("the patch has 81 changed lines, its budget is 80");
-    terminal.shows("g go on");
+    terminal.shows("g go on · Enter keep these · n reject · Esc stop");
     terminal.press("g");
     let (id, _) = peer.expect(method::RAISE_BUDGET);
     peer.reply(id, &());
@@ -350,11 +346,7 @@ fn over_budget_without_a_finished_hunk_there_is_nothing_to_keep() {
     peer.begun();
     peer.opened(1, 11);
     peer.line(1, "+b");
-    peer.event(Event::BudgetReached {
-        turn: crate::fake::TURN,
-        lines: 81,
-        max_lines: 80,
-    });
+    peer.at_budget();
     terminal.shows("g go on · Esc stop");
     // Neither is a decision; the next key is the first that the daemon hears of.
     terminal.press("\rn\x1b");

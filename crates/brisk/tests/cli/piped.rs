@@ -211,11 +211,7 @@ fn over_budget_without_a_person_stops_the_turn() {
     let (_home, child, mut peer) = start(&["edit", "x"]);
     let prompted = peer.prompted();
     peer.begun();
-    peer.event(Event::BudgetReached {
-        turn: TURN,
-        lines: 81,
-        max_lines: 80,
-    });
+    peer.at_budget();
     peer.expect("session/cancel");
     let cause = CancelReason::Interrupted;
     peer.ended(&prompted, StopReason::Cancelled { cause }, 0);

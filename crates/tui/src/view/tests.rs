@@ -292,6 +292,29 @@ fn where_nothing_was_drafted_the_last_row_speaks_of_no_draft() {
 }
 
 #[test]
+fn at_the_budget_the_row_offers_what_can_be_done() {
+    for (finished, row) in [
+        (
+            true,
+            "g goes on \u{b7} Enter keep \u{b7} x reject \u{b7} Esc stop",
+        ),
+        (false, "g goes on \u{b7} Esc stop"),
+    ] {
+        let mut w = world();
+        w.write("fix it");
+        w.key(Key::Enter);
+        w.begun(1, "fix it");
+        if finished {
+            w.ready(1, 1, 4, &["    total = 0"], &["    total = 1"]);
+        }
+        w.at_budget();
+        let row = format!("90 changed lines, the budget is 80: {row}");
+        let shown = shown(&w, 100, 16);
+        assert!(shown.lines().any(|line| line == row), "{shown}");
+    }
+}
+
+#[test]
 fn a_hunk_that_was_withdrawn_can_still_be_read() {
     let mut w = world();
     w.offered();

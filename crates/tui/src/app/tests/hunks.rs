@@ -352,11 +352,7 @@ fn the_budget_asks() {
         if *finished {
             w.ready(1, 1, 4, &["    total = 0"], &["    total = 1"]);
         }
-        w.event(Event::BudgetReached {
-            turn: TurnId(1),
-            lines: 90,
-            max_lines: 80,
-        });
+        w.at_budget();
         w.calls();
         w.key(*key);
         w.pause();

@@ -184,6 +184,14 @@ impl World {
         });
     }
 
+    pub(crate) fn at_budget(&mut self) {
+        self.event(Event::BudgetReached {
+            turn: TurnId(1),
+            lines: 90,
+            max_lines: 80,
+        });
+    }
+
     pub(crate) fn ended(&mut self, turn: u64, stop: StopReason, ready: usize) {
         self.now += 100_000;
         self.event(Event::TurnEnded {
