@@ -5,7 +5,8 @@ use crate::cores;
 use crate::ffi::{Machine, Setup};
 use crate::generation::{Desk, Generation, Progress, warm};
 use crate::gguf;
-use crate::options::{EngineInfo, EngineOptions, FlashAttention, LoadError};
+use crate::kernels;
+use crate::options::{EngineInfo, EngineOptions, LoadError};
 use crate::pace::Pace;
 use crate::queue::{Next, Queue, Ticket};
 use crate::threads::Threads;
@@ -39,17 +40,15 @@ impl Engine {
             threads: options.threads.unwrap_or_else(cores::physical).max(1),
             context: options.context.max(256).min(trained.max(256)),
             sequences: options.sequences.max(1),
-            flash_attention: match options.flash_attention {
-                FlashAttention::On => true,
-                FlashAttention::Off => false,
-                FlashAttention::Fitting => cfg!(feature = "cuda"),
-            },
+            flash_attention: kernels::is_fused(options.kernels.flash_attention),
+            repacked: kernels::is_repacked(options.kernels.weights, &header),
         };
         let cache = header
             .cache_bytes_per_token
             .saturating_mul((setup.context * setup.sequences) as u64);
         // Weights that are laid out anew take up to their own size again; scratch stays below a quarter gigabyte.
-        let needed = cache.saturating_add(header.file_bytes).saturating_add(256 << 20);
+        let repacked = if setup.repacked { header.file_bytes } else { 0 };
+        let needed = cache.saturating_add(repacked).saturating_add(256 << 20);
         if let Some(available) = cores::available_memory()
             && needed > available
             && !cfg!(feature = "cuda")
@@ -73,7 +72,7 @@ impl Engine {
                         machine.window(),
                         setup.threads,
                         setup.sequences,
-                        setup.flash_attention,
+                        (setup.flash_attention, setup.repacked),
                         memory,
                     );
                     let parameters = machine.model().n_params();
@@ -86,7 +85,7 @@ impl Engine {
                 }
             })
             .map_err(|error| refused(error.to_string()))?;
-        let ((context, threads, sequences, flash_attention, memory), parameters) = loaded
+        let ((context, threads, sequences, (flash_attention, repacked), memory), parameters) = loaded
             .recv()
             .map_err(|_| refused("its thread ended".into()))?
             .map_err(refused)?;
@@ -97,6 +96,7 @@ impl Engine {
             sequences,
             threads,
             flash_attention,
+            repacked,
             memory,
             load_us: u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX),
         };
@@ -156,7 +156,7 @@ struct Begun {
 /// The worker's life.
 fn work_off(mut machine: Machine, setup: &Setup, queue: &Queue) {
     let mut cache = Cache::new(setup.sequences);
-    let mut pace = Pace::new();
+    let mut pace = Pace::new(setup.repacked);
     let mut threads = Threads::new(setup.threads);
     let mut paused: Option<Begun> = None;
     loop {

@@ -8,9 +8,9 @@ use crate::Token;
 use crate::options::MemoryBound;
 use llama_cpp_2::llama_backend::LlamaBackend;
 use llama_cpp_2::model::LlamaModel;
-use llama_cpp_2::model::params::LlamaModelParams;
 use llama_cpp_sys_2 as sys;
-use std::ffi::{CStr, c_char, c_void};
+use std::ffi::{CStr, CString, c_char, c_void};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::ptr::NonNull;
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -31,6 +31,7 @@ pub(crate) struct Setup {
     pub(crate) context: usize,
     pub(crate) sequences: usize,
     pub(crate) flash_attention: bool,
+    pub(crate) repacked: bool,
 }
 
 /// Why a step gave nothing.
@@ -50,7 +51,8 @@ pub(crate) struct Machine {
     vocabulary: usize,
 }
 
-// The pointer inside is read out below; the binding promises the layout by `repr(transparent)`.
+// The binding can load a model only with repacked weights, so its owner is made below from a pointer; it promises the
+// layout by `repr(transparent)`.
 const _: () = assert!(size_of::<LlamaModel>() == size_of::<*mut sys::llama_model>());
 const _: () = assert!(align_of::<LlamaModel>() == align_of::<*mut sys::llama_model>());
 
@@ -113,20 +115,24 @@ impl Machine {
                 .rfind(|line| !line.contains(" size = "))
                 .unwrap_or_else(|| fallback.to_owned())
         };
-        let backend = backend().ok_or("llama.cpp could not be started")?;
+        backend().ok_or("llama.cpp could not be started")?;
         LOG.lock().unwrap_or_else(PoisonError::into_inner).clear();
 
-        let layers_on_device = if cfg!(feature = "cuda") {
-            u32::from(u16::MAX)
+        // SAFETY: returns a plain struct by value.
+        let mut params = unsafe { sys::llama_model_default_params() };
+        params.n_gpu_layers = if cfg!(feature = "cuda") {
+            i32::from(i16::MAX)
         } else {
             0
         };
-        let params = LlamaModelParams::default().with_n_gpu_layers(layers_on_device);
-        let model =
-            LlamaModel::load_from_file(backend, path, &params).map_err(|_| last_words("no reason given"))?;
-        // SAFETY: `LlamaModel` is `repr(transparent)` over a non-null pointer (size and alignment asserted above);
-        // the pointer is used while `model` lives, which the struct below sees to.
-        let raw = unsafe { std::ptr::read((&raw const model).cast::<*mut sys::llama_model>()) };
+        params.use_extra_bufts = setup.repacked;
+        let file = CString::new(path.as_os_str().as_bytes()).map_err(|error| error.to_string())?;
+        // SAFETY: `file` ends in NUL and outlives the call, `params` came from llama.cpp's defaults.
+        let raw = unsafe { sys::llama_model_load_from_file(file.as_ptr(), params) };
+        let owned = NonNull::new(raw).ok_or_else(|| last_words("no reason given"))?;
+        // SAFETY: `LlamaModel` is `repr(transparent)` over a non-null pointer (size and alignment asserted above),
+        // and frees what it points to, once. `raw` is used while it lives, which the struct below sees to.
+        let model = unsafe { std::mem::transmute::<NonNull<sys::llama_model>, LlamaModel>(owned) };
 
         let narrow = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         let threads = i32::try_from(setup.threads).unwrap_or(1).max(1);

@@ -40,6 +40,8 @@ pub struct Header {
     pub cache_bytes_per_token: u64,
     /// Number of weights.
     pub parameters: u64,
+    /// Bytes of weights that are stored as K-quants.
+    pub k_quant_bytes: u64,
     /// Size of the file, bytes.
     pub file_bytes: u64,
 }
@@ -288,12 +290,19 @@ impl<R: Read> Reader<R> {
             let kind = self.u32()?;
             let offset = self.u64()?;
             header.parameters = header.parameters.saturating_add(count);
-            end = end.max(offset.saturating_add(tensor_bytes(kind, count)));
+            let bytes = tensor_bytes(kind, count);
+            if K_QUANTS.contains(&kind) {
+                header.k_quant_bytes = header.k_quant_bytes.saturating_add(bytes);
+            }
+            end = end.max(offset.saturating_add(bytes));
         }
         let data = self.at.div_ceil(alignment).saturating_mul(alignment);
         Ok((header, data.saturating_add(end)))
     }
 }
+
+/// Storage types Q2_K to Q6_K.
+const K_QUANTS: std::ops::RangeInclusive<u32> = 10..=14;
 
 /// Bytes of a tensor: elements per block and bytes per block of each storage type. An unknown type counts as
 /// nothing: llama.cpp then has the last word.

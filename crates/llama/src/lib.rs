@@ -15,8 +15,6 @@
 #[cfg(not(feature = "embedded"))]
 mod absent;
 #[cfg(feature = "embedded")]
-mod attention;
-#[cfg(feature = "embedded")]
 mod bench;
 #[cfg(feature = "embedded")]
 mod bench_tasks;
@@ -39,6 +37,8 @@ mod ffi;
 #[cfg(feature = "embedded")]
 mod generation;
 pub mod gguf;
+#[cfg(feature = "embedded")]
+mod kernels;
 mod options;
 #[cfg(any(feature = "embedded", test))]
 mod output;
@@ -56,12 +56,12 @@ mod vocabulary;
 #[cfg(not(feature = "embedded"))]
 pub use absent::Engine;
 #[cfg(feature = "embedded")]
-pub use attention::{AttentionTimes, measure_attention};
-#[cfg(feature = "embedded")]
 pub use bench::{BENCH_PARTS, BenchLine, BenchPart, Same, bench, bench_part};
 #[cfg(feature = "embedded")]
 pub use engine::Engine;
-pub use options::{EngineInfo, EngineOptions, FlashAttention, LoadError, MemoryBound};
+#[cfg(feature = "embedded")]
+pub use kernels::{KernelTime, measure_kernels};
+pub use options::{EngineInfo, EngineOptions, FlashAttention, Kernels, LoadError, MemoryBound, Weights};
 
 /// Environment that a process should have from its start if it loads an engine; a daemon's parent sets it.
 ///

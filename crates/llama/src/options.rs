@@ -6,13 +6,36 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum FlashAttention {
     /// Off on a CPU, where the fused kernel makes a draft check up to three times slower; on with `cuda`. For machines
-    /// where nobody has measured it yet (`measure_attention`).
+    /// where nobody has measured it yet (`measure_kernels`).
     #[default]
     Fitting,
     /// Always.
     On,
     /// Never.
     Off,
+}
+
+/// How the weights lie in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Weights {
+    /// As in the file for K-quants on a CPU with AVX-512 VNNI, laid out anew elsewhere. For machines where nobody has
+    /// measured it yet (`measure_kernels`).
+    #[default]
+    Fitting,
+    /// Copied into the order that llama.cpp's interleaved kernels read: up to the file's size in own memory.
+    Repacked,
+    /// Mapped as the file has them, for llama.cpp's other kernels. They unpack the weights once for a whole batch, so
+    /// wide steps are cheaper and narrow ones dearer.
+    AsInFile,
+}
+
+/// The kernels that an engine uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Kernels {
+    /// Of attention.
+    pub flash_attention: FlashAttention,
+    /// Of the products with weights.
+    pub weights: Weights,
 }
 
 /// How to load a model.
@@ -25,8 +48,8 @@ pub struct EngineOptions {
     /// Prompts kept in memory at the same time (one per open file); the least recently used makes room. Each one
     /// takes the memory of a whole context window. At least one.
     pub sequences: usize,
-    /// The attention kernel.
-    pub flash_attention: FlashAttention,
+    /// Which of llama.cpp's kernels.
+    pub kernels: Kernels,
 }
 
 impl Default for EngineOptions {
@@ -35,7 +58,7 @@ impl Default for EngineOptions {
             threads: None,
             context: 8192,
             sequences: 2,
-            flash_attention: FlashAttention::default(),
+            kernels: Kernels::default(),
         }
     }
 }
@@ -75,6 +98,8 @@ pub struct EngineInfo {
     pub threads: usize,
     /// Whether the fused attention kernel is in use.
     pub flash_attention: bool,
+    /// Whether the weights were laid out anew.
+    pub repacked: bool,
     /// Memory, at most.
     pub memory: MemoryBound,
     /// How long the load took, microseconds.

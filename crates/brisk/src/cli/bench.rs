@@ -3,13 +3,13 @@
 use crate::cli::context::Context;
 use crate::exit::{CliError, Exit};
 use brisk_domain::ModelId;
-use brisk_llama::{Engine, EngineOptions, FlashAttention};
+use brisk_llama::{Engine, EngineOptions, Kernels};
 use std::path::Path;
 
 /// Loads the model and prints one line a figure, each as soon as it is known.
 pub(crate) fn run(context: &Context, id: &str, path: &Path) -> Result<Exit, CliError> {
     let options = EngineOptions {
-        flash_attention: attention(context, path)?,
+        kernels: kernels(context, path)?,
         ..EngineOptions::default()
     };
     let engine = Engine::load(ModelId(id.to_owned()), path, options)
@@ -17,38 +17,52 @@ pub(crate) fn run(context: &Context, id: &str, path: &Path) -> Result<Exit, CliE
     measure(context, &engine)
 }
 
-/// Times both attention kernels and remembers the faster one for every later load of this file.
+/// Times the kernels that there are and remembers the fastest for every later load of this file.
 #[cfg(feature = "embedded")]
-fn attention(context: &Context, path: &Path) -> Result<FlashAttention, CliError> {
+fn kernels(context: &Context, path: &Path) -> Result<Kernels, CliError> {
     use crate::cli::say;
     use crate::cli::style::Tone;
-    use crate::models::attention::Choices;
+    use crate::models::kernels::Choices;
+    use brisk_llama::{FlashAttention, Weights};
 
-    let times =
-        brisk_llama::measure_attention(path).map_err(|e| CliError::new(Exit::NoModel, e.to_string()))?;
-    let choice = times.choice();
-    let on = choice == FlashAttention::On;
+    let mut told = Ok(());
+    let fastest = brisk_llama::measure_kernels(path, &mut |time| {
+        let flash = time.kernels.flash_attention == FlashAttention::On;
+        let repacked = time.kernels.weights == Weights::Repacked;
+        let said = if context.json {
+            let fields =
+                serde_json::json!({"flash_attention": flash, "repacked": repacked, "turn_ms": time.turn_ms});
+            say::object(context, "kernels", &fields)
+        } else {
+            let text = format!(
+                "a turn that reads 1,024 tokens and checks 8 drafts of 32: {:.1} s with {}",
+                time.turn_ms / 1e3,
+                in_words(flash, repacked)
+            );
+            say::lines(context, &[(Tone::Plain, text)])
+        };
+        if told.is_ok() {
+            told = said;
+        }
+    })
+    .map_err(|e| CliError::new(Exit::NoModel, e.to_string()))?;
+    told?;
     Choices::below(context.home.state_dir())
-        .remember(path, choice)
-        .map_err(|e| CliError::new(Exit::Disk, format!("the choice of a kernel cannot be kept: {e}")))?;
-    if context.json {
-        let fields = serde_json::json!({"plain_ms": times.plain_ms, "fused_ms": times.fused_ms, "flash_attention": on});
-        say::object(context, "attention", &fields)?;
-    } else {
-        let text = format!(
-            "draft check of 16 tokens behind 1,024: plain attention {:.0} ms, flash attention {:.0} ms; {} from now on",
-            times.plain_ms,
-            times.fused_ms,
-            if on { "flash" } else { "plain" },
-        );
-        say::lines(context, &[(Tone::Plain, text)])?;
-    }
-    Ok(choice)
+        .remember(path, fastest)
+        .map_err(|e| CliError::new(Exit::Disk, format!("the choice of kernels cannot be kept: {e}")))?;
+    Ok(fastest)
+}
+
+#[cfg(feature = "embedded")]
+fn in_words(flash: bool, repacked: bool) -> String {
+    let attention = if flash { "flash" } else { "plain" };
+    let weights = if repacked { "repacked" } else { "as in the file" };
+    format!("{attention} attention, weights {weights}")
 }
 
 #[cfg(not(feature = "embedded"))]
-fn attention(_: &Context, _: &Path) -> Result<FlashAttention, CliError> {
-    Ok(FlashAttention::Fitting)
+fn kernels(_: &Context, _: &Path) -> Result<Kernels, CliError> {
+    Ok(Kernels::default())
 }
 
 #[cfg(not(feature = "embedded"))]
@@ -67,13 +81,13 @@ fn measure(context: &Context, engine: &Engine) -> Result<Exit, CliError> {
 
     let info = engine.info();
     let about = format!(
-        "{}: {} with {} M weights, {} threads, context {}, flash attention {}",
+        "{}: {} with {} M weights, {} threads, context {}, {} from now on",
         engine.id(),
         info.architecture,
         info.parameters / 1_000_000,
         info.threads,
         info.context,
-        if info.flash_attention { "on" } else { "off" },
+        in_words(info.flash_attention, info.repacked),
     );
     if context.json {
         let fields = serde_json::json!({
@@ -83,6 +97,7 @@ fn measure(context: &Context, engine: &Engine) -> Result<Exit, CliError> {
             "threads": info.threads,
             "context": info.context,
             "flash_attention": info.flash_attention,
+            "repacked": info.repacked,
         });
         say::object(context, "engine", &fields)?;
     } else {

@@ -7,17 +7,17 @@ mod persons;
 use crate::config::{Config, ConfigError, Protocol};
 use crate::daemon::fleet::prompt;
 use crate::home::Home;
-use crate::models::attention::Choices;
 use crate::models::began::Marks;
 use crate::models::catalogue;
 use crate::models::connect::connect;
+use crate::models::kernels::Choices;
 use crate::models::known::{self, Origin, Remote};
 use believed::{Belief, Most};
 use brisk_domain::port::{GenerateRequest, Model, Priority, Running, Sink};
 use brisk_domain::tool::{Calls, ToolRequest, Tooling};
 use brisk_domain::{Candidate, EditFormat, ModelId};
 use brisk_lanes::{Limits, open_file_request, open_request};
-use brisk_llama::FlashAttention;
+use brisk_llama::Kernels;
 use brisk_patch::Text;
 use brisk_protocol::ModelState;
 use lazily::{Lazily, Stage, failed};
@@ -84,14 +84,14 @@ impl Models {
             let id = remote.id.clone();
             upstreams.insert(id, Upstream::Configured(model, Box::new(remote)));
         }
-        let attention = Choices::below(home.state_dir());
+        let kernels = Choices::below(home.state_dir());
         for (id, path) in embedded_files(home) {
             candidates.push(Candidate {
                 model: id.clone(),
                 format: EditFormat::Region,
                 context: CONTEXT,
             });
-            let (name, file, choices) = (id.clone(), path.clone(), attention.clone());
+            let (name, file, choices) = (id.clone(), path.clone(), kernels.clone());
             let engine = Arc::new(Lazily::new(move || load(&name, &file, choices.of(&file))));
             upstreams.insert(id, Upstream::Embedded { path, engine });
         }
@@ -406,14 +406,10 @@ pub(crate) fn embedded_files(home: &Home) -> Vec<(ModelId, PathBuf)> {
 }
 
 #[cfg(feature = "embedded")]
-fn load(
-    id: &ModelId,
-    path: &std::path::Path,
-    flash_attention: FlashAttention,
-) -> Result<Arc<dyn Model>, String> {
+fn load(id: &ModelId, path: &std::path::Path, kernels: Kernels) -> Result<Arc<dyn Model>, String> {
     let options = brisk_llama::EngineOptions {
         context: CONTEXT,
-        flash_attention,
+        kernels,
         ..Default::default()
     };
     match brisk_llama::Engine::load(id.clone(), path, options) {
@@ -423,7 +419,7 @@ fn load(
 }
 
 #[cfg(not(feature = "embedded"))]
-fn load(id: &ModelId, _: &std::path::Path, _: FlashAttention) -> Result<Arc<dyn Model>, String> {
+fn load(id: &ModelId, _: &std::path::Path, _: Kernels) -> Result<Arc<dyn Model>, String> {
     Err(format!(
         "this build of brisk has no embedded engine, so {id} cannot run; configure a server in config.toml"
     ))

@@ -21,9 +21,14 @@ fn drafted_tokens_are_the_models_own_choice() {
         context: 2048,
         sequences: 2,
         flash_attention: false,
+        repacked: false,
     };
     let (mut machine, _) = Machine::load(path.as_ref(), &setup).unwrap();
-    let (mut cache, mut pace, mut threads) = (Cache::new(1), Pace::new(), Threads::new(setup.threads));
+    let (mut cache, mut pace, mut threads) = (
+        Cache::new(1),
+        Pace::new(setup.repacked),
+        Threads::new(setup.threads),
+    );
     let mut accepted = 0;
     for task in TASKS.iter().filter(|task| !task.one_line).take(4) {
         let mut request = edit_request(brisk_domain::ModelId("test".into()), 1, task);

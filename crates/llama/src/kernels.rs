@@ -1,0 +1,133 @@
+//! Which of llama.cpp's kernels are faster on this machine: measured, because it depends on CPU, model and context;
+//! and a rule for machines where nobody has measured.
+
+use crate::Token;
+use crate::cores;
+use crate::ffi::{Machine, STEP_TOKENS, Setup, StepError};
+use crate::gguf::{self, Header};
+use crate::options::{FlashAttention, Kernels, LoadError, Weights};
+use std::path::Path;
+use std::time::Instant;
+
+/// Tokens that a turn reads.
+const KNOWN: usize = 1024;
+/// Tokens of a draft's step.
+const DRAFT: usize = 32;
+/// Steps of each kind in a turn.
+const STEPS: usize = 8;
+
+/// What a setting makes of a turn: 1,024 tokens are read, then 8 drafts of 32 tokens and 8 single tokens are checked.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct KernelTime {
+    /// The setting; none of its parts is left to a rule.
+    pub kernels: Kernels,
+    /// Milliseconds of the turn.
+    pub turn_ms: f64,
+}
+
+/// Times a turn with both attention kernels, then with the weights in their other order. Each time goes to `on` as
+/// soon as it is known; the result is the fastest. Loads the file up to three times, one after the other, and blocks
+/// for some ten seconds each.
+///
+/// # Errors
+/// As [`crate::Engine::load`].
+pub fn measure_kernels(path: &Path, on: &mut dyn FnMut(KernelTime)) -> Result<Kernels, LoadError> {
+    let header = gguf::read_header(path)?;
+    let mut best: Option<KernelTime> = None;
+    let mut measure = |kernels: Kernels| -> Result<Kernels, LoadError> {
+        let turn_ms = turn(path, kernels, &header).map_err(|reason| LoadError::Refused {
+            path: path.to_path_buf(),
+            reason,
+        })?;
+        let time = KernelTime { kernels, turn_ms };
+        on(time);
+        let known = best.get_or_insert(time);
+        if time.turn_ms < known.turn_ms {
+            *known = time;
+        }
+        Ok(known.kernels)
+    };
+    let (weights, other) = if is_repacked(Weights::Fitting, &header) {
+        (Weights::Repacked, Weights::AsInFile)
+    } else {
+        (Weights::AsInFile, Weights::Repacked)
+    };
+    let mut fastest = Kernels::default();
+    for flash_attention in [FlashAttention::Off, FlashAttention::On] {
+        fastest = measure(Kernels {
+            flash_attention,
+            weights,
+        })?;
+    }
+    if !cfg!(feature = "cuda") {
+        fastest = measure(Kernels {
+            weights: other,
+            ..fastest
+        })?;
+    }
+    Ok(fastest)
+}
+
+/// Whether attention is fused.
+pub(crate) fn is_fused(choice: FlashAttention) -> bool {
+    match choice {
+        FlashAttention::On => true,
+        FlashAttention::Off => false,
+        FlashAttention::Fitting => cfg!(feature = "cuda"),
+    }
+}
+
+/// Whether the weights are laid out anew.
+pub(crate) fn is_repacked(choice: Weights, header: &Header) -> bool {
+    match choice {
+        Weights::Repacked => true,
+        Weights::AsInFile => false,
+        // The C++ is built for the same CPU as this crate.
+        Weights::Fitting => {
+            !(cfg!(target_feature = "avx512vnni") && header.k_quant_bytes > header.file_bytes / 2)
+        }
+    }
+}
+
+fn turn(path: &Path, kernels: Kernels, header: &Header) -> Result<f64, String> {
+    let setup = Setup {
+        threads: cores::physical(),
+        context: KNOWN + STEP_TOKENS,
+        sequences: 1,
+        flash_attention: is_fused(kernels.flash_attention),
+        repacked: is_repacked(kernels.weights, header),
+    };
+    let (mut machine, _) = Machine::load(path, &setup)?;
+    let why = |error| match error {
+        StepError::Interrupted => "interrupted".to_owned(),
+        StepError::Failed(code) => format!("llama.cpp code {code}"),
+    };
+    // What the tokens mean does not matter to the time; the first thousand of every vocabulary are plain pieces.
+    let tokens: Vec<Token> = (0..1000).cycle().take(KNOWN).collect();
+    let start = Instant::now();
+    for (at, part) in tokens.chunks(STEP_TOKENS).enumerate() {
+        machine
+            .step(0, at * STEP_TOKENS, part, 0, &|| false)
+            .map_err(why)?;
+    }
+    let mut whole = millis(start);
+    for size in [DRAFT, 1] {
+        let mut times = Vec::with_capacity(STEPS);
+        for _ in 0..STEPS {
+            let start = Instant::now();
+            machine
+                .step(0, KNOWN, &tokens[..size], size, &|| false)
+                .map_err(why)?;
+            times.push(millis(start));
+            machine.truncate(0, KNOWN);
+        }
+        // The middle one, so that a step which another program held up does not decide.
+        times.sort_by(f64::total_cmp);
+        whole += STEPS as f64 * times[STEPS / 2];
+    }
+    Ok(whole)
+}
+
+fn millis(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1e3
+}
