@@ -75,6 +75,17 @@ fn a_whole_file_is_read() {
     );
     // Two layers, two heads of 8 for keys and for values, two bytes each.
     assert_eq!(header.cache_bytes_per_token, 128);
+    assert_eq!(header.k_quant_bytes, 0);
+}
+
+#[test]
+fn weights_in_k_quants_are_counted() {
+    let mut bytes = model("qwen2");
+    // The tensor's type stands before its offset, which is 0; then comes the alignment.
+    let name = bytes.windows(7).rposition(|w| w == b"weights").unwrap();
+    let kind = name + 7 + 4 + 8;
+    bytes[kind..kind + 4].copy_from_slice(&12u32.to_le_bytes());
+    assert_eq!(read(&bytes).unwrap().k_quant_bytes, 144, "one block of Q4_K");
 }
 
 #[test]
