@@ -40,14 +40,17 @@ impl Engine {
             threads: options.threads.unwrap_or_else(cores::physical).max(1),
             context: options.context.max(256).min(trained.max(256)),
             sequences: options.sequences.max(1),
-            flash_attention: kernels::is_fused(options.kernels.flash_attention),
-            repacked: kernels::is_repacked(options.kernels.weights, &header),
+            kernels: options.kernels.unwrap_or_else(|| kernels::fitting(&header)),
         };
         let cache = header
             .cache_bytes_per_token
             .saturating_mul((setup.context * setup.sequences) as u64);
         // Weights that are laid out anew take up to their own size again; scratch stays below a quarter gigabyte.
-        let repacked = if setup.repacked { header.file_bytes } else { 0 };
+        let repacked = if setup.kernels.repacked {
+            header.file_bytes
+        } else {
+            0
+        };
         let needed = cache.saturating_add(repacked).saturating_add(256 << 20);
         if let Some(available) = cores::available_memory()
             && needed > available
@@ -72,7 +75,7 @@ impl Engine {
                         machine.window(),
                         setup.threads,
                         setup.sequences,
-                        (setup.flash_attention, setup.repacked),
+                        setup.kernels,
                         memory,
                     );
                     let parameters = machine.model().n_params();
@@ -85,7 +88,7 @@ impl Engine {
                 }
             })
             .map_err(|error| refused(error.to_string()))?;
-        let ((context, threads, sequences, (flash_attention, repacked), memory), parameters) = loaded
+        let ((context, threads, sequences, kernels, memory), parameters) = loaded
             .recv()
             .map_err(|_| refused("its thread ended".into()))?
             .map_err(refused)?;
@@ -95,8 +98,7 @@ impl Engine {
             context,
             sequences,
             threads,
-            flash_attention,
-            repacked,
+            kernels,
             memory,
             load_us: u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX),
         };
@@ -156,7 +158,7 @@ struct Begun {
 /// The worker's life.
 fn work_off(mut machine: Machine, setup: &Setup, queue: &Queue) {
     let mut cache = Cache::new(setup.sequences);
-    let mut pace = Pace::new(setup.repacked);
+    let mut pace = Pace::new(setup.kernels.repacked);
     let mut threads = Threads::new(setup.threads);
     let mut paused: Option<Begun> = None;
     loop {

@@ -5,7 +5,7 @@
 #![allow(unsafe_code)]
 
 use crate::Token;
-use crate::options::MemoryBound;
+use crate::options::{Kernels, MemoryBound};
 use llama_cpp_2::llama_backend::LlamaBackend;
 use llama_cpp_2::model::LlamaModel;
 use llama_cpp_sys_2 as sys;
@@ -30,8 +30,7 @@ pub(crate) struct Setup {
     pub(crate) threads: usize,
     pub(crate) context: usize,
     pub(crate) sequences: usize,
-    pub(crate) flash_attention: bool,
-    pub(crate) repacked: bool,
+    pub(crate) kernels: Kernels,
 }
 
 /// Why a step gave nothing.
@@ -125,7 +124,7 @@ impl Machine {
         } else {
             0
         };
-        params.use_extra_bufts = setup.repacked;
+        params.use_extra_bufts = setup.kernels.repacked;
         let file = CString::new(path.as_os_str().as_bytes()).map_err(|error| error.to_string())?;
         // SAFETY: `file` ends in NUL and outlives the call, `params` came from llama.cpp's defaults.
         let raw = unsafe { sys::llama_model_load_from_file(file.as_ptr(), params) };
@@ -145,7 +144,7 @@ impl Machine {
         params.n_outputs_max = narrow(STEP_ROWS);
         params.n_threads = threads;
         params.n_threads_batch = threads;
-        params.flash_attn_type = if setup.flash_attention {
+        params.flash_attn_type = if setup.kernels.flash_attention {
             sys::LLAMA_FLASH_ATTN_TYPE_ENABLED
         } else {
             sys::LLAMA_FLASH_ATTN_TYPE_DISABLED

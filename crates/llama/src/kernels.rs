@@ -5,7 +5,7 @@ use crate::Token;
 use crate::cores;
 use crate::ffi::{Machine, STEP_TOKENS, Setup, StepError};
 use crate::gguf::{self, Header};
-use crate::options::{FlashAttention, Kernels, LoadError, Weights};
+use crate::options::{Kernels, LoadError};
 use std::path::Path;
 use std::time::Instant;
 
@@ -19,7 +19,7 @@ const STEPS: usize = 8;
 /// What a setting makes of a turn: 1,024 tokens are read, then 8 drafts of 32 tokens and 8 single tokens are checked.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct KernelTime {
-    /// The setting; none of its parts is left to a rule.
+    /// The setting.
     pub kernels: Kernels,
     /// Milliseconds of the turn.
     pub turn_ms: f64,
@@ -33,69 +33,54 @@ pub struct KernelTime {
 /// As [`crate::Engine::load`].
 pub fn measure_kernels(path: &Path, on: &mut dyn FnMut(KernelTime)) -> Result<Kernels, LoadError> {
     let header = gguf::read_header(path)?;
-    let mut best: Option<KernelTime> = None;
-    let mut measure = |kernels: Kernels| -> Result<Kernels, LoadError> {
-        let turn_ms = turn(path, kernels, &header).map_err(|reason| LoadError::Refused {
+    let mut measure = |kernels: Kernels| {
+        let turn_ms = turn(path, kernels).map_err(|reason| LoadError::Refused {
             path: path.to_path_buf(),
             reason,
         })?;
         let time = KernelTime { kernels, turn_ms };
         on(time);
-        let known = best.get_or_insert(time);
-        if time.turn_ms < known.turn_ms {
-            *known = time;
-        }
-        Ok(known.kernels)
+        Ok(time)
     };
-    let (weights, other) = if is_repacked(Weights::Fitting, &header) {
-        (Weights::Repacked, Weights::AsInFile)
-    } else {
-        (Weights::AsInFile, Weights::Repacked)
-    };
-    let mut fastest = Kernels::default();
-    for flash_attention in [FlashAttention::Off, FlashAttention::On] {
-        fastest = measure(Kernels {
-            flash_attention,
-            weights,
-        })?;
-    }
+    let faster = |a: KernelTime, b: KernelTime| if b.turn_ms < a.turn_ms { b } else { a };
+    let usual = fitting(&header);
+    let mut best = measure(usual)?;
+    best = faster(
+        best,
+        measure(Kernels {
+            flash_attention: !usual.flash_attention,
+            ..usual
+        })?,
+    );
+    // Weights on a device have one layout.
     if !cfg!(feature = "cuda") {
-        fastest = measure(Kernels {
-            weights: other,
-            ..fastest
-        })?;
+        best = faster(
+            best,
+            measure(Kernels {
+                repacked: !usual.repacked,
+                ..best.kernels
+            })?,
+        );
     }
-    Ok(fastest)
+    Ok(best.kernels)
 }
 
-/// Whether attention is fused.
-pub(crate) fn is_fused(choice: FlashAttention) -> bool {
-    match choice {
-        FlashAttention::On => true,
-        FlashAttention::Off => false,
-        FlashAttention::Fitting => cfg!(feature = "cuda"),
-    }
-}
-
-/// Whether the weights are laid out anew.
-pub(crate) fn is_repacked(choice: Weights, header: &Header) -> bool {
-    match choice {
-        Weights::Repacked => true,
-        Weights::AsInFile => false,
-        // The C++ is built for the same CPU as this crate.
-        Weights::Fitting => {
-            !(cfg!(target_feature = "avx512vnni") && header.k_quant_bytes > header.file_bytes / 2)
-        }
+/// For machines where nobody has measured. Attention is fused on a device alone. K-quants stay as in the file on a CPU
+/// with AVX-512 VNNI, which the C++ is built for where this crate is.
+pub(crate) fn fitting(header: &Header) -> Kernels {
+    let unpacked_fast = cfg!(target_feature = "avx512vnni") && header.k_quant_bytes > header.file_bytes / 2;
+    Kernels {
+        flash_attention: cfg!(feature = "cuda"),
+        repacked: !unpacked_fast,
     }
 }
 
-fn turn(path: &Path, kernels: Kernels, header: &Header) -> Result<f64, String> {
+fn turn(path: &Path, kernels: Kernels) -> Result<f64, String> {
     let setup = Setup {
         threads: cores::physical(),
         context: KNOWN + STEP_TOKENS,
         sequences: 1,
-        flash_attention: is_fused(kernels.flash_attention),
-        repacked: is_repacked(kernels.weights, header),
+        kernels,
     };
     let (mut machine, _) = Machine::load(path, &setup)?;
     let why = |error| match error {

@@ -61,7 +61,7 @@ pub use bench::{BENCH_PARTS, BenchLine, BenchPart, Same, bench, bench_part};
 pub use engine::Engine;
 #[cfg(feature = "embedded")]
 pub use kernels::{KernelTime, measure_kernels};
-pub use options::{EngineInfo, EngineOptions, FlashAttention, Kernels, LoadError, MemoryBound, Weights};
+pub use options::{EngineInfo, EngineOptions, Kernels, LoadError, MemoryBound};
 
 /// Environment that a process should have from its start if it loads an engine; a daemon's parent sets it.
 ///

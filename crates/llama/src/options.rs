@@ -1,41 +1,17 @@
 //! What an engine is asked for, what it turned out to be, and why it could not be loaded.
 
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
-/// Whether attention runs as one fused kernel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum FlashAttention {
-    /// Off on a CPU, where the fused kernel makes a draft check up to three times slower; on with `cuda`. For machines
-    /// where nobody has measured it yet (`measure_kernels`).
-    #[default]
-    Fitting,
-    /// Always.
-    On,
-    /// Never.
-    Off,
-}
-
-/// How the weights lie in memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Weights {
-    /// As in the file for K-quants on a CPU with AVX-512 VNNI, laid out anew elsewhere. For machines where nobody has
-    /// measured it yet (`measure_kernels`).
-    #[default]
-    Fitting,
-    /// Copied into the order that llama.cpp's interleaved kernels read: up to the file's size in own memory.
-    Repacked,
-    /// Mapped as the file has them, for llama.cpp's other kernels. They unpack the weights once for a whole batch, so
-    /// wide steps are cheaper and narrow ones dearer.
-    AsInFile,
-}
-
-/// The kernels that an engine uses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// Which of llama.cpp's kernels an engine uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Kernels {
-    /// Of attention.
-    pub flash_attention: FlashAttention,
-    /// Of the products with weights.
-    pub weights: Weights,
+    /// Whether attention runs as one fused kernel. On some CPUs that makes a draft check up to three times slower.
+    pub flash_attention: bool,
+    /// Whether the weights are copied into the order that the interleaved kernels read, which takes up to the file's
+    /// size in own memory. Otherwise they are mapped as the file has them, for kernels that unpack them once for a
+    /// whole batch: wide steps are cheaper then, narrow ones dearer.
+    pub repacked: bool,
 }
 
 /// How to load a model.
@@ -48,8 +24,8 @@ pub struct EngineOptions {
     /// Prompts kept in memory at the same time (one per open file); the least recently used makes room. Each one
     /// takes the memory of a whole context window. At least one.
     pub sequences: usize,
-    /// Which of llama.cpp's kernels.
-    pub kernels: Kernels,
+    /// What was measured on this machine (`measure_kernels`); `None`: a rule from the build and the file decides.
+    pub kernels: Option<Kernels>,
 }
 
 impl Default for EngineOptions {
@@ -58,7 +34,7 @@ impl Default for EngineOptions {
             threads: None,
             context: 8192,
             sequences: 2,
-            kernels: Kernels::default(),
+            kernels: None,
         }
     }
 }
@@ -96,10 +72,8 @@ pub struct EngineInfo {
     pub sequences: usize,
     /// Threads of the arithmetic on a quiet machine.
     pub threads: usize,
-    /// Whether the fused attention kernel is in use.
-    pub flash_attention: bool,
-    /// Whether the weights were laid out anew.
-    pub repacked: bool,
+    /// The kernels in use.
+    pub kernels: Kernels,
     /// Memory, at most.
     pub memory: MemoryBound,
     /// How long the load took, microseconds.

@@ -19,25 +19,25 @@ pub(crate) fn run(context: &Context, id: &str, path: &Path) -> Result<Exit, CliE
 
 /// Times the kernels that there are and remembers the fastest for every later load of this file.
 #[cfg(feature = "embedded")]
-fn kernels(context: &Context, path: &Path) -> Result<Kernels, CliError> {
+fn kernels(context: &Context, path: &Path) -> Result<Option<Kernels>, CliError> {
     use crate::cli::say;
     use crate::cli::style::Tone;
     use crate::models::kernels::Choices;
-    use brisk_llama::{FlashAttention, Weights};
 
     let mut told = Ok(());
     let fastest = brisk_llama::measure_kernels(path, &mut |time| {
-        let flash = time.kernels.flash_attention == FlashAttention::On;
-        let repacked = time.kernels.weights == Weights::Repacked;
         let said = if context.json {
-            let fields =
-                serde_json::json!({"flash_attention": flash, "repacked": repacked, "turn_ms": time.turn_ms});
+            let fields = serde_json::json!({
+                "flash_attention": time.kernels.flash_attention,
+                "repacked": time.kernels.repacked,
+                "turn_ms": time.turn_ms,
+            });
             say::object(context, "kernels", &fields)
         } else {
             let text = format!(
                 "a turn that reads 1,024 tokens and checks 8 drafts of 32: {:.1} s with {}",
                 time.turn_ms / 1e3,
-                in_words(flash, repacked)
+                in_words(time.kernels)
             );
             say::lines(context, &[(Tone::Plain, text)])
         };
@@ -50,19 +50,23 @@ fn kernels(context: &Context, path: &Path) -> Result<Kernels, CliError> {
     Choices::below(context.home.state_dir())
         .remember(path, fastest)
         .map_err(|e| CliError::new(Exit::Disk, format!("the choice of kernels cannot be kept: {e}")))?;
-    Ok(fastest)
+    Ok(Some(fastest))
 }
 
 #[cfg(feature = "embedded")]
-fn in_words(flash: bool, repacked: bool) -> String {
-    let attention = if flash { "flash" } else { "plain" };
-    let weights = if repacked { "repacked" } else { "as in the file" };
+fn in_words(kernels: Kernels) -> String {
+    let attention = if kernels.flash_attention { "flash" } else { "plain" };
+    let weights = if kernels.repacked {
+        "repacked"
+    } else {
+        "as in the file"
+    };
     format!("{attention} attention, weights {weights}")
 }
 
 #[cfg(not(feature = "embedded"))]
-fn kernels(_: &Context, _: &Path) -> Result<Kernels, CliError> {
-    Ok(Kernels::default())
+fn kernels(_: &Context, _: &Path) -> Result<Option<Kernels>, CliError> {
+    Ok(None)
 }
 
 #[cfg(not(feature = "embedded"))]
@@ -87,7 +91,7 @@ fn measure(context: &Context, engine: &Engine) -> Result<Exit, CliError> {
         info.parameters / 1_000_000,
         info.threads,
         info.context,
-        in_words(info.flash_attention, info.repacked),
+        in_words(info.kernels),
     );
     if context.json {
         let fields = serde_json::json!({
@@ -96,8 +100,8 @@ fn measure(context: &Context, engine: &Engine) -> Result<Exit, CliError> {
             "parameters": info.parameters,
             "threads": info.threads,
             "context": info.context,
-            "flash_attention": info.flash_attention,
-            "repacked": info.repacked,
+            "flash_attention": info.kernels.flash_attention,
+            "repacked": info.kernels.repacked,
         });
         say::object(context, "engine", &fields)?;
     } else {

@@ -406,7 +406,7 @@ pub(crate) fn embedded_files(home: &Home) -> Vec<(ModelId, PathBuf)> {
 }
 
 #[cfg(feature = "embedded")]
-fn load(id: &ModelId, path: &std::path::Path, kernels: Kernels) -> Result<Arc<dyn Model>, String> {
+fn load(id: &ModelId, path: &std::path::Path, kernels: Option<Kernels>) -> Result<Arc<dyn Model>, String> {
     let options = brisk_llama::EngineOptions {
         context: CONTEXT,
         kernels,
@@ -419,7 +419,7 @@ fn load(id: &ModelId, path: &std::path::Path, kernels: Kernels) -> Result<Arc<dy
 }
 
 #[cfg(not(feature = "embedded"))]
-fn load(id: &ModelId, _: &std::path::Path, _: Kernels) -> Result<Arc<dyn Model>, String> {
+fn load(id: &ModelId, _: &std::path::Path, _: Option<Kernels>) -> Result<Arc<dyn Model>, String> {
     Err(format!(
         "this build of brisk has no embedded engine, so {id} cannot run; configure a server in config.toml"
     ))

@@ -1,7 +1,6 @@
 //! The kernels that `brisk model bench` found faster, by model file, for every later load on this machine.
 
-use brisk_llama::{FlashAttention, Kernels, Weights};
-use serde::{Deserialize, Serialize};
+use brisk_llama::Kernels;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -9,45 +8,22 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone)]
 pub(crate) struct Choices(PathBuf);
 
-/// What was measured for one model file.
-#[derive(Clone, Copy, Serialize, Deserialize)]
-struct Choice {
-    flash_attention: bool,
-    repacked: bool,
-}
-
 impl Choices {
     pub(crate) fn below(state: &Path) -> Choices {
         Choices(state.join("kernels.json"))
     }
 
-    /// What was measured for this model file; the rules of the engine where nothing was.
-    pub(crate) fn of(&self, model: &Path) -> Kernels {
-        let measured = name(model).and_then(|name| self.read().remove(&name));
-        measured.map_or_else(Kernels::default, |choice| Kernels {
-            flash_attention: if choice.flash_attention {
-                FlashAttention::On
-            } else {
-                FlashAttention::Off
-            },
-            weights: if choice.repacked {
-                Weights::Repacked
-            } else {
-                Weights::AsInFile
-            },
-        })
+    /// What was measured for this model file, if anything was.
+    pub(crate) fn of(&self, model: &Path) -> Option<Kernels> {
+        self.read().remove(&name(model)?)
     }
 
     /// Remembers what was measured.
     #[cfg(any(feature = "embedded", test))]
     pub(crate) fn remember(&self, model: &Path, measured: Kernels) -> std::io::Result<()> {
         let Some(name) = name(model) else { return Ok(()) };
-        let choice = Choice {
-            flash_attention: measured.flash_attention == FlashAttention::On,
-            repacked: measured.weights == Weights::Repacked,
-        };
         let mut all = self.read();
-        all.insert(name, choice);
+        all.insert(name, measured);
         if let Some(folder) = self.0.parent() {
             std::fs::create_dir_all(folder)?;
         }
@@ -56,7 +32,7 @@ impl Choices {
     }
 
     /// A file that is not there or not readable holds no choice: it can be measured again.
-    fn read(&self) -> BTreeMap<String, Choice> {
+    fn read(&self) -> BTreeMap<String, Kernels> {
         std::fs::read(&self.0)
             .ok()
             .and_then(|text| serde_json::from_slice(&text).ok())
@@ -80,22 +56,20 @@ mod tests {
         let model = dir.path().join("a.gguf");
         std::fs::write(&model, "1").unwrap();
         let choices = Choices::below(dir.path());
-        assert_eq!(choices.of(&model), Kernels::default());
-        for (flash_attention, weights) in [
-            (FlashAttention::On, Weights::AsInFile),
-            (FlashAttention::Off, Weights::Repacked),
-        ] {
+        assert_eq!(choices.of(&model), None);
+        for repacked in [false, true] {
             let measured = Kernels {
-                flash_attention,
-                weights,
+                flash_attention: !repacked,
+                repacked,
             };
             choices.remember(&model, measured).unwrap();
-            assert_eq!(Choices::below(dir.path()).of(&model), measured);
+            assert_eq!(Choices::below(dir.path()).of(&model), Some(measured));
         }
         std::fs::write(&model, "another").unwrap();
-        assert_eq!(choices.of(&model), Kernels::default(), "another model");
+        assert_eq!(choices.of(&model), None, "another model");
         std::fs::write(&model, "2").unwrap();
+        assert!(choices.of(&model).is_some());
         std::fs::write(dir.path().join("kernels.json"), "{torn").unwrap();
-        assert_eq!(choices.of(&model), Kernels::default());
+        assert_eq!(choices.of(&model), None);
     }
 }

@@ -20,13 +20,15 @@ fn drafted_tokens_are_the_models_own_choice() {
         threads: crate::cores::physical(),
         context: 2048,
         sequences: 2,
-        flash_attention: false,
-        repacked: false,
+        kernels: crate::options::Kernels {
+            flash_attention: false,
+            repacked: false,
+        },
     };
     let (mut machine, _) = Machine::load(path.as_ref(), &setup).unwrap();
     let (mut cache, mut pace, mut threads) = (
         Cache::new(1),
-        Pace::new(setup.repacked),
+        Pace::new(setup.kernels.repacked),
         Threads::new(setup.threads),
     );
     let mut accepted = 0;
