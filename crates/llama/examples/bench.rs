@@ -1,10 +1,10 @@
 //! Measures a model file: `cargo run --release -p brisk-llama --example bench -- MODEL.gguf [PART...] [--answers]
-//! [--threads=N]`, with the parts load, speed, edits, prefix, cancel and beside. Set the environment of
-//! `brisk_llama::PROCESS_ENV`.
+//! [--threads=N] [--kernels=[flash][,repacked]]`, with the parts load, speed, edits, prefix, cancel and beside. Set the
+//! environment of `brisk_llama::PROCESS_ENV`.
 #![allow(clippy::print_stdout, missing_docs)]
 
 use brisk_domain::ModelId;
-use brisk_llama::{BENCH_PARTS, BenchLine, Engine, EngineOptions, bench_part};
+use brisk_llama::{BENCH_PARTS, BenchLine, Engine, EngineOptions, Kernels, bench_part};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut args = std::env::args().skip(1);
@@ -23,8 +23,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let threads = wanted
         .iter()
         .find_map(|arg| arg.strip_prefix("--threads=")?.parse().ok());
+    let kernels = wanted
+        .iter()
+        .find_map(|arg| arg.strip_prefix("--kernels="))
+        .map(|named| Kernels {
+            flash_attention: named.contains("flash"),
+            repacked: named.contains("repacked"),
+        });
     let options = EngineOptions {
         threads,
+        kernels,
         ..EngineOptions::default()
     };
     let engine = Engine::load(ModelId("bench".into()), path.as_ref(), options)?;

@@ -31,10 +31,12 @@ pub(crate) enum Kind {
     LineStart,
     /// The last words stand somewhere else too.
     Elsewhere,
+    /// It has repeated text from elsewhere for a while.
+    Copying,
 }
 
 /// Number of [`Kind`]s.
-pub(crate) const KINDS: usize = 7;
+pub(crate) const KINDS: usize = 8;
 
 /// A guess.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,12 +77,16 @@ pub(crate) struct Drafter {
     departed: Option<Departure>,
     /// A departure is over that changed more than blanks.
     changed: bool,
+    /// What indentation was expected before the guess that is out, where that guess is of another.
+    indented: Option<Indent>,
     /// Bytes foreseen since the last departure.
     foreseen: usize,
 }
 
 /// Bytes that must have been foreseen before a meeting counts as following.
 const SETTLED: usize = 24;
+/// Bytes that must have been foreseen before a guess holds as often as it does then.
+const HELD: usize = 16;
 /// Shortest copy of the last bytes that counts, and the longest that is compared.
 const COPY: std::ops::RangeInclusive<usize> = 8..=64;
 
@@ -102,6 +108,7 @@ impl Drafter {
             kind: Kind::Following,
             departed: None,
             changed: false,
+            indented: None,
             foreseen: SETTLED,
         }
     }
@@ -115,7 +122,7 @@ impl Drafter {
             // It follows the old text, or could go on with it at the next line.
             Closeness::Throughout => match self.kind {
                 Kind::Following | Kind::Resumed | Kind::NextLine | Kind::LineStart => true,
-                Kind::SameLine | Kind::Hunch | Kind::Elsewhere => false,
+                Kind::SameLine | Kind::Hunch | Kind::Elsewhere | Kind::Copying => false,
             },
         }
     }
@@ -129,10 +136,21 @@ impl Drafter {
     pub(crate) fn guess(&mut self, bytes: usize) -> Option<Guess> {
         self.look_ahead(bytes);
         let text: Vec<u8> = self.ahead.iter().take(bytes).map(|&(byte, _)| byte).collect();
-        (!text.is_empty()).then_some(Guess {
-            text,
-            kind: self.kind,
-        })
+        let held = self.foreseen >= HELD;
+        let kind = if held && self.kind == Kind::Resumed {
+            Kind::Following
+        } else if held && self.kind == Kind::Elsewhere {
+            Kind::Copying
+        } else {
+            self.kind
+        };
+        (!text.is_empty()).then_some(Guess { text, kind })
+    }
+
+    /// Where the guess came from that says how these bytes would be, and whether it said them; nothing when lost.
+    pub(crate) fn foresaw(&mut self, bytes: &[u8]) -> Option<(Kind, bool)> {
+        let guess = self.guess(bytes.len())?;
+        Some((guess.kind, guess.text == bytes))
     }
 
     /// Takes what the model wrote.
@@ -147,12 +165,16 @@ impl Drafter {
             .checked_sub(1)
             .and_then(|last| self.ahead.get(last))
             .map(|&(_, place)| place);
+        let indented = self.indented.take();
         if hit == bytes.len() {
             self.ahead.drain(..hit);
             self.confirm(place.flatten(), hit);
             self.answer.extend_from_slice(bytes);
             self.count_lines(bytes);
             return;
+        }
+        if let Some(before) = indented {
+            self.renderer.indent(before);
         }
         if self.departed.is_none() {
             self.at = place.flatten().unwrap_or(self.at);
@@ -180,7 +202,10 @@ impl Drafter {
 
     /// Expected bytes came. `place` is the old byte after them, if they stand in the old text.
     fn confirm(&mut self, place: Option<usize>, bytes: usize) {
-        let Some(place) = place else { return };
+        let Some(place) = place else {
+            self.foreseen += bytes;
+            return;
+        };
         if let Some(departure) = self.departed.take() {
             // `ahead` began at the meeting point; what lies between it and the departure was replaced.
             let meeting = self.meeting_point(departure, place, bytes);
@@ -264,21 +289,10 @@ impl Drafter {
 
         if words.is_empty() {
             // At the start of a line: the expected line, with whatever indentation is there already.
-            if let Some(&(from, to)) = self.lines.get(departure.line) {
-                let kind = if current.is_empty() {
-                    Kind::NextLine
-                } else {
-                    Kind::LineStart
-                };
-                if current.is_empty() {
-                    self.expect(from, kind);
-                } else {
-                    let indent = align::indentation(&old[from..to]);
-                    let body = from + indent;
-                    let change = Indent::between(&old[from..body], &current);
-                    self.renderer.indent(change);
-                    self.expect(body, kind);
-                }
+            match self.lines.get(departure.line) {
+                Some(&(from, _)) if current.is_empty() => self.expect(from, Kind::NextLine),
+                Some(&line) => self.expect_under(line, current),
+                None => {}
             }
             return;
         }
@@ -319,6 +333,23 @@ impl Drafter {
         } else if !fresh && let Some(place) = align::hunch(&old[low..to], piece) {
             self.expect(low + place, Kind::Hunch);
         }
+    }
+
+    /// An old line under an indentation that has begun.
+    fn expect_under(&mut self, (from, to): (usize, usize), mut indentation: Vec<u8>) {
+        let old = self.renderer.old();
+        let body = from + align::indentation(&old[from..to]);
+        // The last blank of an indentation is mostly a part of the next word's token.
+        if indentation.len() % 2 == 1 && indentation.ends_with(b" ") {
+            indentation.push(b' ');
+            self.ahead.push_back((b' ', Some(body)));
+        }
+        let change = Indent::between(&old[from..body], &indentation);
+        // At a line's start the renderer would put the indentation in again.
+        let first = old.get(body).copied().filter(|_| body == from);
+        self.ahead.extend(first.map(|byte| (byte, Some(body + 1))));
+        self.indented = Some(self.renderer.indent(change));
+        self.expect(body + usize::from(first.is_some()), Kind::LineStart);
     }
 
     fn expect(&mut self, place: usize, kind: Kind) {

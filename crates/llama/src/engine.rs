@@ -120,6 +120,16 @@ impl Engine {
         &self.id
     }
 
+    /// As `generate`, for [`Generation::new`]'s leeway.
+    pub(crate) fn generate_within(
+        &self,
+        request: GenerateRequest,
+        leeway: f32,
+        sink: Sink,
+    ) -> Box<dyn Running> {
+        Box::new(self.queue.generate(request, Some(leeway), sink))
+    }
+
     /// Whether it is at work, or has work waiting, reading ahead included.
     pub fn is_busy(&self) -> bool {
         self.queue.busy()
@@ -128,7 +138,7 @@ impl Engine {
 
 impl Model for Engine {
     fn generate(&self, request: GenerateRequest, sink: Sink) -> Box<dyn Running> {
-        Box::new(self.queue.generate(request, sink))
+        Box::new(self.queue.generate(request, None, sink))
     }
 
     fn warm(&self, request: GenerateRequest) {
@@ -200,7 +210,7 @@ fn begin(ticket: Ticket, machine: &Machine) -> Option<Begun> {
     if ticket.cancelled.load(Ordering::Acquire) {
         return None;
     }
-    let generation = Generation::new(ticket.request, Arc::clone(&ticket.sink), machine)?;
+    let generation = Generation::new(ticket.request, ticket.leeway, Arc::clone(&ticket.sink), machine)?;
     Some(Begun {
         generation,
         sink: ticket.sink,

@@ -36,6 +36,7 @@ pub(crate) struct Desk<'a> {
 pub(crate) struct Generation {
     request: GenerateRequest,
     sink: Sink,
+    leeway: Option<f32>,
     /// The prompt, then the answer.
     tokens: Vec<Token>,
     usage: Usage,
@@ -52,11 +53,17 @@ pub(crate) struct Generation {
 }
 
 impl Generation {
-    /// Takes a request; tells the sink that it was taken.
+    /// Takes a request; tells the sink that it was taken. With a `leeway` the answer is decoded token by token and keeps
+    /// to the prediction wherever the logit of its token is less than the greatest by no more than that.
     ///
     /// # Errors
     /// The sink has been told when the prompt does not fit.
-    pub(crate) fn new(request: GenerateRequest, sink: Sink, machine: &Machine) -> Option<Self> {
+    pub(crate) fn new(
+        request: GenerateRequest,
+        leeway: Option<f32>,
+        sink: Sink,
+        machine: &Machine,
+    ) -> Option<Self> {
         sink(ModelEvent::Sent);
         let tokens = vocabulary::prompt(machine.model(), &request);
         if tokens.len() >= machine.window() {
@@ -93,6 +100,7 @@ impl Generation {
         Some(Self {
             request,
             sink,
+            leeway,
             tokens,
             usage,
             started: false,
@@ -130,7 +138,12 @@ impl Generation {
                 continue;
             }
             let bound = self.detour.as_ref().and_then(|d| d.bound(self.answer.len()));
-            let (draft, beyond, kind) = self.draft(desk, waiting, bound);
+            let keeps = self.leeway.is_some()
+                || self
+                    .drafter
+                    .as_ref()
+                    .is_some_and(|d| d.keeps(self.request.closeness));
+            let (draft, beyond, kind) = self.draft(desk, waiting, bound, keeps);
             let batch: Vec<Token> = self.tokens[known..].iter().chain(&draft).copied().collect();
             let threads = if waiting == 1 {
                 desk.threads.next()
@@ -153,9 +166,9 @@ impl Generation {
                 desk.pace.took(batch.len(), time);
             }
             let doubts = self.detour.as_ref().is_some_and(Detour::watches);
-            let bar = match &self.drafter {
-                Some(_) if bound.is_some() => f32::INFINITY,
-                Some(drafter) if drafter.keeps(self.request.closeness) => SURE,
+            let bar = match bound {
+                Some(_) if self.drafter.is_some() => f32::INFINITY,
+                Some(_) | None if keeps => self.leeway.unwrap_or(SURE),
                 Some(_) | None => 0.0,
             };
             let Some(chosen) = choose(desk.machine, &draft, beyond, waiting - 1, doubts, bar) else {
@@ -163,6 +176,13 @@ impl Generation {
             };
             let accepted = chosen.len() - 1;
             desk.pace.judged(kind, draft.len(), accepted);
+            if draft.is_empty()
+                && let Some((drafter, first)) = self.drafter.as_mut().zip(chosen.first())
+                && let piece = vocabulary::piece(&desk.machine.model().vocab(), first.token)
+                && let Some((kind, held)) = drafter.foresaw(&piece.bytes)
+            {
+                desk.pace.guessed(kind, held);
+            }
             desk.cache.extend(slot, &batch[..waiting + accepted]);
             known += waiting + accepted;
             desk.machine.truncate(slot, known);
@@ -180,13 +200,14 @@ impl Generation {
     }
 
     /// The draft of the next step, given the tokens that have to be evaluated anyway, and where it comes from. `bound`:
-    /// bytes that must be as drafted; then the draft has these only, and beside it the token behind it, if that is
-    /// among them.
+    /// bytes that must be as drafted; then the draft has these only. Where the choice is held to it, by a bound or because
+    /// the answer keeps close, the token behind it comes beside it, so that the draft's length decides nothing.
     fn draft(
         &mut self,
         desk: &Desk<'_>,
         waiting: usize,
         bound: Option<usize>,
+        keeps: bool,
     ) -> (Vec<Token>, Option<Token>, Kind) {
         let nothing = (Vec::new(), None, Kind::Hunch);
         let Some(drafter) = &mut self.drafter else {
@@ -202,8 +223,11 @@ impl Generation {
         let Some(Guess { kind, .. }) = drafter.guess(1) else {
             return nothing;
         };
-        let wanted = desk.pace.draft_tokens(kind).min(room);
-        if wanted == 0 && bound.is_none() {
+        let wanted = match self.leeway {
+            Some(_) => 0,
+            None => desk.pace.draft_tokens(kind).min(room),
+        };
+        if wanted == 0 && bound.is_none() && !keeps {
             return nothing;
         }
         // A token of code is rarely longer than this many bytes; a longer guess costs only its tokenisation.
@@ -211,13 +235,12 @@ impl Generation {
             return nothing;
         };
         let mut draft = vocabulary::plain(desk.machine.model(), &guess.text);
-        let mut beyond = None;
+        draft.truncate(wanted + 1);
         if let Some(bytes) = bound {
-            draft.truncate(wanted + 1);
             draft.truncate(begin_within(desk, &draft, bytes));
-            beyond = (draft.len() > wanted).then(|| draft.pop()).flatten();
         }
-        draft.truncate(wanted);
+        let last = (draft.len() > wanted).then(|| draft.pop()).flatten();
+        let beyond = last.filter(|_| bound.is_some() || keeps);
         (draft, beyond, kind)
     }
 

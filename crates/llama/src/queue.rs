@@ -8,6 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 /// A request for an answer, with its cancel.
 pub(crate) struct Ticket {
     pub(crate) request: GenerateRequest,
+    pub(crate) leeway: Option<f32>,
     pub(crate) sink: Sink,
     pub(crate) cancelled: Arc<AtomicBool>,
 }
@@ -62,10 +63,11 @@ impl Queue {
     }
 
     /// Adds a request; gives the handle that cancels it.
-    pub(crate) fn generate(&self, request: GenerateRequest, sink: Sink) -> Handle {
+    pub(crate) fn generate(&self, request: GenerateRequest, leeway: Option<f32>, sink: Sink) -> Handle {
         let cancelled = Arc::new(AtomicBool::new(false));
         let ticket = Ticket {
             request,
+            leeway,
             sink,
             cancelled: Arc::clone(&cancelled),
         };
@@ -211,7 +213,7 @@ mod tests {
             (6, Priority::Interactive),
         ]
         .into_iter()
-        .map(|(key, priority)| queue.generate(request(key, priority), Arc::clone(&sink)))
+        .map(|(key, priority)| queue.generate(request(key, priority), None, Arc::clone(&sink)))
         .collect();
         let waits = || (queue.answer_waits(), queue.person_waits(), queue.busy());
         assert_eq!(waits(), (true, true, true));
@@ -231,7 +233,7 @@ mod tests {
     #[test]
     fn dropping_the_handle_cancels() {
         let queue = Queue::default();
-        let handle = queue.generate(request(1, Priority::Interactive), Arc::new(|_| {}));
+        let handle = queue.generate(request(1, Priority::Interactive), None, Arc::new(|_| {}));
         let Next::Interactive(ticket) = queue.next(false) else {
             panic!("no ticket")
         };

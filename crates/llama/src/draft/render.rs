@@ -64,9 +64,9 @@ impl Renderer {
         &self.old
     }
 
-    /// From the next line on.
-    pub(super) fn indent(&mut self, change: Indent) {
-        self.indent = change;
+    /// From the next line on. Gives what was expected before.
+    pub(super) fn indent(&mut self, change: Indent) -> Indent {
+        std::mem::replace(&mut self.indent, change)
     }
 
     /// A line that opens a block was put in: what follows is likely one level deeper.

@@ -154,6 +154,43 @@ fn an_answer_keeps_close_once_changed_or_throughout() {
     }
 }
 
+/// Tokens of an indentation leave its last blank to the word behind it.
+#[test]
+fn a_deeper_line_put_in_leaves_the_indentation_of_others() {
+    let mut drafter = Drafter::new("if a {\n    b();\n}\nd();\n}", "\n```", "");
+    for token in ["if a {\n", "    b();\n", "   ", " c", "();\n"] {
+        drafter.push(token.as_bytes());
+    }
+    assert_eq!(drafter.foresaw(b"}\nd();\n}"), Some((Kind::NextLine, true)));
+
+    let mut drafter = Drafter::new("a();\nb();\nc();", "\n```", "");
+    for token in ["a();\n", "   "] {
+        drafter.push(token.as_bytes());
+    }
+    assert_eq!(drafter.foresaw(b" b();\n    c();"), Some((Kind::LineStart, true)));
+    drafter.push(b" b");
+    assert_eq!(
+        drafter.foresaw(b"();\n    c();"),
+        Some((Kind::Resumed, true)),
+        "it held"
+    );
+    assert_eq!(drafter.foresaw(b"();\nc();"), Some((Kind::Resumed, false)));
+}
+
+#[test]
+fn what_held_for_a_while_is_surer() {
+    let mut drafter = Drafter::new("a", "", "x");
+    for byte in b"[one, two, three, four, five] [one, two" {
+        drafter.push(&[*byte]);
+    }
+    assert_eq!(drafter.foresaw(b", th"), Some((Kind::Elsewhere, true)));
+    for byte in b", three, four, five" {
+        drafter.push(&[*byte]);
+    }
+    assert_eq!(drafter.foresaw(b"] ["), Some((Kind::Copying, true)));
+    assert_eq!(Drafter::new("", "", "").foresaw(b"x"), None);
+}
+
 #[test]
 fn the_prompt_is_a_source_too() {
     let mut drafter = Drafter::new("a()", "", "use `log_everything(self, &event)` here");

@@ -1,20 +1,14 @@
 use super::*;
+use crate::bench::edit_request;
+use crate::bench_tasks::TASKS;
+use crate::ffi::Setup;
+use std::sync::Arc;
 
-/// Replays drafted answers through the model, one token at a time: each token must be the first choice there too,
-/// as far as rounding lets one tell.
-#[test]
-fn drafted_tokens_are_the_models_own_choice() {
-    use crate::bench::edit_request;
-    use crate::bench_tasks::TASKS;
-    use crate::choice::greatest;
-    use crate::ffi::Setup;
-    use std::sync::{Arc, Mutex};
-
-    /// Twice the greatest difference that batches made to the distance of two choices (480 tokens: 0.6).
-    const ROUNDING: f32 = 1.2;
+/// The model that `BRISK_TEST_MODEL` names.
+fn model() -> Option<(Machine, Setup)> {
     let Some(path) = std::env::var_os("BRISK_TEST_MODEL") else {
         eprintln!("skipped: BRISK_TEST_MODEL names no model file");
-        return;
+        return None;
     };
     let setup = Setup {
         threads: crate::cores::physical(),
@@ -25,7 +19,49 @@ fn drafted_tokens_are_the_models_own_choice() {
             repacked: false,
         },
     };
-    let (mut machine, _) = Machine::load(path.as_ref(), &setup).unwrap();
+    let (machine, _) = Machine::load(path.as_ref(), &setup).unwrap();
+    Some((machine, setup))
+}
+
+/// With endless leeway the prediction is the answer, whatever the model thinks of it; with none it is the model's own.
+#[test]
+fn an_answer_keeps_to_its_prediction_within_the_leeway() {
+    let Some((mut machine, setup)) = model() else {
+        return;
+    };
+    let predicted = "fn nobody_expects_this() {}";
+    let mut cache = Cache::new(1);
+    let mut answers = [f32::INFINITY, 0.0].map(|leeway| {
+        let mut request = edit_request(brisk_domain::ModelId("test".into()), 1, &TASKS[0]);
+        request.prediction = Some(predicted.into());
+        request.max_tokens = 12;
+        let mut generation = Generation::new(request, Some(leeway), Arc::new(|_| {}), &machine).unwrap();
+        let mut desk = Desk {
+            machine: &mut machine,
+            cache: &mut cache,
+            pace: &mut Pace::new(setup.kernels.repacked),
+            threads: &mut Threads::new(setup.threads),
+        };
+        assert_eq!(generation.run(&mut desk, &|| false), Progress::Ended);
+        assert_eq!(generation.usage.accepted, 0, "nothing is drafted");
+        String::from_utf8(generation.answer).unwrap()
+    });
+    answers[0].truncate(predicted.len());
+    assert_eq!(answers[0], predicted);
+    assert!(!answers[1].starts_with("fn nobody"), "{}", answers[1]);
+}
+
+/// Replays drafted answers through the model, one token at a time: each token must be the first choice there too,
+/// as far as rounding lets one tell.
+#[test]
+fn drafted_tokens_are_the_models_own_choice() {
+    use crate::choice::greatest;
+
+    /// Twice the greatest difference that batches made to the distance of two choices (480 tokens: 0.6).
+    const ROUNDING: f32 = 1.2;
+    let Some((mut machine, setup)) = model() else {
+        return;
+    };
     let (mut cache, mut pace, mut threads) = (
         Cache::new(1),
         Pace::new(setup.kernels.repacked),
@@ -35,12 +71,7 @@ fn drafted_tokens_are_the_models_own_choice() {
     for task in TASKS.iter().filter(|task| !task.one_line).take(4) {
         let mut request = edit_request(brisk_domain::ModelId("test".into()), 1, task);
         request.prediction = Some(task.region.to_owned());
-        let told = Arc::new(Mutex::new(Vec::new()));
-        let sink: Sink = {
-            let told = Arc::clone(&told);
-            Arc::new(move |event| told.lock().unwrap().push(event))
-        };
-        let mut generation = Generation::new(request, sink, &machine).unwrap();
+        let mut generation = Generation::new(request, None, Arc::new(|_| {}), &machine).unwrap();
         let mut desk = Desk {
             machine: &mut machine,
             cache: &mut cache,
