@@ -85,7 +85,7 @@ pub(crate) struct Drafter {
 
 /// Bytes that must have been foreseen before a meeting counts as following.
 const SETTLED: usize = 24;
-/// Bytes that must have been foreseen before a guess holds as often as it does then.
+/// From so many foreseen bytes on a guess holds nearly as often as one that has followed for long.
 const HELD: usize = 16;
 /// Shortest copy of the last bytes that counts, and the longest that is compared.
 const COPY: std::ops::RangeInclusive<usize> = 8..=64;
