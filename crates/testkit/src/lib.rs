@@ -3,6 +3,7 @@
 
 mod ambient;
 mod clock;
+mod daemon;
 pub mod fixture;
 mod gated;
 pub mod mcp;
@@ -12,6 +13,7 @@ mod signal;
 
 pub use ambient::AMBIENT;
 pub use clock::{monotonic_us, process_cpu_us};
+pub use daemon::end_daemon;
 pub use gated::{Controller, GatedModel, Step};
 pub use server::{Act, FakeServer, Reply};
 pub use signal::{TimedOut, WAIT};

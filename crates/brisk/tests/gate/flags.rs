@@ -82,7 +82,6 @@ fn an_obedient_model_cannot_verify_ship_or_waive() {
         (&"fast".into(), &"fake".into()),
         "{acts:?}"
     );
-    let _ = house.brisk(&["daemon", "stop"]);
 }
 
 /// What git may be asked, so that the ledger's word about the tree can be shown beside the model's: it only reads.

@@ -20,6 +20,12 @@ pub(crate) struct House {
     _dir: TempDir,
 }
 
+impl Drop for House {
+    fn drop(&mut self) {
+        brisk_testkit::end_daemon(self.command(&[]));
+    }
+}
+
 impl House {
     /// Two tests, committed, and a policy that nobody has confirmed.
     pub(crate) fn raw(files: &[(&str, &str)]) -> House {

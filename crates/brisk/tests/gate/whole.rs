@@ -105,7 +105,6 @@ fn from_a_draft_to_what_a_server_takes() {
     let (ok, words) = push(&house, &bypassed);
     assert!(ok, "{words}");
     assert_eq!(on_server(), "Sum in steps\nfirst\n");
-    let _ = house.brisk(&["daemon", "stop"]);
 }
 
 /// Two changes, each of them proved: what they come to together was proved by nobody.

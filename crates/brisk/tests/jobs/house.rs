@@ -264,11 +264,6 @@ impl Drop for Running {
 
 impl Drop for House {
     fn drop(&mut self) {
-        // The daemon that this house's commands have started; none is as good.
-        let _ = self
-            .command(&["daemon", "stop"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status();
+        brisk_testkit::end_daemon(self.command(&[]));
     }
 }
