@@ -200,7 +200,7 @@ fn speed(engine: &Engine, on: &mut dyn FnMut(BenchLine)) -> Result<(), String> {
 /// So much rounding makes of the distance of two logits: the greatest difference between steps of one token and of many,
 /// where the distance was less than 2 (72 of 9,900 tokens, by four sets of kernels; of all tokens 1 % differed by more than
 /// 0.37).
-const ROUNDING: f32 = 0.6;
+pub(crate) const ROUNDING: f32 = 0.6;
 
 /// One edit, plain and with drafts, one right after the other.
 fn pair(engine: &Engine, key: u64, task: &Task) -> Result<(Ran, Ran, Same), String> {

@@ -1,4 +1,4 @@
-//! How many threads pay: one per physical core that this process may run on.
+//! How many threads pay, one per physical core that this process may run on; whose CPU it is, and memory.
 //!
 //! Two hyper-threads share one matrix unit, and llama.cpp's threads wait for each other after every operation, so
 //! a thread more than there are cores makes every step as slow as the slowest.
@@ -45,6 +45,24 @@ fn cpu_list(text: &str) -> Vec<usize> {
     cpus
 }
 
+/// Whether the CPU is AMD's, as far as the system says.
+pub(crate) fn is_amd() -> bool {
+    fs::read_to_string("/proc/cpuinfo").is_ok_and(|text| names_amd(&text))
+}
+
+fn names_amd(cpuinfo: &str) -> bool {
+    let vendor = |line: &str| {
+        Some(
+            line.strip_prefix("vendor_id")?
+                .trim_start()
+                .strip_prefix(':')?
+                .trim()
+                == "AuthenticAMD",
+        )
+    };
+    cpuinfo.lines().find_map(vendor).unwrap_or(false)
+}
+
 /// Bytes of memory that can still be taken: what the kernel calls available, within the cgroup's limit.
 /// `None` where the system does not say.
 pub(crate) fn available_memory() -> Option<u64> {
@@ -87,6 +105,25 @@ mod tests {
         ];
         for (text, expected) in cases {
             assert_eq!(cpu_list(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_vendor_is_read() {
+        let cases = [
+            (
+                "processor\t: 0\nvendor_id\t: AuthenticAMD\ncpu family\t: 25\n",
+                true,
+            ),
+            (
+                "processor\t: 0\nvendor_id\t: GenuineIntel\nmodel name\t: AuthenticAMD\n",
+                false,
+            ),
+            ("processor\t: 0\nFeatures\t: fp asimd\n", false),
+            ("", false),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(names_amd(text), expected, "{text:?}");
         }
     }
 

@@ -65,13 +65,18 @@ pub fn measure_kernels(path: &Path, on: &mut dyn FnMut(KernelTime)) -> Result<Ke
     Ok(best.kernels)
 }
 
-/// For machines where nobody has measured. Attention is fused on a device alone. K-quants stay as in the file on a CPU
-/// with AVX-512 VNNI, which the C++ is built for where this crate is.
+/// For machines where nobody has measured.
 pub(crate) fn fitting(header: &Header) -> Kernels {
-    let unpacked_fast = cfg!(target_feature = "avx512vnni") && header.k_quant_bytes > header.file_bytes / 2;
+    rule(header, cores::is_amd() && cfg!(target_feature = "avx512vnni"))
+}
+
+/// Attention is fused on a device alone. K-quants stay as in the file on AMD's CPUs with AVX-512 VNNI, which the C++ is
+/// built for where this crate is: measured on Zen 4. Elsewhere the order is llama.cpp's own choice; the kernels for AMX
+/// need it, too.
+fn rule(header: &Header, amd_vnni: bool) -> Kernels {
     Kernels {
         flash_attention: cfg!(feature = "cuda"),
-        repacked: !unpacked_fast,
+        repacked: !(amd_vnni && header.k_quant_bytes > header.file_bytes / 2),
     }
 }
 
@@ -115,4 +120,26 @@ fn turn(path: &Path, kernels: Kernels) -> Result<f64, String> {
 
 fn millis(since: Instant) -> f64 {
     since.elapsed().as_secs_f64() * 1e3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_stay_as_in_the_file_where_that_was_measured() {
+        let cases = [(true, 60, false), (true, 40, true), (false, 60, true)];
+        for (amd_vnni, k_quant_bytes, repacked) in cases {
+            let header = Header {
+                file_bytes: 100,
+                k_quant_bytes,
+                ..Header::default()
+            };
+            assert_eq!(
+                rule(&header, amd_vnni).repacked,
+                repacked,
+                "{amd_vnni} {k_quant_bytes}"
+            );
+        }
+    }
 }
